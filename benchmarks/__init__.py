@@ -1,0 +1,1 @@
+"""Measurements against other libraries; nothing here is part of the package."""

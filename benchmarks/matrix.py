@@ -1,0 +1,138 @@
+"""Run a matrix of (data, method, seed, fold); resumable, one row stored the moment it is done.
+
+    python benchmarks/matrix.py benchmarks/covid.yaml --out runs/covid
+
+Each (data, method) is one run folder, so every finished fit stays usable. ``rows.csv`` gets one
+line a (data, method, seed, fold, role) as soon as that fit and its scores are there; a second
+start skips what it holds. When a (data, method) is whole, its run is evaluated and exported.
+The file is YAML: ``recipe``, ``seeds``, ``data: {name: [overrides]}``, ``methods: {name:
+[overrides]}``; ``$MEDISTILL_DATA`` in it is expanded. Scores in ``rows.csv`` are those of the part
+named by ``--part``: *select* for a search, *evaluate* for what is reported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from medistill.core.run_folder import RunFolder
+from medistill.stages.scoring import selection_scores
+from medistill.recipe import Recipe, load_recipe
+from medistill.stages.console import ConsoleReporter
+from medistill.stages.context import Context
+from medistill.stages.data import Prepared, prepare_data
+from medistill.stages.prediction import predict_rows, predict_teacher
+from medistill.stages.run import run
+from medistill.stages.student import (
+    make_targets,
+    open_student,
+    stage_name,
+    train_control,
+    train_student,
+)
+from medistill.stages.teacher import fit_teacher
+
+COLUMNS = ("data", "method", "fold", "seed", "role", "part", "auroc", "loss", "seconds")
+ROLES = ("teacher", "student", "control")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The table of finished fits."""
+
+    path: Path
+
+    def done(self) -> set[tuple[str, ...]]:
+        """Keys of the finished rows."""
+        if not self.path.exists():
+            return set()
+        with self.path.open(newline="", encoding="utf-8") as stream:
+            return {tuple(row[name] for name in COLUMNS[:6]) for row in csv.DictReader(stream)}
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Append a row; it is on disk when this returns."""
+        new = not self.path.exists()
+        with self.path.open("a", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, COLUMNS)
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+def cells(plan: dict[str, Any]) -> Iterator[tuple[str, str, Recipe]]:
+    """Every (data, method) with its recipe."""
+    for data, data_overrides in plan["data"].items():
+        for method, overrides in plan["methods"].items():
+            values = [os.path.expandvars(text) for text in (*data_overrides, *overrides)]
+            yield data, method, load_recipe(plan["recipe"], (*values, f"seeds={plan['seeds']}"))
+
+
+def run_cell(context: Context, rows: Rows, key: tuple[str, str], part: str) -> None:
+    """All folds and seeds of one (data, method), seeds outermost so that early rows are useful."""
+    prepared = prepare_data(context)
+    for seed in range(context.recipe.seeds):
+        for fold in context.folds():
+            for role in ROLES:
+                name = (*key, str(fold), str(seed), role, part)
+                if name not in rows.done():
+                    rows.add(_row(context, prepared, name))
+
+
+def _row(context: Context, prepared: Prepared, key: tuple[str, ...]) -> dict[str, Any]:
+    fold, seed, role, part = int(key[2]), int(key[3]), key[4], key[5]
+    started = time.monotonic()
+    indices = prepared.parts[fold].named()[part]  # type: ignore[index]
+    teacher = fit_teacher(context, prepared, fold)
+    if role == "teacher":
+        probabilities = predict_teacher(teacher, prepared, indices)
+    else:
+        if role == "student":
+            targets = make_targets(context, prepared, fold, teacher)
+            train_student(context, prepared, fold, seed, teacher, targets)
+        else:
+            train_control(context, prepared, fold, seed)
+        network = open_student(context, prepared, fold, seed, role)
+        probabilities = predict_rows(network, prepared, indices)
+    scores = selection_scores(prepared.labels[list(indices)], probabilities)
+    seconds = time.monotonic() - started
+    if role != "teacher":
+        seconds = context.run.manifest(stage_name(context, fold, seed, role))["seconds"]
+    values = (*key, f"{scores['auroc']:.4f}", f"{scores['loss']:.4f}", f"{seconds:.1f}")
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def main() -> None:
+    """Run the matrix that a YAML file describes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("plan", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--part", choices=("select", "evaluate"), default="evaluate")
+    parser.add_argument("--threads", type=int, default=0)
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    plan = yaml.safe_load(options.plan.read_text(encoding="utf-8"))
+    options.out.mkdir(parents=True, exist_ok=True)
+    rows, reporter = Rows(options.out / "rows.csv"), ConsoleReporter()
+    for data, method, recipe in cells(plan):
+        folder = options.out / f"{data}-{method}"
+        context = Context(recipe, RunFolder(folder), reporter)
+        with context.run.locked():
+            run_cell(context, rows, (data, method), options.part)
+        if options.part == "evaluate":
+            run(recipe, out=folder, reporter=reporter)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What is shipped: schema, hashes and calibration. Torch-free."""

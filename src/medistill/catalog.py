@@ -1,0 +1,55 @@
+"""Read-only tables of the names that a recipe or a command may use.
+
+A value is ``module:attribute`` and is imported when it is asked for, so that listing names needs
+nothing but the base install.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module, resources
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from medistill.core.errors import UnknownNameError
+
+METHODS: Mapping[str, str] = MappingProxyType(
+    {
+        "embedding": "medistill.methods.embedding:Embedding",
+        "kdvit": "medistill.methods.kdvit:KDViT",
+        "supervised": "medistill.methods.supervised:Supervised",
+    }
+)
+
+def resolve(table: Mapping[str, str], name: str, *, kind: str, where: str) -> Any:
+    """Import the object that a name stands for.
+
+    Raises:
+        UnknownNameError: no such name; the nearest is suggested.
+    """
+    if name not in table:
+        raise UnknownNameError(where=where, kind=kind, name=name, known=table)
+    module, _, attribute = table[name].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def recipes() -> dict[str, Path]:
+    """Shipped recipes by name."""
+    folder = Path(str(resources.files("medistill") / "recipes"))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def recipe_path(name: str) -> Path:
+    """File of a shipped recipe, or of one's own when ``name`` is a path to a YAML file.
+
+    Raises:
+        UnknownNameError: neither.
+    """
+    own = Path(name)
+    if own.suffix in {".yaml", ".yml"} and own.is_file():
+        return own
+    known = recipes()
+    if name not in known:
+        raise UnknownNameError(where="RECIPE", kind="recipe", name=name, known=known)
+    return known[name]

@@ -1,0 +1,236 @@
+"""The command line: one command a stage; it parses, calls and prints."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from medistill import __version__
+from medistill.core.errors import MedistillError, MissingExtraError
+
+app = typer.Typer(
+    name="medistill",
+    help="Distil a large vision model into a small Vision Transformer for medical images, "
+    "prove whether it helped, and run it on an ordinary computer. Research use only; "
+    "not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        help="Folder with one subfolder a class, a CSV table, a published data set, or "
+        "phantom[:count=400,size=128].",
+    ),
+]
+OutOption = Annotated[Path, typer.Option("--out", help="Run folder; the same again resumes.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="Recipe values to change: train.epochs=5"),
+]
+SeedsOption = Annotated[
+    int | None, typer.Option("--seeds", min=1, help="Train student and control this many times.")
+]
+RunArgument = Annotated[Path, typer.Argument(help="Folder of a run.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"medistill {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Hold options that every command shares."""
+
+
+def _need_train(command: str) -> None:
+    """Say in one sentence which extra a command lacks."""
+    needed = ("torch", "timm", "lightning_fabric", "sklearn", "scipy", "matplotlib")
+    if any(find_spec(name) is None for name in needed):
+        raise MissingExtraError(command=f"medistill {command}", extra="train")
+
+
+@app.command()
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="Show this recipe.")] = None,
+) -> None:
+    """List the shipped recipes, or show one with its comments."""
+    from medistill import catalog
+
+    if name is not None:
+        typer.echo(catalog.recipe_path(name).read_text(encoding="utf-8"), nl=False)
+        return
+    for known, path in catalog.recipes().items():
+        first = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+        typer.echo(f"{known:16} {first}")
+
+
+@app.command()
+def demo(
+    out: OutOption = Path("demo-run"),
+    overrides: Overrides = None,
+) -> None:
+    """Show the whole pipeline on embedded phantoms, in a few minutes on two cores."""
+    _need_train("demo")
+    from medistill.stages.console import ConsoleReporter
+    from medistill.stages.run import demo as run_demo
+
+    run_demo(out, overrides=tuple(overrides or ()), reporter=ConsoleReporter())
+
+
+@app.command()
+def run(
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.")],
+    overrides: Overrides = None,
+    data: DataOption = None,
+    out: OutOption = Path("run"),
+    seeds: SeedsOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan with time, memory and disk; stop.")
+    ] = False,
+) -> None:
+    """Run all stages: data, teacher, targets, student, control, evaluation, export."""
+    _need_train("run")
+    from medistill.stages.console import ConsoleReporter
+    from medistill.stages.run import open_recipe
+    from medistill.stages.run import run as run_recipe
+
+    chosen = open_recipe(recipe, data=data, overrides=tuple(overrides or ()), seeds=seeds)
+    if dry_run:
+        from medistill.stages.plan import plan
+
+        typer.echo(plan(chosen, out))
+        return
+    run_recipe(chosen, out=out, reporter=ConsoleReporter())
+
+
+@app.command()
+def teach(
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.")],
+    overrides: Overrides = None,
+    data: DataOption = None,
+    out: OutOption = Path("run"),
+) -> None:
+    """Run the data and teacher stages only."""
+    _need_train("teach")
+    from medistill.stages.console import ConsoleReporter
+    from medistill.stages.run import open_recipe
+    from medistill.stages.run import teach as run_teach
+
+    chosen = open_recipe(recipe, data=data, overrides=tuple(overrides or ()))
+    run_teach(chosen, out=out, reporter=ConsoleReporter())
+
+
+@app.command()
+def distill(run_folder: RunArgument) -> None:
+    """Continue a run up to student and control."""
+    _need_train("distill")
+    from medistill.stages.console import ConsoleReporter
+    from medistill.stages.run import distill as run_distill
+
+    run_distill(run_folder, reporter=ConsoleReporter())
+
+
+@app.command()
+def export(run_folder: RunArgument) -> None:
+    """Export the student of a finished run as a bundle."""
+    _need_train("export")
+    from medistill.stages.console import ConsoleReporter
+    from medistill.stages.run import export as run_export
+
+    run_export(run_folder, reporter=ConsoleReporter())
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Run folder or bundle.")],
+    data: Annotated[str, typer.Option("--data", help="Any labelled set of the same classes.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the report.")] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="Only train, val or test of that set.")
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option("--layout", help="Name of its layout, when not recognised.")
+    ] = None,
+) -> None:
+    """Evaluate a run's student or a bundle on another labelled set."""
+    _need_train("evaluate")
+    from medistill.stages.console import ConsoleReporter
+    from medistill.stages.external import evaluate as evaluate_external
+
+    folder = out or Path(f"{model.name}-evaluation")
+    evaluate_external(
+        model, data=data, out=folder, split=split, layout=layout, reporter=ConsoleReporter()
+    )
+
+
+@app.command()
+def verify(
+    run_folder: RunArgument,
+    sample: Annotated[int, typer.Option("--sample", min=1, help="Views to recompute.")] = 64,
+) -> None:
+    """Recompute a random sample of a run's cached targets and compare."""
+    _need_train("verify")
+    from medistill.stages.console import ConsoleReporter
+    from medistill.stages.run import verify_targets
+
+    verify_targets(run_folder, sample=sample, reporter=ConsoleReporter())
+
+
+@app.command()
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="Bundle: a folder or a .zip.")],
+    inputs: Annotated[list[Path], typer.Argument(help="Images or folders of images.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="CSV or JSON lines file; otherwise printed.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1)] = 16,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="Threads; all cores when not given.")
+    ] = None,
+) -> None:
+    """Predict images with a bundle. Needs no torch."""
+    from medistill.serve.command import predict_command
+
+    raise typer.Exit(
+        predict_command(bundle, inputs, out=out, batch_size=batch_size, threads=threads)
+    )
+
+
+class _StoppedError(BaseException):
+    """Ctrl-C; not an Exception, so that nothing on the way takes it for a fault."""
+
+
+def _stop(signum: int, frame: object) -> NoReturn:
+    raise _StoppedError
+
+
+def main() -> None:
+    """Run the command line; a user's error is one message and exit code 2."""
+    signal.signal(signal.SIGINT, _stop)
+    try:
+        app()
+    except MedistillError as error:
+        _complain(str(error), error.exit_code)
+    except _StoppedError:
+        _complain("stopped. Finished stages are kept; run it again to go on.", 130)
+
+
+def _complain(text: str, code: int) -> NoReturn:
+    typer.echo(f"medistill: {text}", err=True)
+    sys.exit(code)

@@ -1,0 +1,155 @@
+"""A run: one folder with one subfolder a stage, each with a manifest of what it was made from.
+
+A stage is written in ``NAME.partial`` and renamed when it is whole. A kill leaves the partial
+folder, which the next run continues when the inputs are the same and drops when they are not.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from medistill.core.errors import RunFolderError
+from medistill.core.files import read_json, sha256_json, write_json
+
+MANIFEST = "manifest.json"
+_INPUTS = "inputs.json"
+
+
+@dataclass(frozen=True)
+class StageWriter:
+    """A stage in the making.
+
+    Attributes:
+        folder: where to write; renamed when the stage is whole.
+        resumed: whether an earlier, killed attempt with the same inputs left files here.
+        outputs: what the manifest shall record; fill it before the block ends.
+    """
+
+    folder: Path
+    resumed: bool
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Access to a run's stages by name; a name may hold slashes (``fold-0/student``)."""
+
+    path: Path
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for this process.
+
+        Raises:
+            RunFolderError: another process holds it, or the folder is not a run.
+        """
+        self._refuse_foreign()
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise RunFolderError(
+                where=self.path,
+                what="the run is in use by another process",
+                cure="Wait until it ends, or choose another folder with --out.",
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _refuse_foreign(self) -> None:
+        if self.path.is_file():
+            what = "is a file, not a run folder"
+        elif self.path.is_dir() and any(self.path.iterdir()) and not self._is_run():
+            what = "the folder holds files that are not a run's"
+        else:
+            return
+        raise RunFolderError(
+            where=self.path, what=what, cure="Choose a new or empty folder with --out."
+        )
+
+    def _is_run(self) -> bool:
+        return (self.path / ".lock").exists() or (self.path / "recipe.yaml").exists()
+
+    def stage(self, name: str) -> Path:
+        """Folder of a finished stage, whether or not it exists."""
+        return self.path / name
+
+    def manifest(self, name: str) -> Mapping[str, Any]:
+        """Manifest of a finished stage.
+
+        Raises:
+            RunFolderError: the stage has not been finished.
+        """
+        path = self.stage(name) / MANIFEST
+        if not path.exists():
+            raise RunFolderError(
+                where=self.path,
+                what=f"the stage '{name}' has not been finished",
+                cure="Run 'medistill run' with the same recipe and --out; it resumes.",
+            )
+        return read_json(path)
+
+    def outputs(self, name: str) -> Mapping[str, Any]:
+        """What a finished stage recorded."""
+        outputs: Mapping[str, Any] = self.manifest(name)["outputs"]
+        return outputs
+
+    def is_current(self, name: str, inputs: Mapping[str, Any]) -> bool:
+        """Whether the stage is finished and was made from exactly these inputs."""
+        path = self.stage(name) / MANIFEST
+        return path.exists() and read_json(path)["inputs_hash"] == sha256_json(inputs)
+
+    @contextmanager
+    def writing(self, name: str, inputs: Mapping[str, Any]) -> Iterator[StageWriter]:
+        """Write a stage; it appears under its name, with a manifest, when the block succeeds."""
+        folder = self.stage(f"{name}.partial")
+        resumed = _claim(folder, inputs)
+        writer = StageWriter(folder=folder, resumed=resumed)
+        started = time.monotonic()
+        yield writer
+        write_json(
+            folder / MANIFEST,
+            {
+                "stage": name,
+                "inputs": dict(inputs),
+                "inputs_hash": sha256_json(inputs),
+                "outputs": writer.outputs,
+                "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+                "seconds": round(time.monotonic() - started, 2),
+            },
+        )
+        (folder / _INPUTS).unlink()
+        _replace_folder(folder, self.stage(name))
+
+
+def _claim(folder: Path, inputs: Mapping[str, Any]) -> bool:
+    """Keep a partial folder made from the same inputs; start afresh otherwise."""
+    marker = folder / _INPUTS
+    if marker.exists() and sha256_json(read_json(marker)) == sha256_json(inputs):
+        return True
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    write_json(marker, dict(inputs))
+    return False
+
+
+def _replace_folder(new: Path, final: Path) -> None:
+    """Rename ``new`` to ``final``; a kill in between leaves at least one whole folder."""
+    old = final.with_name(f"{final.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        final.rename(old)
+    new.rename(final)
+    shutil.rmtree(old, ignore_errors=True)

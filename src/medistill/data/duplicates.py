@@ -1,0 +1,122 @@
+"""Copies of one picture: identical files, and near-duplicates by perceptual hash."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medistill.core.files import sha256_file
+from medistill.data.perceptual import Bits, perceptual_hashes
+
+#: Default diameter of a cluster, of 64 bits. Measured on 100 images each of COVID-CT (from papers)
+#: and SARS-CoV-2-CT, the share of altered copies within it: JPEG quality 50, half size and gamma
+#: 0.7 all; brighter by a fifth 99 %; turned by 2 degrees 97 %; 3 % cut from one side 97 %; shifted
+#: by 2 pixels 97 %; 2 % cut from all sides 98 %; but 5 % cut from all sides only 18 %. Of unrelated
+#: pairs 0.1 % (COVID-CT) and 1 % (SARS-CoV-2-CT, where many are slices of one patient).
+NEAR_DISTANCE = 10
+#: Most different hashes that are linked at once: all pairs of distances take 100 MB.
+_BLOCK = 5000
+
+
+def identical_files(paths: Mapping[str, Path]) -> dict[str, str]:
+    """Group of every file: the first name (in alphabetical order) with the same bytes.
+
+    Only files of equal size are read. A file that is missing is its own group, since whoever
+    decodes it will say so.
+
+    Args:
+        paths: file by name.
+    """
+    by_size: dict[int, list[str]] = defaultdict(list)
+    for name in sorted(paths):
+        by_size[_size(paths[name])].append(name)
+    groups = {name: name for name in paths}
+    for size, names in by_size.items():
+        if size >= 0 and len(names) > 1:
+            groups |= _by_bytes({name: paths[name] for name in names})
+    return groups
+
+
+def near_duplicate_groups(
+    paths: Mapping[str, Path], *, distance: int = NEAR_DISTANCE, cache: Path | None = None
+) -> dict[str, str]:
+    """Group of every image: the first name of its cluster of near-duplicates.
+
+    Clusters are of complete linkage on the Hamming distance of 64-bit perceptual hashes: no two
+    members differ in more than ``distance`` bits, so that clusters cannot chain through a set of
+    similar slices (single linkage at 6 bits puts 541 slices of SARS-CoV-2-CT into one). The price
+    is that a pair near the border may be cut. Identical pictures always share a cluster. An image
+    that cannot be read is its own.
+
+    Args:
+        paths: image file by name.
+        distance: largest number of different bits within a cluster, from 0 to 64.
+        cache: folder that remembers hashes by file content between calls, or None.
+
+    Raises:
+        MissingExtraError: imagehash or scipy is not installed.
+    """
+    hashes = perceptual_hashes(paths, cache=cache)
+    groups = {name: name for name in paths}
+    if not hashes:
+        return groups
+    names = sorted(hashes)
+    distinct, member = np.unique([hashes[name] for name in names], axis=0, return_inverse=True)
+    cluster = _linked_in_blocks(distinct, distance)[member.ravel()]
+    first: dict[int, str] = {}
+    for name, number in zip(names, cluster.tolist(), strict=True):
+        groups[name] = first.setdefault(number, name)
+    return groups
+
+
+def _linked_in_blocks(hashes: Bits, distance: int, block: int = _BLOCK) -> NDArray[np.int64]:
+    """Cluster number of each of N different hashes, of shape (N,).
+
+    Above ``block`` hashes each first goes to the nearest of some pivots, and only hashes of one
+    pivot are linked: the diameter stays bounded, pairs across a border stay apart.
+    """
+    if len(hashes) <= block:
+        return _linked(hashes, distance)
+    nearest = _nearest(hashes, hashes[:: max(1, block // 4)])
+    clusters = np.empty(len(hashes), dtype=np.int64)
+    offset = 0
+    for pivot in np.unique(nearest):
+        rows = np.flatnonzero(nearest == pivot)
+        for piece in np.array_split(rows, -(-len(rows) // block)):
+            clusters[piece] = _linked(hashes[piece], distance) + offset
+            offset += len(piece) + 1
+    return clusters
+
+
+def _nearest(hashes: Bits, pivots: Bits) -> NDArray[np.int64]:
+    best = np.full(len(hashes), hashes.shape[1] + 1)
+    nearest = np.zeros(len(hashes), dtype=np.int64)
+    for number, pivot in enumerate(pivots):
+        bits = np.count_nonzero(hashes != pivot, axis=1)
+        closer = bits < best
+        best[closer], nearest[closer] = bits[closer], number
+    return nearest
+
+
+def _linked(hashes: Bits, distance: int) -> NDArray[np.int64]:
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import pdist
+
+    if len(hashes) < 2:
+        return np.zeros(len(hashes), dtype=np.int64)
+    bits = pdist(hashes, "cityblock")
+    numbers = fcluster(linkage(bits, "complete"), distance + 0.5, "distance")
+    return np.asarray(numbers, dtype=np.int64)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else -1
+
+
+def _by_bytes(paths: Mapping[str, Path]) -> dict[str, str]:
+    first: dict[str, str] = {}
+    return {name: first.setdefault(sha256_file(path), name) for name, path in paths.items()}

@@ -1,0 +1,142 @@
+"""Which layout lies at a path, and how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from medistill.core.errors import DataError, UnknownNameError
+from medistill.core.types import ImageSet
+from medistill.data.covid_ct import is_covid_ct, read_covid_ct
+from medistill.data.folder import read_folder, subfolders
+from medistill.data.phantom import read_phantom
+from medistill.data.sars_cov_2_ct import is_sars_cov_2_ct, read_sars_cov_2_ct
+from medistill.data.table import is_table, read_table
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way in which images and labels lie on a disk.
+
+    Attributes:
+        looks: what it looks like, for people.
+        recognises: whether a path has it.
+        read: from path and cache folder to the set.
+    """
+
+    looks: str
+    recognises: Callable[[Path], bool]
+    read: Callable[[Path, Path], ImageSet]
+
+
+#: Layouts on a disk by name; the first that recognises a path reads it.
+LAYOUTS: Mapping[str, Layout] = MappingProxyType(
+    {
+        "covid-ct": Layout(
+            "CT_COVID, CT_NonCOVID and Data-split",
+            is_covid_ct,
+            lambda root, cache: read_covid_ct(root, cache=cache),
+        ),
+        "sars-cov-2-ct": Layout(
+            "COVID/Covid (N).png and non-COVID/Non-Covid (N).png",
+            is_sars_cov_2_ct,
+            lambda root, cache: read_sars_cov_2_ct(root, cache=cache),
+        ),
+        "table": Layout(
+            "a CSV file with the columns path and label", is_table, lambda path, _: read_table(path)
+        ),
+        "folder": Layout(
+            "one subfolder of images for each class, or train, val and test folders of them",
+            lambda root: root.is_dir() and bool(subfolders(root)),
+            lambda root, _: read_folder(root),
+        ),
+    }
+)
+PHANTOM = "phantom"
+_PHANTOM_DEFAULTS: Mapping[str, str] = MappingProxyType(
+    {"count": "400", "size": "128", "seed": "0", "start": "0", "task": "lesion"}
+)
+
+
+def read_data(spec: str | Path, layout: str | None = None, *, cache: Path) -> ImageSet:
+    """Read a set of images, recognising its layout.
+
+    Args:
+        spec: a path; or ``phantom``, or ``phantom:count=400,size=128,seed=0,start=0,task=lesion``
+            with any of these values, for images that are drawn.
+        layout: a key of ``LAYOUTS`` or ``phantom``, or None to recognise it.
+        cache: folder for what is worth keeping: drawn phantoms, perceptual hashes.
+
+    Raises:
+        DataError: there is nothing, no layout is recognised, or the data are at fault.
+        UnknownNameError: no layout has this name.
+    """
+    if layout == PHANTOM or (layout is None and str(spec).partition(":")[0] == PHANTOM):
+        return _read_phantom(str(spec), cache)
+    path = Path(spec)
+    name = layout or _recognised(path)
+    if name not in LAYOUTS:
+        known = (*LAYOUTS, PHANTOM)
+        raise UnknownNameError(where="data.layout", kind="layout", name=name, known=known)
+    return LAYOUTS[name].read(path, cache)
+
+
+def _recognised(path: Path) -> str:
+    if not path.exists():
+        raise DataError(
+            where=path,
+            what="there is no such file or folder",
+            cure=f"Check the path, or use the embedded images: {PHANTOM}.",
+        )
+    for name, layout in LAYOUTS.items():
+        if layout.recognises(path):
+            return name
+    known = "; ".join(f"{name}: {layout.looks}" for name, layout in LAYOUTS.items())
+    raise DataError(
+        where=path,
+        what="has none of the known layouts",
+        cure=f"Arrange it as one of these: {known}.",
+    )
+
+
+def phantom_settings(spec: str) -> tuple[dict[str, int], str]:
+    """What a phantom specification asks for: count, size, seed, start; and the task.
+
+    Raises:
+        DataError: not a phantom specification, or not a number.
+        UnknownNameError: no such value; the nearest is suggested.
+    """
+    head, _, text = spec.partition(":")
+    if head != PHANTOM:
+        raise _bad_phantom(spec, f"does not begin with '{PHANTOM}'")
+    values = dict(_PHANTOM_DEFAULTS)
+    for item in filter(None, text.split(",")):
+        key, _, value = (part.strip() for part in item.partition("="))
+        if key not in values:
+            raise UnknownNameError(where=spec, kind="value of a phantom", name=key, known=values)
+        values[key] = value
+    task = values.pop("task")
+    wrong = [key for key, value in values.items() if not value.isdecimal()]
+    if wrong:
+        raise _bad_phantom(spec, f"'{wrong[0]}' is not a whole number")
+    return {key: int(value) for key, value in values.items()}, task
+
+
+def _read_phantom(spec: str, cache: Path) -> ImageSet:
+    numbers, task = phantom_settings(spec)
+    return read_phantom(
+        cache,
+        count=numbers["count"],
+        size=numbers["size"],
+        seed=numbers["seed"],
+        start=numbers["start"],
+        task=task,
+    )
+
+
+def _bad_phantom(spec: str, what: str) -> DataError:
+    return DataError(
+        where=spec, what=what, cure=f"Write for example {PHANTOM}:count=400,size=128,seed=0."
+    )

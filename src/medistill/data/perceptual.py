@@ -1,0 +1,87 @@
+"""Perceptual hashes of image files, remembered between calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from medistill.core.errors import DataError, MissingExtraError
+from medistill.core.files import read_json, sha256_file, write_json
+from medistill.imaging.gray import to_gray
+from medistill.imaging.reader import read_image
+
+Bits = NDArray[np.bool_]
+_CACHE = "perceptual-hashes.json"
+_FORMAT = "phash-64-1"
+
+
+def perceptual_hashes(paths: Mapping[str, Path], *, cache: Path | None = None) -> dict[str, Bits]:
+    """64-bit DCT hash (imagehash ``phash``) of the gray picture in each readable file.
+
+    Args:
+        paths: image file by name.
+        cache: folder that remembers hashes by file content, or None.
+
+    Returns:
+        bool array of shape (64,) by name, without the files that cannot be read.
+
+    Raises:
+        MissingExtraError: imagehash is not installed.
+    """
+    hash_of = _hasher()
+    known = _load(cache)
+    found: dict[str, Bits] = {}
+    before = len(known)
+    for name, path in paths.items():
+        if path.is_file():
+            text = _remembered(path, known, hash_of)
+            if text:
+                found[name] = _bits(text)
+    if cache is not None and len(known) > before:
+        cache.mkdir(parents=True, exist_ok=True)
+        write_json(cache / _CACHE, {"format": _FORMAT, "hashes": known})
+    return found
+
+
+def _remembered(path: Path, known: dict[str, str], hash_of: Callable[[Path], str]) -> str:
+    key = sha256_file(path)
+    if key not in known:
+        known[key] = hash_of(path)
+    return known[key]
+
+
+def _hasher() -> Callable[[Path], str]:
+    """From file to 16 hexadecimal digits, or an empty text where it cannot be read."""
+    try:
+        import imagehash
+    except ImportError as error:
+        raise MissingExtraError(command="grouping near-duplicates", extra="train") from error
+
+    def hash_of(path: Path) -> str:
+        try:
+            gray = to_gray(read_image(path).pixels)
+        except DataError:
+            return ""
+        picture = Image.fromarray(np.rint(gray * 255).astype(np.uint8))
+        return str(imagehash.phash(picture, hash_size=8))
+
+    return hash_of
+
+
+def _bits(text: str) -> Bits:
+    return np.unpackbits(np.frombuffer(bytes.fromhex(text), dtype=np.uint8)).astype(np.bool_)
+
+
+def _load(cache: Path | None) -> dict[str, str]:
+    if cache is None or not (cache / _CACHE).is_file():
+        return {}
+    try:
+        value = read_json(cache / _CACHE)
+        return dict(value["hashes"]) if value["format"] == _FORMAT else {}
+    except (ValueError, KeyError, TypeError):
+        # A cache that cannot be understood costs time, never a result.
+        return {}

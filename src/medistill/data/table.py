@@ -1,0 +1,195 @@
+"""Layout ``table``: a CSV file that lists images."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from medistill.core.errors import DataError
+from medistill.core.types import ImageSet, Sample
+from medistill.data.duplicates import identical_files
+from medistill.data.folder import NO_PATIENTS, SPLIT_FOLDERS
+from medistill.data.table_labels import Labels, read_labels
+
+_LABELS, _GROUPS = ("label", "labels"), ("patient", "group")
+_KNOWN = frozenset({"path", "split", *_LABELS, *_GROUPS})
+_DELIMITERS = ",;\t"
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A CSV file with lower-case column names; ``rows`` keeps their order in the file."""
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: tuple[Mapping[str, str], ...]
+
+    def one_of(self, names: tuple[str, ...]) -> str | None:
+        """Which one of several names the file has as a column, if any."""
+        found = [name for name in names if name in self.columns]
+        if len(found) > 1:
+            raise DataError(
+                where=self.path,
+                what=f"has both a column '{found[0]}' and a column '{found[1]}'",
+                cure="Keep one of them, or rename the other.",
+            )
+        return found[0] if found else None
+
+
+def is_table(path: Path) -> bool:
+    """Whether a path is a CSV file."""
+    return path.is_file() and path.suffix.lower() in {".csv", ".tsv"}
+
+
+def read_table(path: Path) -> ImageSet:
+    """Read a CSV file with the columns below, in any order and any case.
+
+    ``path``: image, relative to the file's folder. ``label``: one class; or ``labels``: classes
+    joined by ``|`` (also in ``label``), ``none`` for no finding. The class ``unlabelled`` means no
+    label. ``patient`` or ``group`` (optional): what must not be cut by a split. ``split``
+    (optional): train, val or test. Every other column becomes an attribute of the sample.
+
+    Args:
+        path: the CSV file (comma, semicolon or tab; UTF-8).
+
+    Raises:
+        DataError: no such file, not a table, a column missing or doubled, an empty cell where a
+            value is needed, an unknown split, an image listed twice, or fewer than two classes.
+    """
+    table = _load(path)
+    label_column = table.one_of(_LABELS) or _missing_column(table, "label")
+    if "path" not in table.columns:
+        _missing_column(table, "path")
+    cells = _filled(table, label_column)
+    labels = read_labels(cells, where=path, column=label_column)
+    names = _names(table)
+    files = {name: path.parent / row["path"] for name, row in zip(names, table.rows, strict=True)}
+    group_column = table.one_of(_GROUPS)
+    groups = _filled(table, group_column) if group_column else _own_groups(files)
+    return ImageSet(
+        name="table",
+        root=path,
+        task="multi-label" if labels.several else "single-label",
+        classes=labels.classes,
+        samples=_samples(table, files, labels, groups),
+        group_word=group_column or "image",
+        caveats=() if group_column == "patient" else (NO_PATIENTS,),
+    )
+
+
+def _load(path: Path) -> _Table:
+    if not path.is_file():
+        raise DataError(where=path, what="there is no such file", cure="Check the path.")
+    try:
+        # utf-8-sig also reads the mark that spreadsheets put in front.
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            header = stream.readline()
+            stream.seek(0)
+            reader = csv.reader(stream, delimiter=max(_DELIMITERS, key=header.count), strict=True)
+            lines = [[cell.strip() for cell in line] for line in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        cure = "Save it as a CSV file in UTF-8."
+        raise DataError(where=path, what=f"is not a CSV file ({error})", cure=cure) from error
+    return _checked(path, [line for line in lines if any(line)])
+
+
+def _checked(path: Path, lines: list[list[str]]) -> _Table:
+    if len(lines) < 2:
+        cure = "Give a header (path, label, ...) and one line for each image."
+        raise DataError(where=path, what="lists no image", cure=cure)
+    columns = tuple(cell.lower() for cell in lines[0])
+    doubled = [name for name, count in Counter(columns).items() if count > 1]
+    if doubled:
+        cure = "Give every column a name of its own."
+        raise DataError(where=path, what=f"has two columns called '{doubled[0]}'", cure=cure)
+    ragged = [number for number, line in enumerate(lines) if len(line) != len(columns)]
+    if ragged:
+        raise DataError(
+            where=path,
+            what=f"row {ragged[0]} has {len(lines[ragged[0]])} cells, the header {len(columns)}",
+            cure="Quote cells that contain the separator.",
+        )
+    rows = tuple(dict(zip(columns, line, strict=True)) for line in lines[1:])
+    return _Table(path, columns, rows)
+
+
+def _missing_column(table: _Table, name: str) -> str:
+    raise DataError(
+        where=table.path,
+        what=f"has no column '{name}' (it has: {', '.join(table.columns)})",
+        cure="Name the columns path, label (or labels) and, if known, patient (or group), split.",
+    )
+
+
+def _filled(table: _Table, column: str) -> list[str]:
+    """Cells of a column that may not be empty."""
+    cells = [row[column] for row in table.rows]
+    empty = [number for number, cell in enumerate(cells, start=1) if not cell]
+    if empty:
+        raise DataError(
+            where=table.path,
+            what=f"column '{column}' is empty in {_rows(empty)}",
+            cure="Fill it in: 'unlabelled' where the label is unknown, 'none' for no finding."
+            if column in _LABELS
+            else "Fill it in, or remove the rows.",
+        )
+    return cells
+
+
+def _rows(numbers: list[int]) -> str:
+    """Rows as words, counted from 1 below the header."""
+    shown = ", ".join(map(str, numbers[:_SHOWN]))
+    more = f" and {len(numbers) - _SHOWN} more" if len(numbers) > _SHOWN else ""
+    return f"row {shown}{more}"
+
+
+def _names(table: _Table) -> list[str]:
+    names = [PurePath(os.path.normpath(cell)).as_posix() for cell in _filled(table, "path")]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(
+            where=table.path,
+            what=f"lists {len(twice)} images more than once, for example {twice[0]}",
+            cure="Keep one row for each image (join several labels by |).",
+        )
+    return names
+
+
+def _own_groups(files: Mapping[str, Path]) -> list[str]:
+    groups = identical_files(files)
+    return [groups[name] for name in files]
+
+
+def _samples(
+    table: _Table, files: Mapping[str, Path], labels: Labels, groups: list[str]
+) -> tuple[Sample, ...]:
+    found = [
+        Sample(
+            path=file,
+            name=name,
+            label=label,
+            group=group,
+            split=_split(table, number),
+            attributes={k: v for k, v in table.rows[number].items() if k not in _KNOWN},
+        )
+        for number, ((name, file), label, group) in enumerate(
+            zip(files.items(), labels.values, groups, strict=True)
+        )
+    ]
+    return tuple(sorted(found, key=lambda sample: sample.name))
+
+
+def _split(table: _Table, number: int) -> str | None:
+    word = table.rows[number].get("split", "")
+    if word and word.lower() not in SPLIT_FOLDERS:
+        raise DataError(
+            where=table.path,
+            what=f"row {number + 1} has the unknown split '{word}'",
+            cure="Use train, val or test, or leave the cell empty.",
+        )
+    return SPLIT_FOLDERS[word.lower()] if word else None

@@ -1,0 +1,137 @@
+"""Did distilling help? In plain words, with the numbers that carry the words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from medistill.evaluate.difference import FEWEST_SEEDS, Difference, SeedsDifference
+from medistill.evaluate.intervals import Estimate, plural
+from medistill.evaluate.metrics import Metric
+
+NO_CONTROL = (
+    "No control (the same student without a teacher) was evaluated, so this data cannot say "
+    "whether distilling helped."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """How much was evaluated, and what a group is called."""
+
+    images: int
+    groups: int
+    word: str
+
+    @property
+    def in_groups(self) -> str:
+        """For example ``218 articles``."""
+        return plural(self.word, self.groups)
+
+
+def answer_for_file(difference: Difference | None, *, metric: Metric, evidence: Evidence) -> str:
+    """One sentence: did distilling make this student file better than its control?
+
+    Args:
+        difference: student minus control; None without a control.
+        metric: the headline metric.
+        evidence: what was evaluated.
+    """
+    if difference is None:
+        return NO_CONTROL
+    return _sentence("For this file", difference, difference.verdict, metric, evidence.in_groups)
+
+
+def answer_for_method(
+    difference: SeedsDifference | None, *, metric: Metric, evidence: Evidence
+) -> str:
+    """One sentence: would distilling help again, with other seeds and other groups?
+
+    Args:
+        difference: student minus control over seeds; None without a control.
+        metric: the headline metric.
+        evidence: what was evaluated.
+    """
+    if difference is None:
+        return "For this method: not established, since there is no control."
+    if difference.seeds < FEWEST_SEEDS:
+        seeds = "is one" if difference.seeds == 1 else f"are {difference.seeds}"
+        return (
+            f"For this method: not established; that takes at least {FEWEST_SEEDS} training "
+            f"seeds, and there {seeds}."
+        )
+    counts = f"{evidence.in_groups}, {difference.seeds} training seeds"
+    return _sentence("For this method", difference, difference.verdict, metric, counts)
+
+
+def opening(
+    *,
+    teacher: Estimate | None,
+    student: Estimate,
+    student_minus_teacher: Difference | None,
+    metric: Metric,
+    sizes: Mapping[str, Mapping[str, Any]],
+) -> str | None:
+    """What must be said first: the teacher is as good and no slower, so nothing was gained.
+
+    As good: the student is not better beyond chance. None otherwise, or without two latencies.
+    """
+    teacher_ms, student_ms = (sizes.get(r, {}).get("latency_ms") for r in ("teacher", "student"))
+    if teacher is None or student_minus_teacher is None:
+        return None
+    if teacher_ms is None or student_ms is None or float(teacher_ms) > float(student_ms):
+        return None
+    if student_minus_teacher.verdict in ("better", "unknown"):
+        return None
+    rank = "better than" if student_minus_teacher.verdict == "worse" else "as good as"
+    return (
+        f"Use the teacher: it is {rank} the student ({metric.title} "
+        f"{_number(teacher.estimate)} against {_number(student.estimate)}) and no slower "
+        f"({float(teacher_ms):.1f} ms against {float(student_ms):.1f} ms an image)."
+    )
+
+
+def standing(student: Estimate, *, metric: Metric, evidence: Evidence) -> str:
+    """One sentence: how good the student is."""
+    if student.estimate is None:
+        return f"{metric.title} of the student is undefined here: {student.reason}."
+    interval = f"no interval: {student.reason}"
+    if student.low is not None:
+        interval = f"95 % interval {_number(student.low)} to {_number(student.high)}"
+    of_groups = "" if evidence.word == "image" else f" from {evidence.in_groups}"
+    return (
+        f"The student's {metric.title} is {_number(student.estimate)} ({interval}) on "
+        f"{plural('image', evidence.images)}{of_groups}."
+    )
+
+
+def with_caveats(sentence: str, caveats: Sequence[str]) -> str:
+    """The sentence followed by what must stay with every figure of this data."""
+    whole = (caveat[:1].upper() + caveat[1:].rstrip(".") + "." for caveat in caveats)
+    return " ".join([sentence, *whole])
+
+
+def _sentence(scope: str, difference: Estimate, verdict: str, metric: Metric, counts: str) -> str:
+    if difference.estimate is None or difference.low is None:
+        missing = "value" if difference.estimate is None else "interval"
+        return (
+            f"{scope}, the data cannot say whether distilling helped: {metric.title} has no "
+            f"{missing}; {difference.reason}."
+        )
+    numbers = f"95 % interval {_number(difference.low)} to {_number(difference.high)}, {counts}"
+    lower_is_better = "; lower is better" if metric.better == "lower" else ""
+    if verdict == "undecided":
+        return (
+            f"{scope}, distilling made no difference that this data can show: {metric.title} "
+            f"changed by {difference.estimate:+.3f} ({numbers}{lower_is_better})."
+        )
+    verb = "raised" if difference.estimate > 0 else "lowered"
+    return (
+        f"{scope}, distilling {verb} {metric.title} by {abs(difference.estimate):.3f} "
+        f"({numbers}{lower_is_better})."
+    )
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3f}"

@@ -1,0 +1,193 @@
+"""Teacher, student and control on the same images: everything that metrics.json holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from medistill.core.errors import DataError
+from medistill.evaluate.answer import (
+    Evidence,
+    answer_for_file,
+    answer_for_method,
+    opening,
+    standing,
+    with_caveats,
+)
+from medistill.evaluate.bootstrap import Resamples, draw_resamples
+from medistill.evaluate.difference import (
+    Difference,
+    SeedsDifference,
+    difference_over_seeds,
+    differences,
+)
+from medistill.evaluate.document import (
+    OVERALL,
+    counts,
+    definition,
+    model_values,
+    pair_values,
+    statistics,
+)
+from medistill.evaluate.metrics import METRICS, Metric
+from medistill.evaluate.predictions import Predictions, check_same_images
+from medistill.evaluate.scored import Scored, estimates, score
+
+SCHEMA = 1
+ROLES = ("student", "control", "teacher")
+Roles = Mapping[str, Predictions | Sequence[Predictions] | None]
+
+
+def evaluate(
+    predictions: Roles,
+    *,
+    classes: Sequence[str],
+    group_word: str,
+    caveats: Sequence[str] = (),
+    sizes: Mapping[str, Mapping[str, Any]] | None = None,
+    headline: str = "auroc",
+    resamples: int = 2000,
+    flips: int = 10_000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Score teacher, student and control, and say whether distilling helped.
+
+    The file that was shipped is seed 0's; intervals and differences are its. Further seeds give
+    the spread and the answer for the method.
+
+    Args:
+        predictions: ``student``: one table a seed; ``control``: the same or nothing; ``teacher``:
+            one table or None. All on the same images, in the same order.
+        classes: class names in the order of the probabilities.
+        group_word: what a group is called.
+        caveats: sentences that stay with every figure.
+        sizes: for each role what was measured of it: ``parameters``, ``multiply_adds``,
+            ``latency_ms`` and whatever else the report shall show.
+        headline: the metric that the answer is about.
+        resamples: bootstrap resamples of groups.
+        flips: sign flips of groups.
+        seed: of both.
+
+    Returns:
+        A JSON value without NaN, the content of metrics.json:
+
+        - ``schema`` (1), ``classes``, ``group_word``, ``caveats``, ``headline``, ``sizes``;
+        - ``counts``: ``images``, ``groups``, ``folds``, ``seeds``, ``images_per_class``,
+          ``groups_per_class``;
+        - ``statistics``: ``level``, ``resamples``, ``flips``, ``seed``, ``calibration_bins``;
+        - ``metrics``: for each name ``title``, ``better``, ``per_class``, ``pooled``, ``meaning``;
+        - ``models``: for ``teacher``, ``student``, ``control`` None or ``overall`` (for each
+          metric ``estimate``, ``low``, ``high``, ``reason``, ``undefined_resamples``),
+          ``per_class`` (the same for each class), ``seeds`` (for each metric ``values``, ``mean``,
+          ``sd``), ``confusion``, ``calibration`` (``bins``, ``noise_floor``), ``roc`` and
+          ``precision_recall`` (for each class);
+        - ``differences``: ``student_minus_control`` and ``student_minus_teacher``, None or
+          ``overall`` and ``per_class`` as above with ``p``, ``p_reason``, ``verdict``, and
+          ``classical`` (McNemar, DeLong);
+        - ``method``: for each overall metric student minus control over seeds, or None;
+        - ``answer``: ``opening``, ``for_file``, ``for_method``, ``standing``, ``verdict``,
+          ``full`` (all of it in one paragraph with the caveats).
+
+    Raises:
+        DataError: no student, models on different images, or a wrong number of classes.
+    """
+    tables = {role: _as_list(predictions.get(role)) for role in ROLES}
+    _check(tables, classes)
+    first = tables["student"][0]
+    roles = _score(tables, draw_resamples(first, resamples=resamples, seed=seed))
+    pairs = {
+        other: differences(
+            roles["student"][0], roles[other][0], word=group_word, flips=flips, seed=seed
+        )
+        for other in ("control", "teacher")
+        if roles[other]
+    }
+    method = _method(roles, group_word)
+    sizes = sizes or {}
+    return {
+        "schema": SCHEMA,
+        "classes": list(classes),
+        "group_word": group_word,
+        "caveats": list(caveats),
+        "headline": headline,
+        "counts": counts(first, classes, seeds=len(tables["student"])),
+        "statistics": statistics(resamples, flips, seed),
+        "metrics": {m.name: definition(m) for m in METRICS.values()},
+        "models": {role: model_values(s, classes, group_word) for role, s in roles.items()},
+        "differences": {
+            f"student_minus_{other}": pair_values(
+                roles, pairs.get(other), other, classes, group_word
+            )
+            for other in ("control", "teacher")
+        },
+        "method": {name: d.to_json() for name, d in method.items()} or None,
+        "answer": _answer(roles, pairs, method, METRICS[headline], group_word, caveats, sizes),
+        "sizes": {role: dict(values) for role, values in sizes.items()},
+    }
+
+
+def _as_list(value: Predictions | Sequence[Predictions] | None) -> list[Predictions]:
+    if value is None:
+        return []
+    return [value] if isinstance(value, Predictions) else list(value)
+
+
+def _check(tables: Mapping[str, Sequence[Predictions]], classes: Sequence[str]) -> None:
+    if not tables["student"]:
+        raise DataError(
+            where="evaluation", what="there is no student", cure="Give the student's predictions."
+        )
+    named = {f"{role} {seed}": t for role in tables for seed, t in enumerate(tables[role])}
+    for name, table in named.items():
+        if table.classes != len(classes):
+            raise DataError(
+                where=name,
+                what=f"{table.classes} probabilities for {len(classes)} classes",
+                cure="Evaluate models that were fitted on these classes.",
+            )
+    check_same_images(named)
+
+
+def _score(
+    tables: Mapping[str, Sequence[Predictions]], drawn: Resamples
+) -> dict[str, list[Scored]]:
+    """All models at once, because making the resamples' weights costs most."""
+    scored = iter(score([table for role in tables for table in tables[role]], drawn))
+    return {role: [next(scored) for _ in tables[role]] for role in tables}
+
+
+def _method(roles: Mapping[str, Sequence[Scored]], word: str) -> dict[str, SeedsDifference]:
+    if not roles["control"]:
+        return {}
+    return {
+        metric.name: difference_over_seeds(roles["student"], roles["control"], metric, word)
+        for metric in OVERALL
+    }
+
+
+def _answer(
+    roles: Mapping[str, Sequence[Scored]],
+    pairs: Mapping[str, Mapping[str, list[Difference]]],
+    method: Mapping[str, SeedsDifference],
+    metric: Metric,
+    word: str,
+    caveats: Sequence[str],
+    sizes: Mapping[str, Mapping[str, Any]],
+) -> dict[str, str | None]:
+    table = roles["student"][0].table
+    evidence = Evidence(images=len(table), groups=table.group_count, word=word)
+    student = estimates(roles["student"][0], metric, word)[0]
+    teacher = estimates(roles["teacher"][0], metric, word)[0] if roles["teacher"] else None
+    gain = pairs["control"][metric.name][0] if "control" in pairs else None
+    gap = pairs["teacher"][metric.name][0] if "teacher" in pairs else None
+    parts = {
+        "opening": opening(
+            teacher=teacher, student=student, student_minus_teacher=gap, metric=metric, sizes=sizes
+        ),
+        "for_file": answer_for_file(gain, metric=metric, evidence=evidence),
+        "for_method": answer_for_method(method.get(metric.name), metric=metric, evidence=evidence),
+        "standing": standing(student, metric=metric, evidence=evidence),
+    }
+    said = " ".join(sentence for sentence in parts.values() if sentence)
+    verdict = gain.verdict if gain is not None else "unknown"
+    return {**parts, "verdict": verdict, "full": with_caveats(said, caveats)}

@@ -1,0 +1,146 @@
+"""95 % intervals from cluster resamples, or the reason why there is none.
+
+The bootstrap gives the standard error; the interval is symmetric on the scale on which the metric
+is nearly normal (logit for values in [0, 1], logarithm for losses) with Student's t quantile.
+``benchmarks/coverage.py`` shows why: at 40 groups and a true AUROC of .98 the percentile interval
+holds the truth about 6 times in 10, this one 9.5 times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+from medistill.evaluate.arrays import Floats
+
+LEVEL = 0.95
+FEWEST_GROUPS = 10
+MOST_UNDEFINED = 0.05
+
+Scale = Literal["unit", "positive", "difference"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Support:
+    """How much evidence an interval rests on.
+
+    Attributes:
+        carriers: number of groups that carry the information (see ``Metric.carriers``).
+        groups: number of all groups.
+        folds: number of folds within which groups were drawn.
+        word: what a group is called.
+    """
+
+    carriers: int
+    groups: int
+    folds: int
+    word: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A value with its 95 % interval; what is missing is None, and ``reason`` says why.
+
+    Attributes:
+        estimate: value on the images as they are.
+        low: lower end of the interval.
+        high: upper end of the interval.
+        reason: why a value or an interval is missing, as a clause.
+        undefined_resamples: resamples in which the metric did not exist, of all drawn.
+    """
+
+    estimate: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+    undefined_resamples: int = 0
+
+    def to_json(self) -> dict[str, float | int | str | None]:
+        """The attributes by name."""
+        return asdict(self)
+
+
+def estimate_with_interval(
+    value: float, resampled: Floats, *, scale: Scale, support: Support
+) -> Estimate:
+    """A value and its interval from R resampled values.
+
+    Args:
+        value: on the images as they are, NaN where undefined.
+        resampled: shape (R,), NaN where a resample leaves the metric undefined.
+        scale: range of the metric.
+        support: groups behind it.
+    """
+    undefined = int(np.isnan(resampled).sum())
+    if np.isnan(value):
+        reason = "a class is absent" + (" from a fold" if support.folds > 1 else "")
+        return Estimate(estimate=None, reason=reason, undefined_resamples=undefined)
+    too_little = _too_little(undefined / resampled.size, support)
+    if too_little is not None:
+        return Estimate(estimate=value, reason=too_little, undefined_resamples=undefined)
+    error = standard_error(resampled, support)
+    if error <= 1e-12:
+        return _without_spread(value, undefined, scale, support)
+    low, high = _ends(value, error, scale, degrees(support))
+    return Estimate(estimate=value, low=low, high=high, undefined_resamples=undefined)
+
+
+def standard_error(resampled: Floats, support: Support) -> float:
+    """Standard deviation over resamples, freed of the bootstrap's bias.
+
+    Drawing n of n groups within a stratum understates a variance by (n - 1) / n (Rao and Wu 1988,
+    JASA 83:231), hence G / (G - folds).
+    """
+    spread = float(np.nanstd(resampled, ddof=1))
+    return spread * float(np.sqrt(support.groups / (support.groups - support.folds)))
+
+
+def degrees(support: Support) -> float:
+    """Degrees of freedom of that standard error."""
+    return max(1.0, support.carriers - support.folds)
+
+
+def t_quantile(freedom: float) -> float:
+    """Student's t that leaves half of 5 % above it."""
+    return float(stats.t.ppf((1 + LEVEL) / 2, freedom))
+
+
+def plural(word: str, count: int) -> str:
+    """``1 study``, ``2 studies``."""
+    if count == 1:
+        return f"1 {word}"
+    ending = f"{word[:-1]}ies" if word.endswith("y") and word[-2] not in "aeiou" else f"{word}s"
+    return f"{count:,} {ending}"
+
+
+def _too_little(undefined_share: float, support: Support) -> str | None:
+    if support.carriers < FEWEST_GROUPS or support.groups <= support.folds:
+        return f"too few groups ({plural(support.word, support.carriers)})"
+    if undefined_share > MOST_UNDEFINED:
+        return f"too few groups (undefined in {undefined_share:.0%} of resamples)"
+    return None
+
+
+def _without_spread(value: float, undefined: int, scale: Scale, support: Support) -> Estimate:
+    """All resamples agree: a perfect or a failed model, identical models, constant predictions."""
+    surprise = ((1 - LEVEL) / 2) ** (1 / support.carriers)
+    if scale == "unit" and value in (0.0, 1.0):
+        # No error among n groups: exact binomial bound on groups (Clopper and Pearson 1934).
+        low, high = (surprise, 1.0) if value == 1.0 else (0.0, 1 - surprise)
+        return Estimate(estimate=value, low=low, high=high, undefined_resamples=undefined)
+    reason = "every resample gives the same value"
+    return Estimate(estimate=value, reason=reason, undefined_resamples=undefined)
+
+
+def _ends(value: float, error: float, scale: Scale, freedom: float) -> tuple[float, float]:
+    reach = t_quantile(freedom) * error
+    if scale == "unit" and 0 < value < 1:
+        centre, reach = np.log(value / (1 - value)), reach / (value * (1 - value))
+        low, high = 1 / (1 + np.exp(-np.array([centre - reach, centre + reach])))
+        return float(low), float(high)
+    if scale == "positive" and value > 0:
+        return float(value * np.exp(-reach / value)), float(value * np.exp(reach / value))
+    return value - reach, value + reach

@@ -1,0 +1,243 @@
+"""How good probabilities are. Every metric takes one weighting of the images or thousands.
+
+Each function maps labels (N,), probabilities (N, C) and weights (..., N) to an array (...), or
+(..., C) for the metrics of a class. The predicted class is the one of highest probability (the
+first of several). A metric that the weights leave undefined, because a class has none, is NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+
+from medistill.evaluate.arrays import Floats, Ints, ratio, weighting
+from medistill.evaluate.calibration import calibration_error
+from medistill.evaluate.ranking import binary_auroc, binary_average_precision
+
+MetricFunction = Callable[[Ints, Floats, Floats | None], Floats]
+SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
+
+
+def confusion(labels: Ints, probabilities: Floats, weights: Floats | None = None) -> Floats:
+    """Weight of images by true class (rows) and predicted class (columns), shape (..., C, C)."""
+    classes = probabilities.shape[1]
+    cell = labels * classes + probabilities.argmax(axis=1)
+    weights = weighting(weights, labels.size)
+    counts = weights @ np.eye(classes * classes)[cell]
+    return np.asarray(counts.reshape(*weights.shape[:-1], classes, classes))
+
+
+def accuracy(labels: Ints, probabilities: Floats, weights: Floats | None = None) -> Floats:
+    """Share of images whose predicted class is the true one, in [0, 1]."""
+    weights = weighting(weights, labels.size)
+    return ratio(weights @ (probabilities.argmax(axis=1) == labels), weights.sum(axis=-1))
+
+
+def sensitivity(labels: Ints, probabilities: Floats, weights: Floats | None = None) -> Floats:
+    """Share of a class's images that are predicted as it (recall), shape (..., C), in [0, 1]."""
+    counts = confusion(labels, probabilities, weights)
+    return ratio(_diagonal(counts), counts.sum(axis=-1))
+
+
+def specificity(labels: Ints, probabilities: Floats, weights: Floats | None = None) -> Floats:
+    """Share of the other classes' images not predicted as the class, shape (..., C), in [0, 1]."""
+    counts = confusion(labels, probabilities, weights)
+    others = counts.sum(axis=(-2, -1))[..., None] - counts.sum(axis=-1)
+    return ratio(others - (counts.sum(axis=-2) - _diagonal(counts)), others)
+
+
+def f1(labels: Ints, probabilities: Floats, weights: Floats | None = None) -> Floats:
+    """Harmonic mean of a class's precision and sensitivity, shape (..., C), in [0, 1]."""
+    counts = confusion(labels, probabilities, weights)
+    return ratio(2 * _diagonal(counts), counts.sum(axis=-1) + counts.sum(axis=-2))
+
+
+def balanced_accuracy(labels: Ints, probabilities: Floats, weights: Floats | None = None) -> Floats:
+    """Mean of the classes' sensitivities, in [0, 1]; undefined where a class is absent."""
+    return np.asarray(sensitivity(labels, probabilities, weights).mean(axis=-1))
+
+
+def class_auroc(labels: Ints, probabilities: Floats, weights: Floats | None = None) -> Floats:
+    """AUROC of each class against all others, shape (..., C), in [0, 1]; two classes share one."""
+    if probabilities.shape[1] == 2:
+        curve = binary_auroc(labels == 1, probabilities[:, 1], weights)
+        return np.stack([curve, curve], axis=-1)
+    columns = range(probabilities.shape[1])
+    curves = [binary_auroc(labels == c, probabilities[:, c], weights) for c in columns]
+    return np.stack(curves, axis=-1)
+
+
+def auroc(labels: Ints, probabilities: Floats, weights: Floats | None = None) -> Floats:
+    """AUROC: of class 1 for two classes, else the mean of one class against the rest."""
+    if probabilities.shape[1] == 2:
+        return binary_auroc(labels == 1, probabilities[:, 1], weights)
+    return np.asarray(class_auroc(labels, probabilities, weights).mean(axis=-1))
+
+
+def average_precision(labels: Ints, probabilities: Floats, weights: Floats | None = None) -> Floats:
+    """Average precision: of class 1 for two classes, else the mean over one against the rest."""
+    columns = [1] if probabilities.shape[1] == 2 else range(probabilities.shape[1])
+    curves = [binary_average_precision(labels == c, probabilities[:, c], weights) for c in columns]
+    return np.asarray(np.mean(curves, axis=0))
+
+
+def brier(labels: Ints, probabilities: Floats, weights: Floats | None = None) -> Floats:
+    """Mean squared distance of the probabilities from the truth (Brier 1950, MWR 78:1).
+
+    Summed over classes (0 to 2); halved for two classes, which makes it the usual (p - y)^2.
+    """
+    return _mean(brier_of_each(labels, probabilities), weights)
+
+
+def log_loss(labels: Ints, probabilities: Floats, weights: Floats | None = None) -> Floats:
+    """Mean negative logarithm of the true class's probability, in nats, not negative."""
+    return _mean(log_loss_of_each(labels, probabilities), weights)
+
+
+def brier_of_each(labels: Ints, probabilities: Floats) -> Floats:
+    """Squared distance of each image, shape (N,); see ``brier``."""
+    classes = probabilities.shape[1]
+    distance = ((probabilities - np.eye(classes)[labels]) ** 2).sum(axis=1)
+    return np.asarray(distance / 2 if classes == 2 else distance)
+
+
+def log_loss_of_each(labels: Ints, probabilities: Floats) -> Floats:
+    """Loss of each image in nats, shape (N,); see ``log_loss``."""
+    rows = probabilities / probabilities.sum(axis=1, keepdims=True)
+    true = rows[np.arange(labels.size), labels]
+    return np.asarray(-np.log(np.clip(true, SMALLEST_PROBABILITY, 1.0)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A metric and what must be known to judge it.
+
+    Attributes:
+        name: key in metrics.json.
+        title: as a person writes it.
+        function: see the head of this file.
+        better: which direction is good.
+        scale: range of its values, which fixes the scale on which its interval is symmetric:
+            ``unit`` is [0, 1], ``positive`` is [0, inf), ``calibration`` see calibration.py.
+        per_class: one value a class.
+        carriers: whose number limits what the interval can know: all groups, the groups of the
+            rarest class, or those of the class and of its rest.
+        pooled: computed over all folds at once instead of averaged over folds.
+        meaning: one sentence for the report.
+    """
+
+    name: str
+    title: str
+    function: MetricFunction
+    better: Literal["higher", "lower"] = "higher"
+    scale: Literal["unit", "positive", "calibration"] = "unit"
+    per_class: bool = False
+    carriers: Literal["all", "rarest class", "class", "rest", "class and rest"] = "all"
+    pooled: bool = False
+    meaning: str
+
+
+_TABLE = (
+    Metric(
+        name="auroc",
+        title="AUROC",
+        function=auroc,
+        carriers="rarest class",
+        meaning="How often an image of the class gets a higher probability than an image that is "
+        "not of it; 0.5 is guessing. Of the second class if there are two, else the mean over "
+        "classes, each against the rest.",
+    ),
+    Metric(
+        name="average_precision",
+        title="Average precision",
+        function=average_precision,
+        carriers="rarest class",
+        meaning="Area under the precision-recall curve; guessing gives the share of the class.",
+    ),
+    Metric(
+        name="accuracy",
+        title="Accuracy",
+        function=accuracy,
+        meaning="Share of images whose most probable class is the true one.",
+    ),
+    Metric(
+        name="balanced_accuracy",
+        title="Balanced accuracy",
+        function=balanced_accuracy,
+        carriers="rarest class",
+        meaning="Mean of the classes' sensitivities, so that a rare class counts as much.",
+    ),
+    Metric(
+        name="calibration_error",
+        title="Calibration error",
+        function=calibration_error,
+        better="lower",
+        scale="calibration",
+        pooled=True,
+        meaning="Mean distance of probability from observed frequency in 15 bins of equal width "
+        "(two classes: the probability of the second; more: of the predicted class). Over all "
+        "folds at once, because bins of few images look miscalibrated by chance.",
+    ),
+    Metric(
+        name="brier",
+        title="Brier score",
+        function=brier,
+        better="lower",
+        scale="positive",
+        meaning="Mean squared distance of the probabilities from the truth.",
+    ),
+    Metric(
+        name="log_loss",
+        title="Log loss",
+        function=log_loss,
+        better="lower",
+        scale="positive",
+        meaning="Mean negative logarithm of the true class's probability, in nats.",
+    ),
+    Metric(
+        name="sensitivity",
+        title="Sensitivity",
+        function=sensitivity,
+        per_class=True,
+        carriers="class",
+        meaning="Share of the class's images that were recognised.",
+    ),
+    Metric(
+        name="specificity",
+        title="Specificity",
+        function=specificity,
+        per_class=True,
+        carriers="rest",
+        meaning="Share of the other images that were not taken for the class.",
+    ),
+    Metric(
+        name="f1",
+        title="F1",
+        function=f1,
+        per_class=True,
+        carriers="class",
+        meaning="Harmonic mean of precision and sensitivity.",
+    ),
+    Metric(
+        name="class_auroc",
+        title="AUROC against the rest",
+        function=class_auroc,
+        per_class=True,
+        carriers="class and rest",
+        meaning="AUROC of the class against all others.",
+    ),
+)
+METRICS = MappingProxyType({metric.name: metric for metric in _TABLE})
+
+
+def _mean(values: Floats, weights: Floats | None) -> Floats:
+    weights = weighting(weights, values.size)
+    return ratio(weights @ values, weights.sum(axis=-1))
+
+
+def _diagonal(counts: Floats) -> Floats:
+    return np.diagonal(counts, axis1=-2, axis2=-1)

@@ -1,0 +1,111 @@
+"""One model on one set of images: every metric, and the same of every resample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from medistill.evaluate.arrays import Floats
+from medistill.evaluate.bootstrap import Resamples, Statistic, replicate
+from medistill.evaluate.calibration import (
+    calibration_gaps,
+    lower_calibration_bound,
+    noise_floor,
+)
+from medistill.evaluate.intervals import (
+    LEVEL,
+    Estimate,
+    Support,
+    estimate_with_interval,
+)
+from medistill.evaluate.metrics import METRICS, Metric
+from medistill.evaluate.predictions import Predictions
+
+GAPS = "calibration_gaps"
+STATISTICS: Mapping[str, Statistic] = {
+    **{m.name: Statistic(function=m.function, pooled=m.pooled) for m in METRICS.values()},
+    GAPS: Statistic(function=calibration_gaps, pooled=True),
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scored:
+    """A model's table with its statistics.
+
+    Attributes:
+        table: the predictions.
+        values: each statistic as it is, shape () or (K,).
+        resampled: each statistic in R resamples, shape (R,) or (R, K).
+    """
+
+    table: Predictions
+    values: Mapping[str, Floats]
+    resampled: Mapping[str, Floats]
+
+    @property
+    def noise_floor(self) -> float:
+        """Calibration error that chance alone would show; see ``calibration.noise_floor``."""
+        return noise_floor(self.values[GAPS], self.resampled[GAPS])
+
+
+def score(tables: Sequence[Predictions], drawn: Resamples) -> list[Scored]:
+    """Score models on the same images under the same resamples."""
+    resampled = replicate(tables, STATISTICS, drawn)
+    return [
+        Scored(
+            table=table,
+            values={name: statistic.of(table) for name, statistic in STATISTICS.items()},
+            resampled=values,
+        )
+        for table, values in zip(tables, resampled, strict=True)
+    ]
+
+
+def supports(table: Predictions, metric: Metric, word: str) -> list[Support]:
+    """Evidence behind a metric: one entry, or one a class for the metrics of a class."""
+    classes = range(table.classes)
+    members = [table.groups_with(table.labels == c) for c in classes]
+    rest = [table.groups_with(table.labels != c) for c in classes]
+    carriers = {
+        "all": [table.group_count],
+        "rarest class": [min(members)],
+        "class": members,
+        "rest": rest,
+        "class and rest": [min(pair) for pair in zip(members, rest, strict=True)],
+    }[metric.carriers]
+    groups, folds = table.group_count, len(table.fold_rows)
+    return [Support(carriers=n, groups=groups, folds=folds, word=word) for n in carriers]
+
+
+def estimates(scored: Scored, metric: Metric, word: str) -> list[Estimate]:
+    """A metric with its interval: one entry, or one a class for the metrics of a class."""
+    support = supports(scored.table, metric, word)
+    values = np.atleast_1d(scored.values[metric.name])
+    resampled = scored.resampled[metric.name].reshape(-1, values.size)
+    if metric.scale == "calibration":
+        return [_calibration_estimate(scored, support[0])]
+    return [
+        estimate_with_interval(
+            float(values[column]),
+            resampled[:, column],
+            scale=metric.scale,
+            support=support[column],
+        )
+        for column in range(values.size)
+    ]
+
+
+def _calibration_estimate(scored: Scored, support: Support) -> Estimate:
+    """Upper end as for any value; lower end freed of what chance adds."""
+    plain = estimate_with_interval(
+        float(scored.values["calibration_error"]),
+        scored.resampled["calibration_error"],
+        scale="difference",
+        support=support,
+    )
+    if plain.high is None:
+        return plain
+    low = lower_calibration_bound(scored.values[GAPS], scored.resampled[GAPS], level=LEVEL)
+    return Estimate(estimate=plain.estimate, low=low, high=min(1.0, plain.high))

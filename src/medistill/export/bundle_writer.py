@@ -1,0 +1,223 @@
+"""Publishes a student: exports, checks and writes a bundle, or leaves nothing behind."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import BinaryIO
+
+from medistill.bundle.bundle import Bundle, open_bundle
+from medistill.bundle.calibration import Calibration
+from medistill.bundle.schema import (
+    MANIFEST,
+    FileRecord,
+    Graph,
+    Manifest,
+    Parity,
+    Provenance,
+)
+from medistill.core.errors import ExportError
+from medistill.core.files import atomic_file, sha256_file, write_json, write_text
+from medistill.core.types import Task
+from medistill.export.card import model_card
+from medistill.export.onnx_graph import NO_OUTPUTS, GraphInfo, export_onnx
+from medistill.export.parity import BOUND, Images, check_parity
+from medistill.export.path_scan import refuse_paths
+from medistill.models.network import Network
+
+_GRAPH, _CARD = "student.onnx", "README.md"
+_LIBRARIES = ("medistill", "torch", "timm", "onnx", "onnxruntime")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleText:
+    """What a bundle says beside what the network itself tells.
+
+    Attributes:
+        name: what the student is called.
+        task: what the labels are.
+        classes: names in the order of the logits.
+        stored_size: short side in pixels of the stored images the student was trained on.
+        provenance: hashes of what it was made from.
+        caveats: sentences that must stay with every figure.
+        findings: sentences of the evaluation, for the model card.
+        calibration: temperature, fitted on *calibrate*.
+        thresholds: operating point by class name; empty, or one for every class.
+    """
+
+    name: str
+    task: Task
+    classes: tuple[str, ...]
+    stored_size: int
+    provenance: Provenance
+    caveats: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+    calibration: Calibration = Calibration()
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """What ``publish_bundle`` wrote.
+
+    Attributes:
+        bundle: the bundle, opened and verified.
+        archive: the same as one zip file, beside the folder.
+        parity: the check that it passed.
+    """
+
+    bundle: Bundle
+    archive: Path
+    parity: Parity
+
+
+def provenance_now(
+    *, recipe: str | None, data: str | None, teacher: str | None, student: str | None
+) -> Provenance:
+    """Provenance with the versions installed here and the present time; hashes as SHA-256."""
+    return Provenance(
+        recipe=recipe,
+        data=data,
+        teacher=teacher,
+        student=student,
+        versions=_installed(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def publish_bundle(
+    network: Network,
+    folder: Path,
+    text: BundleText,
+    *,
+    images: Images,
+    bound: float = BOUND,
+    opset: int = 18,
+    outputs: Mapping[str, str] = NO_OUTPUTS,
+) -> Published:
+    """Export a network, hold the graph against it, and write the bundle and its zip.
+
+    Everything is made in a folder beside the target and appears under its name only when the
+    graph passed and the bundle could be opened; a bundle that stood there before is replaced then.
+
+    Args:
+        network: the trained student.
+        folder: the bundle to write; the zip takes its name and the ending ``.zip``.
+        text: what the bundle says.
+        images: (N, C, S, S) float32 in [0, 1], of the part *calibrate*.
+        bound: largest difference of probabilities allowed.
+        opset: ONNX operator set.
+        outputs: further graph outputs: name -> feature.
+
+    Raises:
+        ExportError: the graph cannot be made or differs, or the text holds an absolute path.
+    """
+    if len(text.classes) != network.classes:
+        raise ValueError(f"{len(text.classes)} class names for {network.classes} logits")
+    archive = folder.with_name(f"{folder.name}.zip")
+    with _replacing(folder) as staging:
+        info = export_onnx(network, staging / _GRAPH, opset=opset, outputs=outputs)
+        parity = check_parity(network, info.path, images, bound=bound, task=text.task)
+        _write_texts(staging, _manifest(network, text, info, parity))
+        open_bundle(staging)
+        with atomic_file(archive) as stream:
+            _write_zip(stream, staging, folder.name)
+    return Published(bundle=open_bundle(folder), archive=archive, parity=parity)
+
+
+def _manifest(network: Network, text: BundleText, info: GraphInfo, parity: Parity) -> Manifest:
+    graph = Graph(
+        name="fp32",
+        role="predict",
+        precision="fp32",
+        runtime="onnxruntime",
+        files=(info.path.name,),
+        opset=info.opset,
+        input=info.input,
+        outputs=dict(info.outputs),
+        calibration=text.calibration,
+        thresholds=dict(text.thresholds),
+        parity=parity,
+    )
+    return Manifest(
+        name=text.name,
+        task=text.task,
+        classes=text.classes,
+        preprocessing=replace(network.preprocessing, stored_size=text.stored_size),
+        default=graph.name,
+        graphs=(graph,),
+        provenance=text.provenance,
+        caveats=text.caveats,
+        findings=text.findings,
+        files={info.path.name: _record(info.path)},
+    )
+
+
+def _write_texts(staging: Path, manifest: Manifest) -> None:
+    """Write the model card and then ``bundle.json``, which holds the hash of the card."""
+    refuse_paths(manifest.to_json(), MANIFEST)
+    write_text(staging / _CARD, model_card(manifest))
+    files = {**manifest.files, _CARD: _record(staging / _CARD)}
+    write_json(staging / MANIFEST, replace(manifest, files=files).to_json())
+
+
+def _record(path: Path) -> FileRecord:
+    return FileRecord(sha256=sha256_file(path), size=path.stat().st_size)
+
+
+def _write_zip(stream: BinaryIO, folder: Path, name: str) -> None:
+    """Store the files under ``name/``, in order and without times or owners."""
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            # Without a time given it is 1980: the same bundle always gives the same zip.
+            entry = zipfile.ZipInfo(f"{name}/{file.relative_to(folder).as_posix()}")
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, file.read_bytes())
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of ``folder`` when the block succeeds."""
+    _refuse_foreign(folder)
+    staging, old = (folder.with_name(f".{folder.name}.{word}") for word in ("partial", "old"))
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    for leftover in (staging, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    staging.mkdir(parents=True)
+    try:
+        yield staging
+        if folder.exists():
+            folder.rename(old)
+        staging.rename(folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Never replace what is not a bundle."""
+    empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    if empty or (folder / MANIFEST).is_file():
+        return
+    raise ExportError(
+        where=folder,
+        what="exists and is not a bundle",
+        cure="Choose a new or empty folder.",
+    )
+
+
+def _installed() -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,66 @@
+"""The model card of a bundle, in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from medistill.bundle.schema import Graph, Manifest
+
+NOTICE = (
+    "For research use only. This is not a medical device: it has no regulatory clearance and must "
+    "not guide the care of a patient."
+)
+
+_COMMAND = "medistill predict THIS_FOLDER IMAGE_OR_FOLDER --out predictions.csv"
+
+
+def model_card(manifest: Manifest) -> str:
+    """A page that says what the student is, what it takes and what it must not be used for."""
+    sections = [
+        f"# {manifest.name}\n\n**{NOTICE}**",
+        _section("What it does", _what_it_does(manifest)),
+        _section("Findings", manifest.findings),
+        _section("Caveats", manifest.caveats),
+        _section("Graphs", [_graph_line(graph, manifest.default) for graph in manifest.graphs]),
+        _section("Made from", _made_from(manifest)),
+        f"## Use\n\n```text\n{_COMMAND}\n```",
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _section(title: str, lines: Iterable[str]) -> str:
+    items = "\n".join(f"- {line}" for line in lines)
+    return f"## {title}\n\n{items}" if items else ""
+
+
+def _what_it_does(manifest: Manifest) -> list[str]:
+    seen = manifest.preprocessing
+    colour = "gray" if seen.channels == "gray" else "colour"
+    return [
+        f"Task: {manifest.task}",
+        f"Classes: {', '.join(manifest.classes)}",
+        f"Input: a {colour} picture (PNG, JPEG, TIFF, BMP), brought to a short side of "
+        f"{seen.stored_size} and then to {seen.size} x {seen.size} pixels ({seen.fit}); "
+        "normalised inside the graph",
+    ]
+
+
+def _graph_line(graph: Graph, default: str) -> str:
+    star = ", the default" if graph.name == default else ""
+    return (
+        f"{graph.name}{star}: {graph.files[0]} ({graph.precision}, {graph.runtime}); against the "
+        f"trained network on {graph.parity.images} images the probabilities differ by at most "
+        f"{graph.parity.largest_difference:.1e} and {graph.parity.agreement:.2%} of the labels "
+        "agree"
+    )
+
+
+def _made_from(manifest: Manifest) -> list[str]:
+    made = manifest.provenance
+    hashes = [
+        f"{key}: sha256 {value}"
+        for key in ("recipe", "data", "teacher", "student")
+        if (value := getattr(made, key))
+    ]
+    versions = ", ".join(f"{name} {version}" for name, version in made.versions.items())
+    return [*hashes, f"Versions: {versions}", f"Created: {made.created}"]

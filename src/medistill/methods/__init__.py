@@ -1,0 +1,1 @@
+"""Methods: how targets become a loss, one paper a file."""

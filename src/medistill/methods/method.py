@@ -1,0 +1,58 @@
+"""What a distillation method is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from torch import Tensor, nn
+
+from medistill.models.network import Network
+from medistill.models.outputs import Outputs
+
+if TYPE_CHECKING:
+    from medistill.data.batch import Batch
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+class Method(Protocol):
+    """How targets become a loss.
+
+    A method is a frozen dataclass whose fields are its YAML block; it holds no tensors. What it
+    learns besides the student (projections) are its adapters: they are trained with the student
+    and thrown away afterwards.
+
+    Attributes:
+        needs: names of the teacher's targets that ``terms`` reads, for example ``logits``;
+            empty for a method without a teacher.
+    """
+
+    needs: ClassVar[frozenset[str]]
+
+    def wants(self, student: Network) -> frozenset[str]:
+        """Names of the student's features that ``terms`` reads, out of its feature names."""
+
+    def adapters(self, student_dims: Shapes, teacher_dims: Shapes) -> nn.ModuleDict:
+        """Projections to learn; an empty dictionary where there are none.
+
+        Args:
+            student_dims: shape without the batch of ``logits`` and of each wanted feature.
+            teacher_dims: shape without the batch of each needed target.
+        """
+
+    def terms(
+        self,
+        outputs: Outputs,
+        targets: Mapping[str, Tensor],
+        batch: Batch,
+        adapters: nn.ModuleDict,
+    ) -> dict[str, Tensor]:
+        """The weighted terms, scalars in float32, whose sum is the loss.
+
+        Args:
+            outputs: the student's, with the features it was asked for.
+            targets: the teacher's, by the names in ``needs``; no gradient reaches them.
+            batch: labels (B, K) as class probabilities, a row of NaN where unlabelled.
+            adapters: what ``adapters`` made.
+        """

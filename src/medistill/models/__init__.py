@@ -1,0 +1,1 @@
+"""Networks: our Vision Transformer, any timm model, and their weights."""

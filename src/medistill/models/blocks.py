@@ -1,0 +1,98 @@
+"""Parts of a pre-norm Transformer; names and equations as in ``models.vit``.
+
+Dimension key: B batch, C channels, S image side, N tokens, D width, H heads.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class DropPath(nn.Module):
+    """Stochastic depth (Huang et al., ECCV 2016): drops a branch for some images of a batch.
+
+    What is kept is divided by the chance of being kept, so that the expectation stays.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, N, D) to (B, N, D); the identity in eval mode."""
+        if not self.training or self.rate == 0.0:
+            return x
+        keep = 1.0 - self.rate
+        return x * (x.new_empty(x.shape[0], 1, 1).bernoulli_(keep) / keep)
+
+
+class PatchEmbed(nn.Module):
+    """Cut an image into patches and project each linearly."""
+
+    def __init__(self, *, patch_size: int, channels: int, width: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(channels, width, kernel_size=patch_size, stride=patch_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, S, S) to (B, N, D), row by row."""
+        patches: Tensor = self.proj(x)
+        return patches.flatten(2).transpose(1, 2)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention."""
+
+    def __init__(self, *, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.scale = (width // heads) ** -0.5
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+
+    def forward(self, x: Tensor, with_map: bool = False) -> tuple[Tensor, Tensor | None]:
+        """Map (B, N, D) to (B, N, D) and, if wanted, the attention (B, H, N, N).
+
+        The fused kernel never forms the attention, so it is computed once more from q and k.
+        """
+        batch, tokens, width = x.shape
+        qkv = self.qkv(x).reshape(batch, tokens, 3, self.heads, width // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = functional.scaled_dot_product_attention(q, k, v)
+        mixed = self.proj(mixed.transpose(1, 2).reshape(batch, tokens, width))
+        if not with_map:
+            return mixed, None
+        return mixed, torch.softmax((q * self.scale) @ k.transpose(-2, -1), dim=-1)
+
+
+class Mlp(nn.Module):
+    """Two linear layers with GELU between, the same for every token."""
+
+    def __init__(self, *, width: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(width, hidden)
+        self.fc2 = nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, N, D) to (B, N, D)."""
+        grown: Tensor = self.fc2(functional.gelu(self.fc1(x)))
+        return grown
+
+
+class Block(nn.Module):
+    """Pre-norm Transformer block."""
+
+    def __init__(self, *, width: int, heads: int, mlp_ratio: float, drop_path: float) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, eps=1e-6)
+        self.attn = Attention(width=width, heads=heads)
+        self.norm2 = nn.LayerNorm(width, eps=1e-6)
+        self.mlp = Mlp(width=width, hidden=int(width * mlp_ratio))
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor, with_map: bool = False) -> tuple[Tensor, Tensor | None]:
+        """Map (B, N, D) to (B, N, D) and, if wanted, the attention (B, H, N, N)."""
+        mixed, attention = self.attn(self.norm1(x), with_map)
+        x = x + self.drop_path(mixed)
+        return x + self.drop_path(self.mlp(self.norm2(x))), attention

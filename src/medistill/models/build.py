@@ -1,0 +1,203 @@
+"""From a recipe's model block to a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from torch import nn
+
+from medistill.core.errors import RecipeError
+from medistill.imaging.preprocessing import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Channels,
+    Fit,
+    Preprocessing,
+)
+from medistill.models.network import Network, feature_shapes
+from medistill.models.spec import ModelSpec, Statistics
+from medistill.models.timm_bridge import TimmModel, timm_defaults
+from medistill.models.vit import (
+    VIT_SIZES,
+    VisionTransformer,
+    VitSize,
+    check_vit_shape,
+    nearest_multiple,
+)
+
+__all__ = ["ModelSpec", "Statistics", "build_model", "is_ours", "timm_name"]
+
+NORMALISATIONS: Mapping[str, Statistics] = MappingProxyType(
+    {
+        "imagenet": (IMAGENET_MEAN, IMAGENET_STD),
+        "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    }
+)
+# What only our own ViT understands; for timm these are part of the name.
+_VIT_FIELDS = ("patch_size", "width", "depth", "heads")
+
+
+def build_model(
+    spec: ModelSpec,
+    *,
+    classes: int,
+    channels: Channels = "gray",
+    fit: Fit = "stretch",
+    stored_size: int | None = None,
+    data_statistics: Statistics | None = None,
+    where: str = "model",
+) -> Network:
+    """A network with random weights; nothing is downloaded.
+
+    Args:
+        spec: the model block.
+        classes: length of the logits; 0 for none.
+        channels: what the store holds; a model that takes three repeats a gray image.
+        fit: how a picture that is not square becomes square.
+        stored_size: short side of the stored images in pixels, for the preprocessing.
+        data_statistics: (mean, std) of the fit images in [0, 1]; needed by ``normalisation: data``.
+        where: name of the recipe block, for messages.
+
+    Raises:
+        RecipeError: an unknown name or an impossible value.
+    """
+    if spec.channels not in (1, 3):
+        what = f"{spec.channels} channels"
+        raise RecipeError(where=f"{where}.channels", what=what, cure="Give 1 (gray) or 3.")
+    if not 0 <= spec.drop_path < 1:
+        what = f"{spec.drop_path} is not a rate"
+        raise RecipeError(where=f"{where}.drop_path", what=what, cure="Give 0 to below 1.")
+    ours = is_ours(spec.name)
+    backbone = (_vit if ours else _timm)(spec, classes, where)
+    mean, std = _normalisation(spec, data_statistics, where)
+    preprocessing = Preprocessing(
+        size=_image_size(spec, where),
+        mean=mean,
+        std=std,
+        channels=channels,
+        fit=fit,
+        stored_size=stored_size,
+    )
+    network = Network(backbone, preprocessing)
+    if not ours and spec.image_size is not None:
+        _try_once(network, spec, where)
+    return network
+
+
+def is_ours(name: str) -> bool:
+    """Whether a model name means our own ViT rather than timm's."""
+    return name == "vit" or name in VIT_SIZES
+
+
+def timm_name(name: str) -> str:
+    """The name without our ``timm/`` before it."""
+    return name.removeprefix("timm/")
+
+
+def _image_size(spec: ModelSpec, where: str) -> int:
+    if spec.image_size is not None:
+        return spec.image_size
+    if is_ours(spec.name):
+        return 224
+    return timm_defaults(timm_name(spec.name), where=f"{where}.name").image_size
+
+
+def _vit(spec: ModelSpec, classes: int, where: str) -> nn.Module:
+    size = _vit_size(spec, where)
+    patch_size = 16 if spec.patch_size is None else spec.patch_size
+    image_size = _image_size(spec, where)
+    check_vit_shape(image_size=image_size, patch_size=patch_size, where=where, **size._asdict())
+    return VisionTransformer(
+        image_size=image_size,
+        patch_size=patch_size,
+        classes=classes,
+        channels=spec.channels,
+        distilled=spec.distilled,
+        drop_path=spec.drop_path,
+        **size._asdict(),
+    )
+
+
+def _vit_size(spec: ModelSpec, where: str) -> VitSize:
+    """Width, depth and heads: the named size's, each replaced by what the block gives."""
+    if spec.name == "vit" and spec.width is None:
+        cure = "Give a width, for example 96, or choose vit_tiny."
+        raise RecipeError(where=f"{where}.width", what="vit has no width of its own", cure=cure)
+    width = spec.width if spec.width is not None else VIT_SIZES[spec.name].width
+    named = VIT_SIZES.get(spec.name, VitSize(width, 12, max(1, width // 64)))
+    depth = spec.depth if spec.depth is not None else named.depth
+    heads = spec.heads if spec.heads is not None else named.heads
+    return VitSize(width, depth, heads)
+
+
+def _timm(spec: ModelSpec, classes: int, where: str) -> nn.Module:
+    name = timm_name(spec.name)
+    timm_defaults(name, where=f"{where}.name")
+    for key in _VIT_FIELDS:
+        if getattr(spec, key) is not None:
+            what = f"{name} is timm's and its {key} is fixed"
+            raise RecipeError(where=f"{where}.{key}", what=what, cure="Leave it out.")
+    if spec.distilled:
+        what = f"{name} is timm's and gets no distillation token"
+        cure = "Leave it out, or use vit_tiny, vit_small, vit_base or vit_large."
+        raise RecipeError(where=f"{where}.distilled", what=what, cure=cure)
+    return TimmModel(
+        name,
+        classes=classes,
+        image_size=spec.image_size,
+        channels=spec.channels,
+        drop_path=spec.drop_path,
+    )
+
+
+def _normalisation(spec: ModelSpec, data: Statistics | None, where: str) -> Statistics:
+    """Mean and std, one value a channel of the backbone."""
+    chosen = _named_normalisation(spec, data, where)
+    mean, std = (tuple(float(value) for value in values) for values in chosen)
+    if len(mean) != len(std) or len(mean) not in (1, 3):
+        what = f"{len(mean)} mean and {len(std)} std values"
+        cure = "Give one of each, or three of each."
+        raise RecipeError(where=f"{where}.normalisation", what=what, cure=cure)
+    if spec.channels == 1:  # the mean over channels of what was meant for three
+        return (sum(mean) / len(mean),), (sum(std) / len(std),)
+    return (mean * 3, std * 3) if len(mean) == 1 else (mean, std)
+
+
+def _named_normalisation(spec: ModelSpec, data: Statistics | None, where: str) -> Statistics:
+    name = spec.normalisation
+    if not isinstance(name, str):
+        return name[0], name[1]
+    if name == "published" and is_ours(spec.name):
+        name = "imagenet" if spec.distilled else "half"
+    if name == "published":
+        defaults = timm_defaults(timm_name(spec.name), where=f"{where}.name")
+        return defaults.mean, defaults.std
+    if name == "data" and data is not None:
+        return data
+    if name in NORMALISATIONS:
+        return NORMALISATIONS[name]
+    raise RecipeError(
+        where=f"{where}.normalisation",
+        what="the statistics of the data are not known here" if name == "data" else f"no '{name}'",
+        cure="Give published, imagenet, half, data, or a mean and a std.",
+    )
+
+
+def _try_once(network: Network, spec: ModelSpec, where: str) -> None:
+    """Find out early whether a timm architecture takes this image size."""
+    size, key = network.preprocessing.size, f"{where}.image_size"
+    patches = getattr(getattr(network.backbone.model, "patch_embed", None), "patch_size", None)
+    if isinstance(patches, tuple) and size % patches[0]:
+        what = f"{size} is not divisible by the patch size {patches[0]} of {spec.name}"
+        cure = f"Nearest valid image_size: {nearest_multiple(size, patches[0])}."
+        raise RecipeError(where=key, what=what, cure=cure)
+    try:
+        feature_shapes(network)
+    except (AssertionError, RuntimeError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RecipeError(
+            where=key,
+            what=f"{spec.name} cannot take images of {size} pixels ({reason})",
+            cure="Leave image_size out to use the published one.",
+        ) from error

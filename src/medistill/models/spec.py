@@ -1,0 +1,39 @@
+"""The model block of a recipe. Torch-free, so that recipes can be read without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """The ``teacher`` or ``student`` block's model.
+
+    Attributes:
+        name: ``vit_tiny``, ``vit_small``, ``vit_base``, ``vit_large``; ``vit`` with its own
+            width, depth and heads; else a timm name, with or without ``timm/`` before it.
+        image_size: side in pixels; None for 224 (ours) or the published one (timm).
+        patch_size: side of a patch in pixels (ours; None for 16).
+        width: numbers a token (ours).
+        depth: blocks (ours; None for 12 with ``vit``).
+        heads: attention heads (ours; None for one a 64 numbers with ``vit``).
+        distilled: DeiT's distillation token and second head (ours).
+        drop_path: stochastic depth of the last block, from 0 to below 1.
+        channels: input channels of the model, 3 or 1; gray images are repeated for 3.
+        normalisation: ``published`` (what the model's published weights expect: for ours half,
+            and imagenet when distilled), ``imagenet``, ``half`` (mean and deviation .5), ``data``
+            (measured on the images), or (mean, std), each one value a channel.
+    """
+
+    name: str = "vit_tiny"
+    image_size: int | None = None
+    patch_size: int | None = None
+    width: int | None = None
+    depth: int | None = None
+    heads: int | None = None
+    distilled: bool = False
+    drop_path: float = 0.0
+    channels: int = 3
+    normalisation: str | Statistics = "published"

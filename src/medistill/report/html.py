@@ -1,0 +1,125 @@
+"""The report: one HTML file that needs nothing else and asks nothing of any server."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from medistill.core.files import write_text
+from medistill.report import plots, tables, values
+from medistill.report.histories import best_column, read_curves
+from medistill.report.pictures import Picture
+
+__all__ = ["Picture", "write_report"]
+
+REPORT = "report.html"
+HEADLINES = ("accuracy", "balanced_accuracy", "calibration_error")
+
+
+def write_report(
+    folder: Path,
+    metrics: Mapping[str, Any],
+    *,
+    predictions: Mapping[str, Path] | None = None,
+    histories: Mapping[str, Path] | None = None,
+    pictures: Sequence[Picture] = (),
+    recipe_text: str = "",
+    provenance: Mapping[str, Any] | None = None,
+    title: str = "Did distilling help?",
+) -> Path:
+    """Write ``report.html``: the answer, then the evidence, then how it was made.
+
+    Args:
+        folder: where the file goes; it is replaced atomically.
+        metrics: content of metrics.json.
+        predictions: tables of predictions by name; the report links to them.
+        histories: learning curves by role; missing files are left out.
+        pictures: the worst mistakes.
+        recipe_text: the recipe as YAML.
+        provenance: names and values, nested at will: versions, hashes, hardware.
+        title: heading of the page.
+
+    Returns:
+        Path of the report.
+    """
+    page = (
+        _environment()
+        .get_template("report.html")
+        .render(
+            title=title,
+            m=metrics,
+            answer=metrics["answer"],
+            columns=tables.columns(metrics),
+            overall=tables.overall(metrics),
+            per_class=tables.per_class(metrics),
+            confusions=tables.confusions(metrics),
+            sizes=tables.sizes(metrics),
+            seeds=tables.seeds(metrics),
+            panels=_panels(metrics, histories or {}),
+            pictures=pictures,
+            recipe_text=recipe_text,
+            provenance=list(tables.flat(provenance or {})),
+            files=_links(folder, predictions or {}),
+        )
+    )
+    write_text(folder / REPORT, page)
+    return folder / REPORT
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("medistill.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=values.number, p_value=values.p_value, quantity=values.quantity
+    )
+    return environment
+
+
+def _panels(metrics: Mapping[str, Any], histories: Mapping[str, Path]) -> dict[str, list[Markup]]:
+    """All plots by the section they belong to."""
+    names = [metrics["headline"], *(n for n in HEADLINES if n != metrics["headline"])]
+    classes = metrics["classes"][1:] if len(metrics["classes"]) == 2 else metrics["classes"]
+    shown = classes[: plots.MOST_CLASSES]
+    roles = [role for role in tables.ROLES if metrics["models"][role]]
+    return {
+        "forest": [plots.forest(metrics, name) for name in names[:4]],
+        "roc": [plots.roc(metrics, class_) for class_ in shown],
+        "precision_recall": [plots.precision_recall(metrics, class_) for class_ in shown],
+        "reliability": [plots.reliability(metrics, role) for role in roles],
+        "seeds": [plots.seed_spread(metrics)] if tables.seeds(metrics) else [],
+        "learning": _learning(metrics, histories),
+    }
+
+
+def _learning(metrics: Mapping[str, Any], histories: Mapping[str, Path]) -> list[Markup]:
+    """Score on the selection part of all models, then the loss of each."""
+    found = {role: read_curves(histories[role]) for role in tables.ROLES if role in histories}
+    curves = {role: curve for role, curve in found.items() if curve}
+    name = metrics["headline"]
+    scores = {
+        role: (curve.epochs, column)
+        for role, curve in curves.items()
+        if (column := best_column(curve, name)) and not all(map(math.isnan, column))
+    }
+    panels = [plots.selection(scores, metrics["metrics"][name]["title"])] if scores else []
+    return panels + [
+        plots.losses(role, curve.epochs, curve.terms)
+        for role, curve in curves.items()
+        if curve.terms
+    ]
+
+
+def _links(folder: Path, files: Mapping[str, Path]) -> list[tuple[str, str]]:
+    """Names and addresses relative to the report."""
+    return [(name, Path(os.path.relpath(path, folder)).as_posix()) for name, path in files.items()]

@@ -1,0 +1,1 @@
+"""Predicts with a bundle. Torch-free."""

@@ -1,0 +1,90 @@
+"""Export stage: the student's graph, checked on real images, as a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from medistill.core.files import read_json, sha256_json
+from medistill.data.loader import plain_batches
+from medistill.export.bundle_writer import BundleText, provenance_now, publish_bundle
+from medistill.models.network import Network
+from medistill.models.weights import state_hash
+from medistill.recipe import dump_recipe
+from medistill.stages.context import Context
+from medistill.stages.data import Prepared
+from medistill.stages.evaluation import EVALUATION, METRICS
+from medistill.stages.student import open_student
+
+BUNDLE = "bundle"
+
+
+def write_student_bundle(context: Context, prepared: Prepared) -> None:
+    """Publish the student of the first fold and seed, unless that bundle is there already.
+
+    Which fold is shipped is fixed beforehand: choosing the fold that scores best on *evaluate*
+    would be a choice on the reported part.
+    """
+    fold = context.folds()[0]
+    network = open_student(context, prepared, fold, 0, "student")
+    folder = context.run.stage(BUNDLE)
+    manifest = folder / "bundle.json"
+    if manifest.exists() and _made_from(read_json(manifest), network):
+        return
+    published = publish_bundle(
+        network,
+        folder,
+        _text(context, prepared, network, fold),
+        images=_calibration_images(prepared, network, fold),
+        bound=context.recipe.export.bound,
+        opset=context.recipe.export.opset,
+    )
+    context.reporter.say(f"Export: {published.parity}")
+    context.reporter.say(f"Bundle: {folder} and {published.archive}")
+
+
+def _made_from(manifest: Mapping[str, Any], network: Network) -> bool:
+    made_from: object = manifest["provenance"]["student"]
+    return made_from == state_hash(network)
+
+
+def _calibration_images(prepared: Prepared, network: Network, fold: int) -> Any:
+    batches = plain_batches(
+        prepared.store,
+        torch.from_numpy(prepared.labels),
+        prepared.parts[fold].calibrate,
+        size=network.preprocessing.size,
+        batch_size=64,
+        fit=network.preprocessing.fit,
+    )
+    return torch.cat([batch.images for batch in batches]).numpy()
+
+
+def _text(context: Context, prepared: Prepared, network: Network, fold: int) -> BundleText:
+    images, recipe = prepared.images, context.recipe
+    return BundleText(
+        name=recipe.name,
+        task=images.task,
+        classes=images.classes,
+        stored_size=recipe.data.stored_size,
+        caveats=images.caveats,
+        findings=_findings(context),
+        provenance=provenance_now(
+            recipe=sha256_json(dump_recipe(recipe)),
+            data=prepared.store.data_hash,
+            teacher=context.run.outputs(f"{context.scope(fold)}teacher")["weights_hash"],
+            student=state_hash(network),
+        ),
+    )
+
+
+def _findings(context: Context) -> tuple[str, ...]:
+    """Sentences of the evaluation, when it is there."""
+    path = context.run.stage(EVALUATION) / METRICS
+    if not path.exists():
+        return ()
+    answer = read_json(path)["answer"]
+    said = (answer[key] for key in ("opening", "for_file", "for_method", "standing"))
+    return tuple(text for text in said if text)

@@ -1,0 +1,200 @@
+"""Data stage: read a layout, decode each image once, cut the parts."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medistill.core.errors import DataError
+from medistill.core.files import read_json, sha256_json, write_json
+from medistill.core.types import PART_NAMES, ImageSet, PartName, Parts, Sample
+from medistill.data.labels import labels_matrix
+from medistill.data.layouts import read_data
+from medistill.data.parts import conflicting_rows, fold_parts, holdout_parts
+from medistill.data.store import Store, build_store, open_store, stored_images
+from medistill.data.unlabelled import read_unlabelled
+from medistill.recipe import DataBlock
+from medistill.stages.context import Context
+
+STAGE = "data"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The finished data stage.
+
+    Attributes:
+        images: what was stored; row numbers are those of the store.
+        store: decoded pixels.
+        labels: (N, C) float32 class probabilities, NaN rows where unlabelled.
+        parts: the four parts of each fold.
+        unlabelled: rows without labels that equal no labelled image.
+        removed: training images left out because their group lies in the evaluation part.
+    """
+
+    images: ImageSet
+    store: Store
+    labels: NDArray[np.float32]
+    parts: Mapping[int, Parts]
+    unlabelled: tuple[int, ...]
+    removed: int
+
+
+def prepare_data(context: Context) -> Prepared:
+    """Run the data stage, or open it when its inputs have not changed."""
+    block = context.recipe.data
+    inputs = _inputs(block)
+    if not context.run.is_current(STAGE, inputs):
+        _write(context, inputs)
+    return open_data(context.run.stage(STAGE))
+
+
+def _inputs(block: DataBlock) -> dict[str, Any]:
+    if block.path is None:
+        raise DataError(
+            where="data.path", what="no images were named", cure="Give --data PATH (or phantom)."
+        )
+    settings = dataclasses.asdict(block)
+    for key in ("fold", "workers"):
+        del settings[key]
+    return {
+        "settings": settings,
+        "source": fingerprint(block.path),
+        "unlabelled": fingerprint(block.unlabelled) if block.unlabelled else None,
+    }
+
+
+def fingerprint(spec: str) -> str:
+    """Hash of names, sizes and times of all files below a path; of the text for a phantom."""
+    if spec.split(":", 1)[0] == "phantom":
+        return sha256_json(spec)
+    path = Path(spec)
+    root = path.parent if path.is_file() else path
+    entries = [
+        (file.relative_to(root).as_posix(), file.stat().st_size, file.stat().st_mtime_ns)
+        for folder, _, names in os.walk(root)
+        for file in (Path(folder) / name for name in names)
+        if file.is_file()
+    ]
+    return sha256_json([spec, sorted(entries)])
+
+
+def _write(context: Context, inputs: Mapping[str, Any]) -> None:
+    block, reporter = context.recipe.data, context.reporter
+    with context.run.writing(STAGE, inputs) as stage:
+        images = _read(block, stage.folder)
+        store = build_store(
+            images,
+            stage.folder / "store",
+            stored_size=block.stored_size,
+            channels=block.channels,
+            skip_unreadable=block.skip_unreadable,
+            progress=reporter.counting("Reading images"),
+            workers=block.workers,
+        )
+        images = stored_images(images, store)
+        parts = _cut(images, block)
+        _save(stage.folder / "images.json", images)
+        removed = len(conflicting_rows(images)) if block.folds == 1 else 0
+        write_json(
+            stage.folder / "parts.json",
+            {"removed": removed, "folds": {str(k): p.named() for k, p in parts.items()}},
+        )
+        _save_table(stage.folder / "parts.csv", images, parts)
+        stage.outputs.update(data_hash=store.data_hash, images=len(store), layout=images.name)
+        for name, reason in store.skipped:
+            reporter.say(f"left out: {name}: {reason}")
+
+
+def _read(block: DataBlock, folder: Path) -> ImageSet:
+    images = read_data(str(block.path), layout=block.layout, cache=folder / "drawn")
+    if block.unlabelled is None:
+        return images
+    extra = read_unlabelled(block.unlabelled, cache=folder / "drawn-unlabelled")
+    return dataclasses.replace(images, samples=(*images.samples, *extra))
+
+
+def _cut(images: ImageSet, block: DataBlock) -> dict[int, Parts]:
+    fractions: dict[PartName, float] = dict(dataclasses.asdict(block.shares))  # type: ignore[arg-type]
+    if block.folds == 1:
+        return {0: holdout_parts(images, seed=block.seed, fractions=fractions)}
+    return {
+        fold: fold_parts(
+            images, folds=block.folds, fold=fold, seed=block.seed, fractions=fractions
+        )
+        for fold in range(block.folds)
+    }
+
+
+def _save(path: Path, images: ImageSet) -> None:
+    value = dataclasses.asdict(images)
+    value["root"] = str(images.root)
+    for sample in value["samples"]:
+        sample["path"] = str(sample["path"])
+        sample["mask"] = None if sample["mask"] is None else str(sample["mask"])
+        sample["attributes"] = dict(sample["attributes"])
+    write_json(path, value)
+
+
+def _save_table(path: Path, images: ImageSet, parts: Mapping[int, Parts]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["fold", "part", "path", "group"])
+        for fold, cut in parts.items():
+            for part, rows in cut.named().items():
+                for row in rows:
+                    sample = images.samples[row]
+                    writer.writerow([fold, part, sample.name, sample.group])
+
+
+def open_data(folder: Path) -> Prepared:
+    """Open a finished data stage."""
+    images = _load(folder / "images.json")
+    store = open_store(folder / "store")
+    saved = read_json(folder / "parts.json")
+    parts = {
+        int(fold): Parts(**{part: tuple(rows[part]) for part in PART_NAMES})
+        for fold, rows in saved["folds"].items()
+    }
+    return Prepared(
+        images=images,
+        store=store,
+        labels=labels_matrix(images),
+        parts=parts,
+        unlabelled=_usable_unlabelled(images, store),
+        removed=saved["removed"],
+    )
+
+
+def _load(path: Path) -> ImageSet:
+    value = dict(read_json(path))
+    value["root"] = Path(value["root"])
+    value["classes"] = tuple(value["classes"])
+    value["caveats"] = tuple(value["caveats"])
+    value["samples"] = tuple(_load_sample(dict(sample)) for sample in value["samples"])
+    return ImageSet(**value)
+
+
+def _load_sample(value: dict[str, Any]) -> Sample:
+    value["path"] = Path(value["path"])
+    value["mask"] = None if value["mask"] is None else Path(value["mask"])
+    label = value["label"]
+    value["label"] = tuple(label) if isinstance(label, list) else label
+    return Sample(**value)
+
+
+def _usable_unlabelled(images: ImageSet, store: Store) -> tuple[int, ...]:
+    """Unlabelled rows, without those whose pixels equal a labelled image's."""
+    pairs = list(enumerate(zip(images.samples, store.hashes, strict=True)))
+    labelled = {digest for _, (sample, digest) in pairs if sample.label is not None}
+    return tuple(
+        row for row, (sample, digest) in pairs if sample.label is None and digest not in labelled
+    )

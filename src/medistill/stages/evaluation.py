@@ -1,0 +1,222 @@
+"""Evaluation stage: predictions of every fold and seed, statistics, one report."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from medistill.core.files import sha256_json, write_json
+from medistill.core.runtime import hardware_summary
+from medistill.core.types import ImageSet
+from medistill.evaluate.comparison import evaluate
+from medistill.evaluate.mistakes import worst_mistakes
+from medistill.evaluate.predictions import Predictions
+from medistill.imaging.resize import render
+from medistill.models.profile import count_parameters, latency_ms, multiply_adds
+from medistill.recipe import dump_recipe
+from medistill.report.html import write_report
+from medistill.report.pictures import Picture
+from medistill.stages.context import Context
+from medistill.stages.data import Prepared
+from medistill.stages.prediction import predict_rows, predict_teacher
+from medistill.stages.student import open_student, stage_name
+from medistill.stages.teacher import open_teacher
+
+EVALUATION = "evaluation"
+METRICS = "metrics.json"
+_PICTURE = 160
+
+Chances = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """Everything that a report is made from.
+
+    Attributes:
+        images: the images that were judged.
+        predictions: for each role one table a seed.
+        sizes: for each role what was measured of it.
+        pixels: stored image by name, for the pictures of mistakes.
+        histories: learning curves by role.
+        recipe: text of the recipe.
+        provenance: where everything came from.
+    """
+
+    images: ImageSet
+    predictions: Mapping[str, Sequence[Predictions]]
+    sizes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    pixels: Mapping[str, NDArray[np.uint16]] = field(default_factory=dict)
+    histories: Mapping[str, Path] = field(default_factory=dict)
+    recipe: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def evaluate_run(context: Context, prepared: Prepared) -> None:
+    """Judge teacher, student and control on *evaluate*, unless that was done already."""
+    inputs = _inputs(context, prepared)
+    if not context.run.is_current(EVALUATION, inputs):
+        with context.run.writing(EVALUATION, inputs) as stage:
+            metrics = judge(_judged(context, prepared), stage.folder)
+            stage.outputs["answer"] = metrics["answer"]["full"]
+    context.reporter.say(str(context.run.outputs(EVALUATION)["answer"]))
+    context.reporter.say(f"Report: {context.run.stage(EVALUATION) / 'report.html'}")
+
+
+def _inputs(context: Context, prepared: Prepared) -> dict[str, Any]:
+    names = [f"{context.scope(fold)}teacher" for fold in context.folds()]
+    names += [
+        stage_name(context, fold, seed, role)
+        for fold in context.folds()
+        for seed in range(context.recipe.seeds)
+        for role in ("student", "control")
+    ]
+    parts = [prepared.parts[fold].evaluate for fold in context.folds()]
+    made_from = {name: context.run.manifest(name)["inputs_hash"] for name in names}
+    return {"stages": made_from, "evaluate": sha256_json(parts)}
+
+
+def _judged(context: Context, prepared: Prepared) -> Judged:
+    fold = context.folds()[0]
+    stages = {
+        "teacher": f"{context.scope(fold)}teacher/fit-0",
+        "student": stage_name(context, fold, 0, "student"),
+        "control": stage_name(context, fold, 0, "control"),
+    }
+    paths = {role: context.run.stage(name) / "history.csv" for role, name in stages.items()}
+    rows = [row for fold in context.folds() for row in prepared.parts[fold].evaluate]
+    return Judged(
+        images=prepared.images,
+        predictions=run_predictions(context, prepared),
+        sizes=sizes_of(context, prepared, fold),
+        pixels={prepared.images.samples[row].name: prepared.store[row] for row in rows},
+        histories={role: path for role, path in paths.items() if path.exists()},
+        recipe=yaml.safe_dump(dump_recipe(context.recipe), sort_keys=False, allow_unicode=True),
+        provenance=_provenance(context, prepared),
+    )
+
+
+def run_predictions(context: Context, prepared: Prepared) -> dict[str, list[Predictions]]:
+    """Tables over the *evaluate* parts of all folds: one teacher, one a seed for the others."""
+    seeds = range(context.recipe.seeds)
+
+    def pooled(ask: Any) -> Predictions:
+        asked = [(fold, prepared.parts[fold].evaluate) for fold in context.folds()]
+        return pool(prepared.images, [(fold, rows, ask(fold, rows)) for fold, rows in asked])
+
+    def of(role: str, seed: int) -> Predictions:
+        return pooled(
+            lambda fold, rows: predict_rows(
+                open_student(context, prepared, fold, seed, role), prepared, rows
+            )
+        )
+
+    def teacher(fold: int, rows: Sequence[int]) -> Chances:
+        return predict_teacher(open_teacher(context, prepared, fold), prepared, rows)
+
+    tables = {role: [of(role, seed) for seed in seeds] for role in ("student", "control")}
+    return {"teacher": [pooled(teacher)], **tables}
+
+
+def pool(
+    images: ImageSet, answers: Sequence[tuple[int, Sequence[int], Chances]]
+) -> Predictions:
+    """One table from (fold, rows, probabilities) of each fold."""
+    samples = [images.samples[row] for _, rows, _ in answers for row in rows]
+    return Predictions(
+        names=[sample.name for sample in samples],
+        groups=[sample.group for sample in samples],
+        labels=[sample.label for sample in samples],
+        probabilities=np.concatenate([chances for _, _, chances in answers]),
+        folds=[fold for fold, rows, _ in answers for _ in rows],
+    )
+
+
+def sizes_of(context: Context, prepared: Prepared, fold: int) -> dict[str, dict[str, Any]]:
+    """Parameters, multiply-adds and latency of teacher and student, measured in one go.
+
+    A teacher of several members is measured as one member; ``members`` says how many there are.
+    The control is the student's own architecture.
+    """
+    teacher = open_teacher(context, prepared, fold)
+    student = open_student(context, prepared, fold, 0, "student")
+    networks = {"teacher": teacher.members[0], "student": student}
+    sizes = {
+        role: {
+            "parameters": count_parameters(network),
+            "multiply_adds": multiply_adds(network),
+            "latency_ms": round(latency_ms(network, threads=1), 2),
+            "image_size": network.preprocessing.size,
+        }
+        for role, network in networks.items()
+    }
+    sizes["teacher"]["members"] = len(teacher.members)
+    return sizes
+
+
+def _provenance(context: Context, prepared: Prepared) -> dict[str, Any]:
+    libraries = ("medistill", "torch", "timm", "lightning-fabric", "onnxruntime")
+    folds = context.folds()
+    return {
+        "data": prepared.store.data_hash,
+        "layout": prepared.images.name,
+        "teacher": [
+            context.run.outputs(f"{context.scope(fold)}teacher")["weights_hash"] for fold in folds
+        ],
+        "versions": {name: importlib.metadata.version(name) for name in libraries},
+        "hardware": hardware_summary(),
+        "removed": prepared.removed,
+        "unlabelled": len(prepared.unlabelled),
+    }
+
+
+def judge(judged: Judged, folder: Path) -> Mapping[str, Any]:
+    """Write ``metrics.json``, one CSV of predictions a model, and ``report.html``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    images = judged.images
+    metrics = evaluate(
+        judged.predictions,
+        classes=images.classes,
+        group_word=images.group_word,
+        caveats=images.caveats,
+        sizes=judged.sizes,
+    )
+    write_json(folder / METRICS, metrics)
+    tables = {}
+    for role, seeds in judged.predictions.items():
+        for seed, table in enumerate(seeds):
+            name = f"{role}, seed {seed}" if len(seeds) > 1 else role
+            tables[name] = folder / f"{name.replace(', seed ', '-')}.csv"
+            table.write_csv(tables[name], images.classes)
+    write_report(
+        folder,
+        metrics,
+        predictions=tables,
+        histories=judged.histories,
+        pictures=_pictures(judged),
+        recipe_text=judged.recipe,
+        provenance=judged.provenance,
+    )
+    return metrics
+
+
+def _pictures(judged: Judged) -> list[Picture]:
+    """The shipped student's surest mistakes."""
+    classes = judged.images.classes
+    return [
+        Picture(
+            pixels=render(judged.pixels[mistake.name], size=_PICTURE, fit="pad")[0],
+            caption=f"{classes[mistake.label]}, taken for {classes[mistake.predicted]} "
+            f"with {mistake.probability:.0%}",
+            detail=mistake.name,
+        )
+        for mistake in worst_mistakes(judged.predictions["student"][0])
+        if mistake.name in judged.pixels
+    ]

@@ -1,0 +1,164 @@
+"""External validation: a run or a bundle on another labelled set, with everything frozen."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medistill.bundle.bundle import open_bundle
+from medistill.core.errors import DataError
+from medistill.core.types import ImageSet
+from medistill.data.labels import labels_matrix
+from medistill.data.layouts import read_data
+from medistill.data.store import build_store, stored_images
+from medistill.serve.predictor import Predictor
+from medistill.stages.context import Context, Reporter, SilentReporter
+from medistill.stages.data import Prepared, prepare_data
+from medistill.stages.evaluation import Judged, judge, pool, sizes_of
+from medistill.stages.prediction import predict_rows, predict_teacher
+from medistill.stages.run import RECIPE, open_run
+from medistill.stages.student import open_student
+from medistill.stages.teacher import open_teacher
+
+Chances = NDArray[np.float64]
+
+
+def evaluate(
+    model: str | Path,
+    *,
+    data: str | Path,
+    out: str | Path,
+    split: str | None = None,
+    layout: str | None = None,
+    reporter: Reporter | None = None,
+) -> Path:
+    """Evaluate on another labelled set and write ``metrics.json`` and ``report.html``.
+
+    A run brings teacher, student and control of its first fold; a bundle its student alone.
+    Nothing is fitted: weights, temperature and thresholds stay as they are.
+
+    Args:
+        model: run folder or bundle.
+        data: any labelled set whose class names are the model's.
+        out: folder of the report.
+        split: only images of this published split.
+        layout: name of the layout, or None to recognise it.
+        reporter: where to speak; silent by default.
+
+    Returns:
+        The report.
+
+    Raises:
+        MedistillError: no such model, other classes, no image in that split.
+    """
+    speaker = reporter or SilentReporter()
+    folder = Path(out)
+    with tempfile.TemporaryDirectory() as cache:
+        images = chosen_images(read_data(data, layout, cache=Path(cache)), split)
+        if (Path(model) / RECIPE).is_file():
+            judged = _of_run(open_run(model, speaker), images, Path(cache))
+        else:
+            judged = _of_bundle(Path(model), images)
+    metrics = judge(judged, folder)
+    speaker.say(metrics["answer"]["standing"])
+    speaker.say(f"Report: {folder / 'report.html'}")
+    return folder / "report.html"
+
+
+def chosen_images(images: ImageSet, split: str | None) -> ImageSet:
+    """The labelled images, of one split where that is asked.
+
+    Raises:
+        DataError: none is left.
+    """
+    samples = tuple(
+        sample
+        for sample in images.samples
+        if sample.label is not None and split in (None, sample.split)
+    )
+    if not samples:
+        raise DataError(
+            where=images.root,
+            what=f"no labelled image lies in the split '{split}'",
+            cure="Leave --split out, or name a split of that set.",
+        )
+    return dataclasses.replace(images, samples=samples)
+
+
+def _of_run(context: Context, images: ImageSet, cache: Path) -> Judged:
+    data = context.recipe.data
+    own = prepare_data(context)
+    images = with_classes(images, own.images.classes)
+    store = build_store(
+        images,
+        cache / "store",
+        stored_size=data.stored_size,
+        channels=data.channels,
+        skip_unreadable=True,
+        progress=context.reporter.counting("Reading images"),
+    )
+    images = stored_images(images, store)
+    prepared = Prepared(images, store, labels_matrix(images), {}, (), 0)
+    rows, fold = range(len(images.samples)), context.folds()[0]
+    teacher = open_teacher(context, own, fold)
+    seeds = range(context.recipe.seeds)
+    answers = {
+        role: [predict_rows(open_student(context, own, fold, s, role), prepared, rows) for s in seeds]
+        for role in ("student", "control")
+    }
+    answers["teacher"] = [predict_teacher(teacher, prepared, rows)]
+    return _judged(images, answers, sizes_of(context, own, fold))
+
+
+def _of_bundle(path: Path, images: ImageSet) -> Judged:
+    predictor = Predictor(open_bundle(path))
+    images = with_classes(images, predictor.classes)
+    found = list(predictor.predict_files([sample.path for sample in images.samples]))
+    read = [number for number, each in enumerate(found) if each.probabilities is not None]
+    if not read:
+        raise DataError(
+            where=images.root, what="no image could be read", cure="Check the files of that set."
+        )
+    images = dataclasses.replace(images, samples=tuple(images.samples[number] for number in read))
+    chances = np.array([found[number].probabilities for number in read], dtype=np.float64)
+    return _judged(images, {"student": [chances]}, {})
+
+
+def with_classes(images: ImageSet, classes: Sequence[str]) -> ImageSet:
+    """The same images with labels in the model's order of classes.
+
+    Raises:
+        DataError: the set has a class that the model does not know.
+    """
+    unknown = sorted(set(images.classes) - set(classes))
+    if unknown:
+        raise DataError(
+            where=images.root,
+            what=f"has the class '{unknown[0]}', and the model knows {', '.join(classes)}",
+            cure="Rename the classes of the set as the model calls them.",
+        )
+    place = [list(classes).index(name) for name in images.classes]
+    samples = tuple(
+        dataclasses.replace(sample, label=place[sample.label])
+        if isinstance(sample.label, int)
+        else sample
+        for sample in images.samples
+    )
+    return dataclasses.replace(images, classes=tuple(classes), samples=samples)
+
+
+def _judged(
+    images: ImageSet, answers: Mapping[str, Sequence[Chances]], sizes: Mapping[str, Any]
+) -> Judged:
+    rows = range(len(images.samples))
+    tables = {
+        role: [pool(images, [(0, rows, chances)]) for chances in given]
+        for role, given in answers.items()
+    }
+    return Judged(images=images, predictions=tables, sizes=sizes)

@@ -1,0 +1,184 @@
+"""Targets, student and control: the part of a run in which distilling happens."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from medistill.core.files import sha256_json
+from medistill.methods.method import Method
+from medistill.methods.supervised import Supervised
+from medistill.models.network import Network
+from medistill.models.weights import load_weights
+from medistill.recipe import ControlBlock
+from medistill.stages.context import Context
+from medistill.stages.data import Prepared
+from medistill.stages.teacher import block_json, build
+from medistill.stages.training import Training, steps_for, train
+from medistill.teacher.cache import open_cache
+from medistill.teacher.cache_plan import plan_cache
+from medistill.teacher.cache_write import write_cache
+from medistill.teacher.frozen import FrozenTeacher
+from medistill.teacher.live import LiveTargets
+from medistill.teacher.targets import Targets
+from medistill.train.settings import TrainSettings
+
+
+def distil_rows(prepared: Prepared, fold: int) -> tuple[int, ...]:
+    """What the student sees: the *fit* part and all unlabelled images."""
+    return prepared.parts[fold].fit + prepared.unlabelled
+
+
+def make_targets(
+    context: Context, prepared: Prepared, fold: int, teacher: FrozenTeacher
+) -> Targets | None:
+    """Live targets, or the cache of a fold, written or continued where it is not whole."""
+    recipe = context.recipe
+    if not recipe.method.needs:
+        return None
+    if recipe.targets.mode == "live":
+        return LiveTargets(teacher, recipe.method.needs, precision=recipe.targets.precision)
+    plan = plan_cache(
+        store=prepared.store,
+        rows=distil_rows(prepared, fold),
+        policy=recipe.views,
+        teacher=teacher,
+        needs=recipe.method.needs,
+        precision=recipe.targets.precision,
+    )
+    # Named by its key: a changed teacher or view policy gets a cache of its own.
+    name = f"{context.scope(fold)}targets/{sha256_json(plan.key.to_json())[:12]}"
+    folder = context.run.stage(name)
+    if not plan.is_whole(folder):
+        context.reporter.say(plan.sentence)
+        counting = context.reporter.counting("Asking the teacher")
+        write_cache(plan, folder, batch_size=64, progress=counting)
+    return open_cache(plan, folder)
+
+
+def train_student(
+    context: Context,
+    prepared: Prepared,
+    fold: int,
+    seed: int,
+    teacher: FrozenTeacher,
+    targets: Targets | None,
+) -> None:
+    """Train the student of one fold and seed, unless it is there already."""
+    recipe = context.recipe
+    live = isinstance(targets, LiveTargets)
+    _train(
+        context,
+        prepared,
+        fold,
+        seed,
+        "student",
+        rows=distil_rows(prepared, fold),
+        method=recipe.method,
+        settings=recipe.train,
+        targets=targets,
+        teacher=teacher,
+        teacher_size=teacher.members[0].preprocessing.size if live else None,
+    )
+
+
+def train_control(context: Context, prepared: Prepared, fold: int, seed: int) -> None:
+    """Train the control: same student, views and number of steps, labels alone."""
+    recipe = context.recipe
+    _train(
+        context,
+        prepared,
+        fold,
+        seed,
+        "control",
+        rows=prepared.parts[fold].fit,
+        method=Supervised(),
+        settings=control_settings(recipe.train, recipe.control),
+        targets=None,
+        teacher=None,
+        teacher_size=None,
+    )
+
+
+def control_settings(train: TrainSettings, control: ControlBlock) -> TrainSettings:
+    """The student's settings with the control's own searched values; never an early stop."""
+    own = {key: value for key, value in dataclasses.asdict(control).items() if value is not None}
+    return dataclasses.replace(train, patience=None, **own)
+
+
+def stage_name(context: Context, fold: int, seed: int, role: str) -> str:
+    """Name of the student's or the control's stage."""
+    return f"{context.scope(fold)}seed-{seed}/{role}"
+
+
+def _train(
+    context: Context,
+    prepared: Prepared,
+    fold: int,
+    seed: int,
+    role: str,
+    *,
+    rows: Sequence[int],
+    method: Method,
+    settings: TrainSettings,
+    targets: Targets | None,
+    teacher: FrozenTeacher | None,
+    teacher_size: int | None,
+) -> None:
+    recipe, parts = context.recipe, prepared.parts[fold]
+    name = stage_name(context, fold, seed, role)
+    settings = dataclasses.replace(settings, seed=settings.seed + seed)
+    steps = steps_for(len(distil_rows(prepared, fold)), settings.batch_size)
+    inputs: dict[str, Any] = {
+        "data": prepared.store.data_hash,
+        "rows": sha256_json([rows, parts.select]),
+        "student": block_json(recipe.student),
+        "method": block_json(method),
+        "train": block_json(settings),
+        "views": block_json(recipe.views),
+        "teacher": teacher.weights_hash if teacher else None,
+        "targets": block_json(recipe.targets) if teacher else None,
+        "steps_per_epoch": steps,
+    }
+    if context.run.is_current(name, inputs):
+        return
+    with context.run.writing(name, inputs) as stage:
+        torch.manual_seed(settings.seed)
+        result = train(
+            Training(
+                network=build(context, prepared, recipe.student),
+                method=method,
+                rows=rows,
+                select=parts.select,
+                views=recipe.views,
+                settings=settings,
+                targets=targets,
+                teacher_size=teacher_size,
+                steps_per_epoch=steps,
+            ),
+            prepared,
+            stage.folder,
+            context.reporter.training(name),
+        )
+        stage.outputs.update(
+            best_epoch=result.best_epoch, best_score=result.best_score, weights=result.which
+        )
+        if teacher is not None:
+            before, after = teacher.verify_unchanged()
+            stage.outputs.update(teacher_before=before, teacher_after=after)
+
+
+def open_student(
+    context: Context, prepared: Prepared, fold: int, seed: int, role: str
+) -> Network:
+    """A finished student or control, in eval mode."""
+    folder: Path = context.run.stage(stage_name(context, fold, seed, role))
+    network = build(context, prepared, context.recipe.student)
+    load_weights(network.backbone, folder / "weights.safetensors")
+    return network.eval()
+
+

@@ -1,0 +1,274 @@
+"""Teacher stage: (optionally) distil it without labels, fit its members, freeze them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from medistill.core.files import sha256_file, sha256_json
+from medistill.data.parts import cross_folds, cut_part
+from medistill.data.views import ViewPolicy
+from medistill.methods.supervised import Supervised
+from medistill.models.build import ModelSpec, build_model
+from medistill.models.network import Network
+from medistill.models.weights import load_published, load_weights
+from medistill.recipe import TeacherBlock
+from medistill.stages.context import Context
+from medistill.stages.data import Prepared
+from medistill.stages.training import Training, train
+from medistill.teacher.frozen import FrozenTeacher
+from medistill.teacher.live import LiveTargets
+from medistill.train.checkpoint import cpu_copy, save_weights
+
+BASE = "teacher-base"
+
+
+def fit_teacher(context: Context, prepared: Prepared, fold: int) -> FrozenTeacher:
+    """Run the teacher stage of a fold, or open it when its inputs have not changed."""
+    name = f"{context.scope(fold)}teacher"
+    base = predistil(context, prepared, fold)
+    inputs = _inputs(context, prepared, fold, base)
+    if not context.run.is_current(name, inputs):
+        _write(context, prepared, fold, name, inputs, base)
+    return open_teacher(context, prepared, fold)
+
+
+def _inputs(
+    context: Context, prepared: Prepared, fold: int, base: Path | None
+) -> dict[str, Any]:
+    block, parts = context.recipe.teacher, prepared.parts[fold]
+    given = base or (Path(block.weights) if block.weights not in (None, "published") else None)
+    return {
+        "data": prepared.store.data_hash,
+        "rows": sha256_json([parts.fit, parts.select]),
+        "teacher": block_json(block),
+        "views": dataclasses.asdict(teacher_views(context)),
+        "weights": sha256_file(given) if given and given.is_file() else str(given),
+    }
+
+
+def block_json(block: object) -> Any:
+    """A recipe block as plain JSON values."""
+    return _plain(block)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"": type(value).__name__, **fields}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def teacher_views(context: Context) -> ViewPolicy:
+    """Augmentation for fitting the teacher: its own, or the recipe's."""
+    return context.recipe.teacher.views or context.recipe.views
+
+
+def _write(
+    context: Context,
+    prepared: Prepared,
+    fold: int,
+    name: str,
+    inputs: Mapping[str, Any],
+    base: Path | None,
+) -> None:
+    block = context.recipe.teacher
+    with context.run.writing(name, inputs) as stage:
+        plans = member_rows(context, prepared, fold)
+        for number, (rows, select) in enumerate(plans):
+            final = stage.folder / f"member-{number}.safetensors"
+            if final.exists():
+                continue
+            network = _start(context, prepared, number, base)
+            if block.fit is None:
+                save_weights(final, cpu_copy(network.backbone))
+            else:
+                title = f"{name} {number + 1}/{len(plans)}"
+                folder = stage.folder / f"fit-{number}"
+                folder.mkdir(exist_ok=True)
+                _fit_member(context, prepared, network, rows, select, folder, title, number)
+                (folder / "weights.safetensors").rename(final)
+        teacher = _freeze(context, prepared, stage.folder, fold)
+        stage.outputs.update(
+            weights_hash=teacher.weights_hash,
+            members=len(plans),
+            cross_fitted=block.cross_fit,
+            fitted_on=_hashes(prepared, [row for rows, _ in plans for row in rows]),
+        )
+
+
+def _hashes(prepared: Prepared, rows: Sequence[int]) -> list[str]:
+    return sorted({prepared.store.hashes[row] for row in rows})
+
+
+def member_rows(
+    context: Context, prepared: Prepared, fold: int
+) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """For each member the rows it is fitted on and the rows that choose its checkpoint.
+
+    A cross-fitted member k sees neither fold k of the *fit* groups nor any image whose pixels
+    equal one there; its checkpoint is chosen on groups cut from its own folds.
+    """
+    block, parts = context.recipe.teacher, prepared.parts[fold]
+    if not block.cross_fit:
+        return [(parts.fit, parts.select)] * block.members
+    held = held_out(context, prepared, fold)
+    hashes, seed = prepared.store.hashes, context.recipe.data.seed
+    share = context.recipe.data.shares.select
+    seen = [
+        tuple(row for row in parts.fit if held[hashes[row]] != member)
+        for member in range(block.members)
+    ]
+    return [
+        cut_part(prepared.images, rows, share=share, seed=seed + member)
+        for member, rows in enumerate(seen)
+    ]
+
+
+def held_out(context: Context, prepared: Prepared, fold: int) -> dict[str, int]:
+    """For each training image, by content hash, the member that never saw it."""
+    block, parts = context.recipe.teacher, prepared.parts[fold]
+    folds = cross_folds(
+        prepared.images, parts.fit, folds=block.members, seed=context.recipe.data.seed
+    )
+    held: dict[str, int] = {}
+    for row in parts.fit:
+        held.setdefault(prepared.store.hashes[row], folds[row])
+    return held
+
+
+def _start(context: Context, prepared: Prepared, number: int, base: Path | None) -> Network:
+    """A member before it is fitted: published, given, pre-distilled or random weights."""
+    block = context.recipe.teacher
+    seed = (block.fit.seed if block.fit else 0) + number
+    torch.manual_seed(seed)
+    network = build(context, prepared, block.model)
+    if base is not None:
+        proof = load_weights(network.backbone, base, ignore_head=True)
+    elif block.weights == "published":
+        proof = load_published(network.backbone, block.model.name, ignore_head=True)
+    elif block.weights is not None:
+        proof = load_weights(network.backbone, Path(block.weights), ignore_head=True)
+    else:
+        return network
+    if number == 0:
+        context.reporter.say(f"Teacher weights: {proof}")
+    return network
+
+
+def build(context: Context, prepared: Prepared, spec: ModelSpec) -> Network:
+    """A network for this run's classes and stored images."""
+    data = context.recipe.data
+    return build_model(
+        spec,
+        classes=len(prepared.images.classes),
+        channels=data.channels,
+        stored_size=data.stored_size,
+        fit=context.recipe.views.fit,
+    )
+
+
+def _fit_member(
+    context: Context,
+    prepared: Prepared,
+    network: Network,
+    rows: Sequence[int],
+    select: Sequence[int],
+    folder: Path,
+    title: str,
+    number: int,
+) -> None:
+    """Fit one member on the labels; its best weights lie in the folder afterwards."""
+    settings = context.recipe.teacher.fit
+    if settings is None:
+        raise ValueError("a teacher without a fit block is not fitted")
+    train(
+        Training(
+            network=network,
+            method=Supervised(),
+            rows=rows,
+            select=select,
+            views=teacher_views(context),
+            settings=dataclasses.replace(settings, seed=settings.seed + number),
+        ),
+        prepared,
+        folder,
+        context.reporter.training(title),
+    )
+
+
+def open_teacher(context: Context, prepared: Prepared, fold: int) -> FrozenTeacher:
+    """The frozen teacher of a finished stage."""
+    folder = context.run.stage(f"{context.scope(fold)}teacher")
+    return _freeze(context, prepared, folder, fold)
+
+
+def _freeze(context: Context, prepared: Prepared, folder: Path, fold: int) -> FrozenTeacher:
+    block = context.recipe.teacher
+    members = []
+    for number in range(block.members):
+        network = build(context, prepared, block.model)
+        load_weights(network.backbone, folder / f"member-{number}.safetensors")
+        members.append(network)
+    held = held_out(context, prepared, fold) if block.cross_fit else None
+    return FrozenTeacher(members, held_out=held)
+
+
+def predistil(context: Context, prepared: Prepared, fold: int) -> Path | None:
+    """Distil the teacher itself from another model, without labels; the file of its weights.
+
+    It learns from the unlabelled images, once for all folds; where there are none, from the
+    fold's own *fit* images, and then once a fold.
+    """
+    block = context.recipe.teacher.predistil
+    if block is None:
+        return None
+    rows = prepared.unlabelled or prepared.parts[fold].fit
+    name = BASE if prepared.unlabelled else f"{context.scope(fold)}{BASE}"
+    inputs = {
+        "data": prepared.store.data_hash,
+        "rows": sha256_json(rows),
+        "predistil": block_json(block),
+        "model": block_json(context.recipe.teacher.model),
+        "views": block_json(teacher_views(context)),
+    }
+    if not context.run.is_current(name, inputs):
+        with context.run.writing(name, inputs) as stage:
+            _predistil(context, prepared, rows, stage.folder)
+    return context.run.stage(name) / "weights.safetensors"
+
+
+def _predistil(
+    context: Context, prepared: Prepared, rows: Sequence[int], folder: Path
+) -> None:
+    block = context.recipe.teacher.predistil
+    if block is None:
+        raise ValueError("no predistil block")
+    torch.manual_seed(block.train.seed)
+    student = build(context, prepared, context.recipe.teacher.model)
+    elder = build(context, prepared, block.model)
+    if block.weights == "published":
+        load_published(elder.backbone, block.model.name, ignore_head=True)
+    else:
+        load_weights(elder.backbone, Path(block.weights), ignore_head=True)
+    frozen = FrozenTeacher([elder], held_out=None)
+    train(
+        Training(
+            network=student,
+            method=block.method,
+            rows=rows,
+            select=(),
+            views=teacher_views(context),
+            settings=block.train,
+            targets=LiveTargets(frozen, block.method.needs),
+            teacher_size=elder.preprocessing.size,
+        ),
+        prepared,
+        folder,
+        context.reporter.training(BASE),
+    )
+    frozen.verify_unchanged()

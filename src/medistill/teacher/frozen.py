@@ -1,0 +1,215 @@
+"""A teacher that cannot learn: frozen and in eval mode by construction, and shown to be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from medistill.core.errors import TargetsError
+from medistill.core.files import sha256_json
+from medistill.core.types import Task
+from medistill.models.network import Network
+from medistill.models.outputs import Outputs
+from medistill.models.weights import state_hash
+
+Precision = Literal["float32", "bfloat16"]
+# Stands for "no member was kept from this image", so that all of them answer.
+_ALL = -1
+
+
+class FrozenTeacher(nn.Module):
+    """One network or several members, which only ever answer.
+
+    A cross-fitted teacher has members that were each fitted without one fold of the training
+    images. An image of fold k is answered by member k alone, which never saw it; any other image
+    by the members' mean (Dao et al., "Knowledge Distillation as Semiparametric Inference", ICLR
+    2021, section 4). Images are told apart by content hash, so an exact duplicate of a training
+    image counts as that image.
+
+    The mean of logits is the logarithm of the members' mean probability, a mixture, as in deep
+    ensembles (Lakshminarayanan et al., NeurIPS 2017): it is a proper distribution, and a member
+    with large logits cannot outvote the others as it could in a mean of logits. For classes that
+    exclude each other it is normalised and so equals logits only up to a constant for each image,
+    which no softmax sees. One network alone gives its raw logits. Intermediates are averaged
+    plainly, which means something only for members that started from the same weights.
+
+    The members are frozen in place, not copied.
+
+    Args:
+        members: networks of one input size and number of classes; at least one.
+        held_out: content hash -> number of the member that never saw the image; None for a
+            teacher that is not cross-fitted.
+        task: decides what a probability is: softmax over classes, or a sigmoid for each label.
+
+    Raises:
+        ValueError: no member, members of different input, or a member number that does not exist.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Network],
+        *,
+        held_out: Mapping[str, int] | None = None,
+        task: Task = "single-label",
+    ) -> None:
+        super().__init__()
+        self._members = nn.ModuleList(members)
+        self.task = task
+        self._held_out = dict(held_out or {})
+        self.cross_fitted = held_out is not None
+        _check_members(members, self._held_out)
+        self.requires_grad_(False)
+        self.train()
+        self.weights_hash = self._hash_now()
+
+    @property
+    def members(self) -> tuple[Network, ...]:
+        """The networks, frozen."""
+        return tuple(member for member in self._members if isinstance(member, Network))
+
+    @property
+    def size(self) -> int:
+        """Side in pixels of the images that the members take."""
+        return self.members[0].preprocessing.size
+
+    @property
+    def preprocessing_hash(self) -> str:
+        """Hash of what all members do to an image before their first layer."""
+        return sha256_json([member.preprocessing.hash for member in self.members])
+
+    @property
+    def folds_hash(self) -> str:
+        """Hash of which member answers for which image, and how the members' mean is taken."""
+        many = len(self.members) > 1
+        return sha256_json([sorted(self._held_out.items()), self.task if many else None])
+
+    def train(self, mode: bool = True) -> FrozenTeacher:
+        """Stay in eval mode, whatever is asked."""
+        return super().train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> FrozenTeacher:
+        """Stay without gradients, whatever is asked."""
+        super().requires_grad_(False)
+        return self
+
+    def verify_unchanged(self) -> tuple[str, str]:
+        """Hash of all weights and buffers at construction and now, for the manifest.
+
+        Raises:
+            RuntimeError: they differ. Nothing a user gives can cause that.
+        """
+        now = self._hash_now()
+        if now != self.weights_hash:
+            raise RuntimeError(
+                f"the frozen teacher changed: {self.weights_hash[:12]} became {now[:12]}"
+            )
+        return self.weights_hash, now
+
+    def targets(
+        self,
+        images: Tensor,
+        names: frozenset[str],
+        content_hashes: Sequence[str],
+        *,
+        precision: Precision = "float32",
+    ) -> dict[str, Tensor]:
+        """What the teacher says of images.
+
+        Args:
+            images: (B, C, T, T) in [0, 1] on any device; moved to the teacher's.
+            names: ``logits`` and names of features that the members know.
+            content_hashes: content hash of each of the B images.
+            precision: in which the members compute; ``bfloat16`` autocasts.
+
+        Returns:
+            Name -> (B, ...) float32 on the device of ``images``, without gradient, and fit for
+            use in a loss that has one.
+
+        Raises:
+            TargetsError: the members have no feature of that name.
+        """
+        self._check_names(names)
+        # Somebody may hold a member and have switched it; an answer is always one of eval mode.
+        self.train()
+        weight = next(self.parameters())
+        asked = images.to(weight.device)
+        with torch.inference_mode(), _precision(weight.device, precision):
+            answers = self._answer(asked, names, content_hashes)
+        # An inference tensor cannot be saved for a backward pass; a clone made out here can.
+        return {name: value.clone().to(images.device) for name, value in answers.items()}
+
+    def _hash_now(self) -> str:
+        return sha256_json([state_hash(member) for member in self.members])
+
+    def _check_names(self, names: frozenset[str]) -> None:
+        known = self.members[0].feature_names | {"logits"}
+        if unknown := sorted(names - known):
+            raise TargetsError(
+                where="teacher",
+                what=f"it has no feature called '{unknown[0]}'",
+                cure=f"Known: {', '.join(sorted(known))}.",
+            )
+
+    def _answer(
+        self, images: Tensor, names: frozenset[str], content_hashes: Sequence[str]
+    ) -> dict[str, Tensor]:
+        """Each group of images to the member, or the members, that may answer for it."""
+        chosen = [self._held_out.get(content, _ALL) for content in content_hashes]
+        if set(chosen) == {_ALL}:
+            return self._combined(self.members, images, names)
+        whole: dict[str, Tensor] = {}
+        for fold in sorted(set(chosen)):
+            rows = torch.tensor([row for row, each in enumerate(chosen) if each == fold])
+            rows = rows.to(images.device)
+            members = self.members if fold == _ALL else [self.members[fold]]
+            for name, value in self._combined(members, images[rows], names).items():
+                shape = (len(chosen), *value.shape[1:])
+                whole.setdefault(name, value.new_empty(shape))[rows] = value
+        return whole
+
+    def _combined(
+        self, members: Sequence[Network], images: Tensor, names: frozenset[str]
+    ) -> dict[str, Tensor]:
+        want = names - {"logits"}
+        answers = [_named(member(images, want), names) for member in members]
+        if len(answers) == 1:
+            return answers[0]
+        return {name: self._mean(name, [each[name] for each in answers]) for name in names}
+
+    def _mean(self, name: str, values: list[Tensor]) -> Tensor:
+        stacked = torch.stack(values)
+        if name != "logits":
+            return stacked.mean(dim=0)
+        if self.task == "multi-label":
+            return _log_mean(functional.logsigmoid(stacked)) - _log_mean(
+                functional.logsigmoid(-stacked)
+            )
+        return _log_mean(functional.log_softmax(stacked, dim=2))
+
+
+def _log_mean(logarithms: Tensor) -> Tensor:
+    """Logarithm of the mean over the first axis of what these are the logarithms of."""
+    return torch.logsumexp(logarithms, dim=0) - math.log(len(logarithms))
+
+
+def _named(outputs: Outputs, names: frozenset[str]) -> dict[str, Tensor]:
+    everything = {**outputs.features, "logits": outputs.logits}
+    return {name: everything[name].float() for name in sorted(names)}
+
+
+def _precision(device: torch.device, precision: Precision) -> torch.autocast:
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def _check_members(members: Sequence[Network], held_out: Mapping[str, int]) -> None:
+    if not members:
+        raise ValueError("a teacher needs at least one member")
+    if len({(member.input_shape, member.classes) for member in members}) > 1:
+        raise ValueError("the members differ in input shape or number of classes")
+    if held_out and not set(held_out.values()) <= set(range(len(members))):
+        raise ValueError(f"held_out names members beyond the {len(members)} there are")

@@ -1,0 +1,53 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from medistill.core.files import (
+    atomic_file,
+    read_json,
+    sha256_bytes,
+    sha256_file,
+    sha256_json,
+    write_json,
+    write_text,
+)
+
+# SHA-256 of "abc": FIPS 180-4, example B.1.
+ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_hashes_are_those_of_the_standard(tmp_path: Path) -> None:
+    write_text(tmp_path / "abc", "abc")
+    assert sha256_bytes(b"abc") == sha256_file(tmp_path / "abc") == ABC
+
+
+def test_the_hash_of_json_ignores_the_order_of_keys() -> None:
+    assert sha256_json({"a": 1, "b": [2, 3]}) == sha256_json({"b": [2, 3], "a": 1})
+    assert sha256_json({"a": 1}) != sha256_json({"a": 2})
+
+
+def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_text(path, "old")
+    with pytest.raises(KeyError), atomic_file(path) as stream:
+        stream.write(b"new")
+        raise KeyError
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_json_without_a_number_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "x", {"a": float("nan")})
+
+
+def test_json_round_trip_keeps_text(tmp_path: Path) -> None:
+    write_json(tmp_path / "x", {"name": "肺 CT"})
+    assert read_json(tmp_path / "x") == {"name": "肺 CT"}
+
+
+def test_a_written_file_has_the_usual_permissions(tmp_path: Path) -> None:
+    write_text(tmp_path / "a", "a")
+    (tmp_path / "b").write_text("b")
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode

@@ -1,0 +1,99 @@
+import json
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from medistill.core.errors import RunFolderError
+from medistill.core.run_folder import RunFolder
+
+
+def write(run: RunFolder, inputs: dict[str, int], text: str = "x") -> None:
+    with run.writing("stage", inputs) as stage:
+        (stage.folder / "file").write_text(text)
+        stage.outputs["answer"] = 42
+
+
+def test_a_finished_stage_records_what_it_was_made_from(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    write(run, {"a": 1})
+    assert run.is_current("stage", {"a": 1})
+    assert not run.is_current("stage", {"a": 2})
+    assert run.outputs("stage") == {"answer": 42}
+    assert run.manifest("stage")["inputs"] == {"a": 1}
+
+
+def test_a_failed_stage_stays_partial_and_is_continued_with_the_same_inputs(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    with pytest.raises(KeyError), run.writing("stage", {"a": 1}) as stage:
+        (stage.folder / "half").write_text("kept")
+        raise KeyError
+    assert not run.stage("stage").exists()
+    with run.writing("stage", {"a": 1}) as stage:
+        assert stage.resumed
+        assert (stage.folder / "half").read_text() == "kept"
+
+
+def test_a_partial_stage_of_other_inputs_is_dropped(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    with pytest.raises(KeyError), run.writing("stage", {"a": 1}) as stage:
+        (stage.folder / "half").write_text("old")
+        raise KeyError
+    with run.writing("stage", {"a": 2}) as stage:
+        assert not stage.resumed
+        assert not (stage.folder / "half").exists()
+
+
+def test_the_finished_stage_stays_until_its_successor_is_whole(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    write(run, {"a": 1}, "old")
+    with pytest.raises(KeyError), run.writing("stage", {"a": 2}):
+        raise KeyError
+    assert (run.stage("stage") / "file").read_text() == "old"
+    write(run, {"a": 2}, "new")
+    assert (run.stage("stage") / "file").read_text() == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["stage"]
+
+
+def test_an_unfinished_stage_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match="the stage 'student' has not been finished"):
+        RunFolder(tmp_path).manifest("student")
+
+
+def _hold(path: Path, held: object, release: object) -> None:
+    with RunFolder(path).locked():
+        held.set()  # type: ignore[attr-defined]
+        release.wait(20)  # type: ignore[attr-defined]
+
+
+def test_a_run_in_use_by_another_process_is_refused(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    held, release = context.Event(), context.Event()
+    other = context.Process(target=_hold, args=(tmp_path / "run", held, release))
+    other.start()
+    try:
+        assert held.wait(20)
+        with (
+            pytest.raises(RunFolderError, match="in use by another process"),
+            RunFolder(tmp_path / "run").locked(),
+        ):
+            pass
+    finally:
+        release.set()
+        other.join()
+    with RunFolder(tmp_path / "run").locked():
+        pass
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.doc").write_text("mine")
+    with pytest.raises(RunFolderError, match="files that are not a run's"), RunFolder(tmp_path).locked():
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.doc"]
+
+
+def test_a_file_is_refused_as_a_run(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text(json.dumps({}))
+    with pytest.raises(RunFolderError, match="is a file"), RunFolder(path).locked():
+        pass

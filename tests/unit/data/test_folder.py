@@ -1,0 +1,113 @@
+"""Class folders, with and without train, val and test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medistill.core.errors import DataError
+from medistill.data.folder import read_folder, split_folders
+from tests.unit.data.pictures import save_noise
+
+
+def _save_all(root: Path, *names: str) -> Path:
+    for seed, name in enumerate(names):
+        save_noise(root / name, seed)
+    return root
+
+
+def test_class_folders_give_sorted_classes_and_samples(tmp_path: Path) -> None:
+    _save_all(tmp_path, "ill/2.png", "healthy/b.PNG", "healthy/a.tif", "ill/deep/1 (%).png")
+    images = read_folder(tmp_path)
+    assert images.classes == ("healthy", "ill")
+    assert [(s.name, s.label, s.split) for s in images.samples] == [
+        ("healthy/a.tif", 0, None),
+        ("healthy/b.PNG", 0, None),
+        ("ill/2.png", 1, None),
+        ("ill/deep/1 (%).png", 1, None),
+    ]
+    assert [sample.group for sample in images.samples] == [s.name for s in images.samples]
+    assert (images.name, images.task, images.group_word) == ("folder", "single-label", "image")
+    assert "No patient ids are known" in images.caveats[0]
+    assert all(sample.path == tmp_path / sample.name for sample in images.samples)
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "test"), [("train", "val", "test"), ("Training", "valid", "TEST")]
+)
+def test_split_folders_become_splits(tmp_path: Path, train: str, val: str, test: str) -> None:
+    names = [f"{split}/{label}/1.png" for split in (train, val, test) for label in ("ill", "well")]
+    images = read_folder(_save_all(tmp_path, *names))
+    assert images.classes == ("ill", "well")
+    found = {sample.name: sample.split for sample in images.samples}
+    assert found == dict(zip(names, ["train", "train", "val", "val", "test", "test"], strict=True))
+
+
+def test_a_class_called_test_is_a_class_where_there_is_no_train(tmp_path: Path) -> None:
+    _save_all(tmp_path, "test/1.png", "control/1.png")
+    assert split_folders(tmp_path) == {}
+    assert read_folder(tmp_path).classes == ("control", "test")
+
+
+def test_classes_that_are_called_like_splits_need_a_train_to_be_splits(tmp_path: Path) -> None:
+    _save_all(tmp_path, "test/1.png", "validation/1.png")
+    images = read_folder(tmp_path)
+    assert images.classes == ("test", "validation")
+    assert {sample.split for sample in images.samples} == {None}
+
+
+def test_copies_of_a_file_share_a_group(tmp_path: Path) -> None:
+    _save_all(tmp_path, "ill/1.png", "well/2.png", "well/3.png")
+    (tmp_path / "well/copy.png").write_bytes((tmp_path / "ill/1.png").read_bytes())
+    groups = {sample.name: sample.group for sample in read_folder(tmp_path).samples}
+    assert groups["well/copy.png"] == groups["ill/1.png"] == "ill/1.png"
+    assert groups["well/3.png"] == "well/3.png"
+
+
+def test_unlabelled_folder_gives_images_without_a_label(tmp_path: Path) -> None:
+    _save_all(tmp_path, "ill/1.png", "well/2.png", "unlabelled/3.png")
+    images = read_folder(tmp_path)
+    assert images.classes == ("ill", "well")
+    assert [sample.label for sample in images.samples] == [0, None, 1]
+
+
+def test_hidden_and_other_files_are_ignored(tmp_path: Path) -> None:
+    _save_all(tmp_path, "ill/1.png", "well/2.png", ".trash/3.png", "__MACOSX/ill/4.png")
+    _save_all(tmp_path, "ill/._1.png", "ill/.cache/5.png")
+    (tmp_path / "ill/notes.txt").write_text("seen")
+    (tmp_path / "README.md").write_text("about")
+    assert [sample.name for sample in read_folder(tmp_path).samples] == ["ill/1.png", "well/2.png"]
+
+
+def test_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="absent: there is no such folder"):
+        read_folder(tmp_path / "absent")
+
+
+def test_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is a file, a folder is expected"):
+        read_folder(save_noise(tmp_path / "a.png", 0))
+
+
+def test_one_class_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds only the class 'ill'"):
+        read_folder(_save_all(tmp_path, "ill/1.png", "unlabelled/2.png"))
+
+
+def test_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no class"):
+        read_folder(tmp_path)
+
+
+def test_class_without_an_image_is_refused(tmp_path: Path) -> None:
+    _save_all(tmp_path, "train/ill/1.png", "train/well/2.png", "val/ill/3.png")
+    (tmp_path / "val/well").mkdir()
+    with pytest.raises(DataError, match=r"val/well: this class folder holds no PNG"):
+        read_folder(tmp_path)
+
+
+def test_images_outside_of_a_class_are_refused(tmp_path: Path) -> None:
+    _save_all(tmp_path, "ill/1.png", "well/2.png", "loose.jpg")
+    with pytest.raises(DataError, match=r"1 images lie outside .* loose\.jpg"):
+        read_folder(tmp_path)

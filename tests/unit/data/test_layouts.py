@@ -1,0 +1,92 @@
+"""What lies at a path is recognised, or the error says what could."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medistill.core.errors import DataError, UnknownNameError
+from medistill.data.layouts import LAYOUTS, read_data
+from tests.unit.data.pictures import save_noise
+
+
+def _save_all(root: Path, *names: str) -> Path:
+    for seed, name in enumerate(names):
+        save_noise(root / name, seed)
+    return root
+
+
+def _covid_ct(root: Path) -> Path:
+    (root / "Data-split").mkdir()
+    return _save_all(root, "CT_COVID/a-p1-2.png", "CT_NonCOVID/1.png")
+
+
+def _sars(root: Path) -> Path:
+    return _save_all(root, "COVID/Covid (1).png", "non-COVID/Non-Covid (1).png")
+
+
+def _table(root: Path) -> Path:
+    (root / "list.csv").write_text("path,label\n1.png,a\n2.png,b\n")
+    return root / "list.csv"
+
+
+def _folder(root: Path) -> Path:
+    return _save_all(root, "COVID/1.png", "normal/2.png")
+
+
+MADE = {"covid-ct": _covid_ct, "sars-cov-2-ct": _sars, "table": _table, "folder": _folder}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_every_layout_is_recognised(tmp_path: Path, name: str) -> None:
+    path = MADE[name](tmp_path)
+    assert read_data(path, cache=tmp_path / "cache").name == name
+    assert read_data(str(path), layout=name, cache=tmp_path / "cache").name == name
+
+
+def test_layout_can_be_forced(tmp_path: Path) -> None:
+    images = read_data(_sars(tmp_path), layout="folder", cache=tmp_path / "cache")
+    assert (images.name, images.classes) == ("folder", ("COVID", "non-COVID"))
+
+
+def test_unknown_layout_suggests_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'folder'"):
+        read_data(tmp_path, layout="folders", cache=tmp_path)
+
+
+def test_missing_path_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"absent: there is no such .* images: phantom"):
+        read_data(tmp_path / "absent", cache=tmp_path)
+
+
+def test_unrecognised_path_lists_the_layouts(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="none of the known layouts") as caught:
+        read_data(save_noise(tmp_path / "a.png", 0), cache=tmp_path)
+    assert all(f"{name}: " in caught.value.cure for name in LAYOUTS)
+
+
+def test_phantoms_are_drawn_into_the_cache(tmp_path: Path) -> None:
+    images = read_data("phantom:count=3, size=48,seed=5", cache=tmp_path / "cache")
+    assert (images.name, len(images.samples)) == ("phantom", 3)
+    assert all((tmp_path / "cache") in sample.path.parents for sample in images.samples)
+
+
+def test_phantoms_go_on_where_asked(tmp_path: Path) -> None:
+    read = [read_data(f"phantom:count=2,size=48,start={n}", cache=tmp_path) for n in (0, 1)]
+    first, second = (images.samples for images in read)
+    assert first[1].path.read_bytes() == second[0].path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("phantom:cuont=3", "Did you mean 'count'"),
+        ("phantom:count=many", "'count' is not a whole number"),
+        ("phantom:count", "'count' is not a whole number"),
+        ("images", "does not begin with 'phantom'"),
+    ],
+)
+def test_bad_phantom_is_refused(tmp_path: Path, spec: str, message: str) -> None:
+    with pytest.raises((DataError, UnknownNameError), match=message):
+        read_data(spec, layout="phantom", cache=tmp_path)

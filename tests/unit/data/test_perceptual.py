@@ -1,0 +1,67 @@
+"""Perceptual hashes are imagehash's, and are remembered by content."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import imagehash
+import numpy as np
+import pytest
+from PIL import Image
+
+from medistill.core.errors import MissingExtraError
+from medistill.data import perceptual
+from medistill.data.perceptual import perceptual_hashes
+from tests.unit.data.pictures import save_noise
+
+
+def test_hash_is_that_of_imagehash_on_the_gray_picture(tmp_path: Path) -> None:
+    path = save_noise(tmp_path / "a.png", 3, size=(40, 50))
+    expected = imagehash.phash(Image.open(path)).hash.ravel()
+    np.testing.assert_array_equal(perceptual_hashes({"a": path})["a"], expected)
+
+
+def test_mode_of_the_file_does_not_matter(tmp_path: Path) -> None:
+    path = save_noise(tmp_path / "a.png", 3)
+    Image.open(path).convert("RGBA").save(tmp_path / "b.png")
+    Image.fromarray(np.asarray(Image.open(path)).astype(np.uint16) * 257).save(tmp_path / "c.png")
+    found = perceptual_hashes({name: tmp_path / f"{name}.png" for name in "abc"})
+    np.testing.assert_array_equal(found["a"], found["b"])
+    np.testing.assert_array_equal(found["a"], found["c"])
+
+
+def test_unreadable_files_are_left_out(tmp_path: Path) -> None:
+    path = save_noise(tmp_path / "a.png", 3)
+    (tmp_path / "b.png").write_bytes(b"broken")
+    paths = {"a": path, "b": tmp_path / "b.png", "c": tmp_path / "absent.png", "d": tmp_path}
+    assert list(perceptual_hashes(paths)) == ["a"]
+
+
+def test_cache_is_used_and_follows_the_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, cache = save_noise(tmp_path / "a.png", 3), tmp_path / "cache"
+    read: list[Path] = []
+    original = perceptual.read_image
+    monkeypatch.setattr(perceptual, "read_image", lambda p: read.append(p) or original(p))
+    first = perceptual_hashes({"a": path}, cache=cache)["a"]
+    np.testing.assert_array_equal(perceptual_hashes({"b": path}, cache=cache)["b"], first)
+    assert len(read) == 1
+    save_noise(path, 4)
+    assert (perceptual_hashes({"a": path}, cache=cache)["a"] != first).any()
+    assert len(read) == 2
+
+
+@pytest.mark.parametrize("text", ["not json", "[]", "{}", '{"format": "other", "hashes": {}}'])
+def test_damaged_cache_is_made_anew(tmp_path: Path, text: str) -> None:
+    path = save_noise(tmp_path / "a.png", 3)
+    (tmp_path / "perceptual-hashes.json").write_text(text)
+    found = perceptual_hashes({"a": path}, cache=tmp_path)["a"]
+    np.testing.assert_array_equal(found, perceptual_hashes({"a": path})["a"])
+
+
+def test_absent_library_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "imagehash", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'medistill\[train\]'"):
+        perceptual_hashes({})

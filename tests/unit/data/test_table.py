@@ -1,0 +1,138 @@
+"""A CSV file with any subset of its columns, and everything that can be wrong with one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medistill.core.errors import DataError
+from medistill.data.table import is_table, read_table
+from tests.unit.data.pictures import save_noise
+
+
+def _write(folder: Path, *lines: str, encoding: str = "utf-8") -> Path:
+    path = folder / "list.csv"
+    path.write_text("\n".join(lines) + "\n", encoding=encoding)
+    return path
+
+
+def test_path_and_label_are_enough(tmp_path: Path) -> None:
+    images = read_table(_write(tmp_path, "path,label", "b.png,ill", "sub/./a.png,well"))
+    assert (images.name, images.task, images.group_word) == ("table", "single-label", "image")
+    assert images.classes == ("ill", "well")
+    assert [(s.name, s.label, s.group, s.split) for s in images.samples] == [
+        ("b.png", 0, "b.png", None),
+        ("sub/a.png", 1, "sub/a.png", None),
+    ]
+    assert images.samples[0].path == tmp_path / "b.png"
+    assert "No patient ids" in images.caveats[0]
+
+
+def test_all_columns_in_any_order_and_case(tmp_path: Path) -> None:
+    path = _write(
+        tmp_path,
+        "Sex,Split,Patient,Label,Path,Site",
+        "F,Training,p1,ill,1.png,A",
+        "M,val,p2,well,2.png,B",
+        ",,p1,unlabelled,3.png,",
+    )
+    images = read_table(path)
+    assert [(s.name, s.label, s.group, s.split) for s in images.samples] == [
+        ("1.png", 0, "p1", "train"),
+        ("2.png", 1, "p2", "val"),
+        ("3.png", None, "p1", None),
+    ]
+    assert images.samples[0].attributes == {"sex": "F", "site": "A"}
+    assert (images.group_word, images.caveats) == ("patient", ())
+
+
+def test_group_is_not_called_patient(tmp_path: Path) -> None:
+    images = read_table(_write(tmp_path, "path,label,group", "1.png,a,g", "2.png,b,g"))
+    assert images.group_word == "group"
+    assert "No patient ids" in images.caveats[0]
+
+
+def test_bars_make_a_multi_label_set(tmp_path: Path) -> None:
+    images = read_table(_write(tmp_path, "path,labels", "1.png,a|b", "2.png,none", "3.png,b"))
+    assert (images.task, images.classes) == ("multi-label", ("a", "b"))
+    assert [s.label for s in images.samples] == [(1, 1), (0, 0), (0, 1)]
+
+
+def test_copies_share_a_group_where_none_is_given(tmp_path: Path) -> None:
+    data = save_noise(tmp_path / "1.png", 0).read_bytes()
+    (tmp_path / "2.png").write_bytes(data)
+    images = read_table(_write(tmp_path, "path,label", "2.png,a", "1.png,b"))
+    assert [sample.group for sample in images.samples] == ["1.png", "1.png"]
+
+
+def test_absolute_paths_are_kept(tmp_path: Path) -> None:
+    images = read_table(_write(tmp_path, "path,label", "/pool/1.png,a", "2.png,b"))
+    assert images.samples[0].path == Path("/pool/1.png")
+
+
+@pytest.mark.parametrize(
+    "lines", [("path;label", "1,5.png;a", "2.png;b"), ("path\tlabel", "1,5.png\ta", "2.png\tb")]
+)
+def test_semicolons_tabs_and_a_byte_order_mark_are_read(
+    tmp_path: Path, lines: tuple[str, ...]
+) -> None:
+    images = read_table(_write(tmp_path, *lines, encoding="utf-8-sig"))
+    assert [sample.name for sample in images.samples] == ["1,5.png", "2.png"]
+
+
+def test_quoted_cells_and_empty_lines_are_read(tmp_path: Path) -> None:
+    images = read_table(_write(tmp_path, "path,label", '"a, b.png",ill', "", "2.png,well"))
+    assert [sample.name for sample in images.samples] == ["2.png", "a, b.png"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (("path,label",), "lists no image"),
+        (("file,label", "1.png,a"), r"has no column 'path' \(it has: file, label\)"),
+        (("path,class", "1.png,a"), "has no column 'label'"),
+        (("path,label,labels", "1.png,a,b"), "both a column 'label' and a column 'labels'"),
+        (
+            ("path,label,patient,group", "1.png,a,p,g", "2.png,b,p,g"),
+            "'patient' and a column 'group'",
+        ),
+        (("path,label,Path", "1.png,a,1.png"), "has two columns called 'path'"),
+        (("path,label", "1.png,a", "2.png"), "row 2 has 1 cells, the header 2"),
+        (("path,label", "1.png,a,x", "2.png,b"), "row 1 has 3 cells, the header 2"),
+        (("path,label", "1.png,a", "2.png,", "3.png,"), "column 'label' is empty in row 2, 3"),
+        (("path,label", "1.png,a", ",b"), "column 'path' is empty in row 2"),
+        (("path,label,patient", "1.png,a,", "2.png,b,p"), "'patient' is empty in row 1"),
+        (("path,label,split", "1.png,a,dev", "2.png,b,"), "row 1 has the unknown split 'dev'"),
+        (("path,label", "1.png,a", "./1.png,b"), r"lists 1 images more than once.* 1\.png"),
+        (("path,label", "1.png,a", "x/../1.png,b"), r"more than once.* 1\.png"),
+        (("path,label", "1.png,a", "2.png,a"), "has only the class 'a'"),
+        (("path,label", '1.png,"a', "2.png,b"), "is not a CSV file"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, lines: tuple[str, ...], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_table(_write(tmp_path, *lines))
+
+
+def test_many_empty_rows_are_counted(tmp_path: Path) -> None:
+    rows = [f"{n}.png," for n in range(10)]
+    with pytest.raises(DataError, match="is empty in row 1, 2, 3 and 7 more"):
+        read_table(_write(tmp_path, "path,label", *rows))
+
+
+def test_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"absent\.csv: there is no such file"):
+        read_table(tmp_path / "absent.csv")
+
+
+def test_other_encoding_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_bytes("path,label\nü.png,a\n".encode("utf-16"))
+    with pytest.raises(DataError, match="is not a CSV file"):
+        read_table(tmp_path / "list.csv")
+
+
+def test_table_is_recognised_by_its_ending(tmp_path: Path) -> None:
+    assert is_table(_write(tmp_path, "path,label"))
+    assert not is_table(tmp_path)
+    assert not is_table(save_noise(tmp_path / "a.png", 0))

@@ -1,0 +1,48 @@
+"""One label or several, numbers or words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medistill.core.errors import DataError
+from medistill.data.table_labels import read_labels
+
+WHERE = Path("list.csv")
+
+
+def test_single_labels_are_indices_of_sorted_words() -> None:
+    labels = read_labels(["well", "ill", "Unlabelled", "well"], where=WHERE, column="label")
+    assert labels.classes == ("ill", "well")
+    assert labels.values == (1, 0, None, 1)
+    assert not labels.several
+
+
+def test_numbers_are_sorted_by_value() -> None:
+    assert read_labels(["10", "9", "1"], where=WHERE, column="label").classes == ("1", "9", "10")
+
+
+def test_a_bar_makes_the_set_multi_label() -> None:
+    labels = read_labels(["a| c", "b", "No Finding", "unlabeled"], where=WHERE, column="label")
+    assert labels.classes == ("a", "b", "c")
+    assert labels.values == ((1, 0, 1), (0, 1, 0), (0, 0, 0), None)
+    assert labels.several
+
+
+def test_column_labels_is_multi_label_without_a_bar() -> None:
+    labels = read_labels(["a", "none"], where=WHERE, column="labels")
+    assert (labels.classes, labels.values) == (("a",), ((1.0,), (0.0,)))
+
+
+@pytest.mark.parametrize(
+    ("cells", "column", "message"),
+    [
+        (["a", "a"], "label", "column 'label' has only the class 'a'"),
+        (["unlabelled"], "label", "names no class"),
+        (["none"], "labels", "column 'labels' names no class"),
+    ],
+)
+def test_too_few_classes_are_refused(cells: list[str], column: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_labels(cells, where=WHERE, column=column)

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import pytest
+
+from medistill.evaluate.answer import (
+    NO_CONTROL,
+    Evidence,
+    answer_for_file,
+    answer_for_method,
+    opening,
+    standing,
+    with_caveats,
+)
+from medistill.evaluate.difference import Difference, SeedsDifference
+from medistill.evaluate.intervals import Estimate
+from medistill.evaluate.metrics import METRICS
+
+AUROC = METRICS["auroc"]
+EVIDENCE = Evidence(images=746, groups=218, word="article")
+SIZES = {"teacher": {"latency_ms": 12.0}, "student": {"latency_ms": 15.04}}
+
+
+def gain(estimate, low, high, verdict, **rest):
+    return Difference(estimate=estimate, low=low, high=high, verdict=verdict, **rest)
+
+
+def file(difference, metric=AUROC):
+    return answer_for_file(difference, metric=metric, evidence=EVIDENCE)
+
+
+def test_raised():
+    assert file(gain(0.041, 0.012, 0.070, "better")) == (
+        "For this file, distilling raised AUROC by 0.041 (95 % interval 0.012 to 0.070, "
+        "218 articles)."
+    )
+
+
+def test_lowered():
+    assert file(gain(-0.041, -0.070, -0.012, "worse")) == (
+        "For this file, distilling lowered AUROC by 0.041 (95 % interval -0.070 to -0.012, "
+        "218 articles)."
+    )
+
+
+def test_undecided():
+    assert file(gain(0.01, -0.02, 0.04, "undecided")) == (
+        "For this file, distilling made no difference that this data can show: AUROC changed by "
+        "+0.010 (95 % interval -0.020 to 0.040, 218 articles)."
+    )
+
+
+def test_no_interval_and_no_control():
+    few = gain(0.01, None, None, "unknown", reason="too few groups (7 articles)")
+    assert file(few) == (
+        "For this file, the data cannot say whether distilling helped: AUROC has no interval; "
+        "too few groups (7 articles)."
+    )
+    assert file(None) == NO_CONTROL
+
+
+def test_lower_is_better_is_said():
+    sentence = file(gain(-0.2, -0.3, -0.1, "better"), METRICS["log_loss"])
+    assert sentence.startswith("For this file, distilling lowered Log loss by 0.200")
+    assert "lower is better" in sentence
+
+
+def test_never_says_patient_of_other_groups():
+    assert "patient" not in file(gain(0.041, 0.012, 0.070, "better"))
+    clusters = Evidence(images=9, groups=1, word="near-duplicate cluster")
+    sentence = answer_for_file(gain(0.1, 0.05, 0.15, "better"), metric=AUROC, evidence=clusters)
+    assert "1 near-duplicate cluster)" in sentence
+
+
+def method(seeds, verdict="better"):
+    return SeedsDifference(
+        estimate=0.03, low=0.01, high=0.05, verdict=verdict, seeds=seeds, values=(0.03,) * seeds
+    )
+
+
+@pytest.mark.parametrize(("seeds", "count"), [(1, "is one"), (3, "are 3")])
+def test_method_is_not_established_below_five_seeds(seeds, count):
+    sentence = answer_for_method(method(seeds), metric=AUROC, evidence=EVIDENCE)
+    assert sentence == (
+        "For this method: not established; that takes at least 5 training seeds, and there "
+        f"{count}."
+    )
+
+
+def test_method_with_five_seeds_and_without_control():
+    sentence = answer_for_method(method(5), metric=AUROC, evidence=EVIDENCE)
+    assert sentence == (
+        "For this method, distilling raised AUROC by 0.030 (95 % interval 0.010 to 0.050, "
+        "218 articles, 5 training seeds)."
+    )
+    nothing = answer_for_method(None, metric=AUROC, evidence=EVIDENCE)
+    assert nothing == "For this method: not established, since there is no control."
+
+
+def open_with(verdict, sizes=SIZES, teacher=0.9):
+    return opening(
+        teacher=None if teacher is None else Estimate(estimate=teacher),
+        student=Estimate(estimate=0.89),
+        student_minus_teacher=gain(-0.01, -0.02, 0.01, verdict),
+        metric=AUROC,
+        sizes=sizes,
+    )
+
+
+def test_opens_with_a_teacher_that_is_as_good_and_no_slower():
+    assert open_with("undecided") == (
+        "Use the teacher: it is as good as the student (AUROC 0.900 against 0.890) and no slower "
+        "(12.0 ms against 15.0 ms an image)."
+    )
+    assert "it is better than the student" in open_with("worse")
+
+
+def test_does_not_open_otherwise():
+    slow = {"teacher": {"latency_ms": 20.0}, "student": {"latency_ms": 15.0}}
+    assert open_with("better") is None
+    assert open_with("unknown") is None
+    assert open_with("undecided", sizes=slow) is None
+    assert open_with("undecided", sizes={"student": {"latency_ms": 15.0}}) is None
+    assert open_with("undecided", teacher=None) is None
+
+
+def test_standing():
+    sure = Estimate(estimate=0.874, low=0.83, high=0.91)
+    assert standing(sure, metric=AUROC, evidence=EVIDENCE) == (
+        "The student's AUROC is 0.874 (95 % interval 0.830 to 0.910) on 746 images from "
+        "218 articles."
+    )
+    images = Evidence(images=50, groups=50, word="image")
+    assert standing(sure, metric=AUROC, evidence=images).endswith("on 50 images.")
+    few = Estimate(estimate=0.8, reason="too few groups (3 articles)")
+    sentence = standing(few, metric=AUROC, evidence=EVIDENCE)
+    assert "(no interval: too few groups (3 articles))" in sentence
+    none = Estimate(estimate=None, reason="a class is absent")
+    assert "undefined here: a class is absent" in standing(none, metric=AUROC, evidence=EVIDENCE)
+
+
+def test_caveats_stay_attached():
+    full = with_caveats("It helped.", ["patient leakage cannot be excluded", "Small set."])
+    assert full == "It helped. Patient leakage cannot be excluded. Small set."

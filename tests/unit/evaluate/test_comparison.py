@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from medistill.core.errors import DataError
+from medistill.evaluate.comparison import evaluate
+from medistill.evaluate.metrics import METRICS
+
+QUICK = {"resamples": 200, "flips": 200, "group_word": "article"}
+
+
+def roles(simulate, *, seeds=1, **rest):
+    size = {"images": 200, "groups": 50, **rest}
+    return {
+        "teacher": simulate(**size, skill=2.0, model=1),
+        "student": [simulate(**size, skill=1.8, model=10 + s) for s in range(seeds)],
+        "control": [simulate(**size, skill=0.6, model=20 + s) for s in range(seeds)],
+    }
+
+
+def test_holds_every_figure_as_json(simulate):
+    sizes = {"teacher": {"latency_ms": 3.0}, "student": {"latency_ms": 1.0, "parameters": 5}}
+    caveats = ["patient leakage cannot be excluded"]
+    found = evaluate(
+        roles(simulate, seeds=5, folds=2),
+        classes=["healthy", "ill"],
+        caveats=caveats,
+        sizes=sizes,
+        **QUICK,
+    )
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found["schema"] == 1
+    assert found["counts"]["images"] == 200
+    assert found["counts"]["folds"] == 2
+    assert found["counts"]["seeds"] == 5
+    assert sum(found["counts"]["images_per_class"].values()) == 200
+    assert found["sizes"] == sizes
+    for model in found["models"].values():
+        assert set(model["overall"]) | set(model["per_class"]["ill"]) == set(METRICS)
+        assert len(model["seeds"]["auroc"]["values"]) in (1, 5)
+        assert np.sum(model["confusion"]) == 200
+        assert len(model["roc"]["ill"]["sensitivity"]) == 201
+    pair = found["differences"]["student_minus_control"]
+    assert pair["overall"]["auroc"]["verdict"] == "better"
+    assert set(pair["per_class"]) == {"healthy", "ill"}
+    assert found["method"]["auroc"]["seeds"] == 5
+    answer = found["answer"]
+    assert answer["verdict"] == "better"
+    assert answer["opening"] is None
+    assert answer["for_file"].startswith("For this file, distilling raised AUROC by")
+    assert answer["full"].endswith("Patient leakage cannot be excluded.")
+
+
+def test_same_seed_same_figures(simulate):
+    tables = roles(simulate)
+    first = evaluate(tables, classes=["a", "b"], **QUICK)
+    assert evaluate(tables, classes=["a", "b"], **QUICK) == first
+    assert evaluate(tables, classes=["a", "b"], seed=1, **QUICK) != first
+
+
+def test_the_student_alone(simulate):
+    student = roles(simulate)["student"]
+    found = evaluate({"student": student}, classes=["a", "b"], **QUICK)
+    assert found["models"]["teacher"] is None
+    assert found["models"]["control"] is None
+    assert found["differences"] == {"student_minus_control": None, "student_minus_teacher": None}
+    assert found["method"] is None
+    assert found["answer"]["for_file"].startswith("No control")
+    json.dumps(found, allow_nan=False)
+
+
+def test_one_class_only_gives_reasons_instead_of_nan(simulate):
+    tables = roles(simulate)
+    for table in (tables["teacher"], *tables["student"], *tables["control"]):
+        table.labels[:] = 0
+    found = evaluate(tables, classes=["a", "b"], **QUICK)
+    json.dumps(found, allow_nan=False)
+    auroc = found["models"]["student"]["overall"]["auroc"]
+    assert (auroc["estimate"], auroc["reason"]) == (None, "a class is absent")
+    assert found["models"]["student"]["roc"]["b"] is None
+    assert "AUROC has no value; a class is absent" in found["answer"]["for_file"]
+    assert found["models"]["student"]["overall"]["accuracy"]["low"] is not None
+
+
+def test_opens_with_a_good_quick_teacher(simulate):
+    sizes = {"teacher": {"latency_ms": 1.0}, "student": {"latency_ms": 2.0}}
+    found = evaluate(roles(simulate), classes=["a", "b"], sizes=sizes, **QUICK)
+    assert found["answer"]["opening"].startswith("Use the teacher")
+    assert found["answer"]["full"].startswith("Use the teacher")
+
+
+def test_another_headline(simulate):
+    found = evaluate(roles(simulate), classes=["a", "b"], headline="accuracy", **QUICK)
+    assert "raised Accuracy by" in found["answer"]["for_file"]
+
+
+def test_refuses_models_of_other_images_or_classes(simulate):
+    tables = roles(simulate)
+    tables["control"] = [simulate(images=100, groups=50)]
+    with pytest.raises(DataError, match="control 0: was evaluated on other images than student 0"):
+        evaluate(tables, classes=["a", "b"], **QUICK)
+    tables["control"] = [simulate(images=200, groups=50, classes=3)]
+    with pytest.raises(DataError, match="control 0: 3 probabilities for 2 classes"):
+        evaluate(tables, classes=["a", "b"], **QUICK)
+    with pytest.raises(DataError, match="there is no student"):
+        evaluate({"teacher": tables["teacher"]}, classes=["a", "b"], **QUICK)

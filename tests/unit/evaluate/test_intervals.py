@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from medistill.evaluate.intervals import (
+    Support,
+    estimate_with_interval,
+    plural,
+    standard_error,
+)
+
+FORTY = Support(carriers=40, groups=40, folds=1, word="patient")
+
+
+def spread(centre: float, width: float) -> np.ndarray:
+    values = np.random.default_rng(0).normal(size=2000)
+    return centre + width * (values - values.mean()) / values.std(ddof=1)
+
+
+def test_difference_is_students_t_with_the_freed_error():
+    found = estimate_with_interval(0.1, spread(0.1, 0.02), scale="difference", support=FORTY)
+    reach = stats.t.ppf(0.975, 39) * 0.02 * np.sqrt(40 / 39)
+    assert (found.low, found.high) == (pytest.approx(0.1 - reach), pytest.approx(0.1 + reach))
+
+
+def test_unit_interval_is_symmetric_in_logits_and_stays_inside():
+    found = estimate_with_interval(0.98, spread(0.98, 0.015), scale="unit", support=FORTY)
+    logit = np.log(
+        np.array([found.low, 0.98, found.high]) / (1 - np.array([found.low, 0.98, found.high]))
+    )
+    assert logit[1] - logit[0] == pytest.approx(logit[2] - logit[1])
+    assert logit[2] - logit[1] == pytest.approx(
+        stats.t.ppf(0.975, 39) * 0.015 * np.sqrt(40 / 39) / (0.98 * 0.02)
+    )
+    assert found.high < 1
+
+
+def test_positive_interval_is_symmetric_in_logarithms():
+    found = estimate_with_interval(0.3, spread(0.3, 0.1), scale="positive", support=FORTY)
+    assert found.low * found.high == pytest.approx(0.09)
+    assert found.low > 0
+
+
+def test_folds_cost_degrees_of_freedom_and_free_more_bias():
+    folds = Support(carriers=40, groups=40, folds=5, word="patient")
+    assert standard_error(spread(0, 1.0), folds) == pytest.approx(np.sqrt(40 / 35))
+    wide = estimate_with_interval(0.0, spread(0, 1.0), scale="difference", support=folds)
+    assert wide.high == pytest.approx(stats.t.ppf(0.975, 35) * np.sqrt(40 / 35))
+
+
+def test_nothing_wrong_is_bounded_by_the_number_of_groups():
+    found = estimate_with_interval(1.0, np.ones(100), scale="unit", support=FORTY)
+    # Clopper and Pearson: 40 of 40 successes.
+    expected = stats.binomtest(40, 40).proportion_ci(0.95, method="exact")
+    assert (found.low, found.high) == (pytest.approx(expected.low), 1.0)
+    failed = estimate_with_interval(0.0, np.zeros(100), scale="unit", support=FORTY)
+    assert (failed.low, failed.high) == (0.0, pytest.approx(1 - expected.low))
+
+
+def test_no_spread_has_no_interval():
+    found = estimate_with_interval(0.5, np.full(100, 0.5), scale="unit", support=FORTY)
+    assert (found.estimate, found.low, found.reason) == (
+        0.5,
+        None,
+        "every resample gives the same value",
+    )
+
+
+@pytest.mark.parametrize("carriers", [9, 2])
+def test_too_few_groups(carriers):
+    few = Support(carriers=carriers, groups=40, folds=1, word="study")
+    found = estimate_with_interval(0.9, spread(0.9, 0.01), scale="unit", support=few)
+    assert found.low is None
+    assert found.high is None
+    assert found.reason == f"too few groups ({carriers} studies)"
+    assert found.estimate == 0.9
+
+
+def test_undefined_resamples_are_counted_and_limited():
+    values = spread(0.9, 0.01)
+    values[:100] = np.nan
+    found = estimate_with_interval(0.9, values, scale="unit", support=FORTY)
+    assert found.undefined_resamples == 100
+    assert found.low is not None
+    values[:101] = np.nan
+    refused = estimate_with_interval(0.9, values, scale="unit", support=FORTY)
+    assert refused.low is None
+    assert refused.reason == "too few groups (undefined in 5% of resamples)"
+
+
+def test_undefined_value_says_why():
+    found = estimate_with_interval(float("nan"), np.full(9, np.nan), scale="unit", support=FORTY)
+    assert (found.estimate, found.low, found.reason) == (None, None, "a class is absent")
+    assert found.undefined_resamples == 9
+
+
+def test_plurals():
+    assert plural("study", 1) == "1 study"
+    assert plural("study", 2) == "2 studies"
+    assert plural("near-duplicate cluster", 1200) == "1,200 near-duplicate clusters"
+    assert plural("array", 2) == "2 arrays"

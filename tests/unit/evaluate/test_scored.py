@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from medistill.evaluate.bootstrap import draw_resamples
+from medistill.evaluate.metrics import METRICS
+from medistill.evaluate.scored import estimates, score, supports
+
+
+def test_every_metric_has_an_estimate_inside_its_interval(simulate):
+    table = simulate(images=240, groups=60, classes=3)
+    scored = score([table], draw_resamples(table, resamples=300, seed=0))[0]
+    for metric in METRICS.values():
+        found = estimates(scored, metric, "patient")
+        assert len(found) == (3 if metric.per_class else 1)
+        for entry in found:
+            assert entry.low <= entry.estimate <= entry.high, metric.name
+
+
+def test_support_is_that_of_the_rarest_class(simulate):
+    table = simulate(images=120, groups=30, classes=3)
+    table.labels[table.labels == 2] = 0
+    table.labels[table.group_index < 4] = 2
+    members = [table.groups_with(table.labels == c) for c in range(3)]
+    assert members[2] == 4
+
+    def carriers(name):
+        return [s.carriers for s in supports(table, METRICS[name], "patient")]
+
+    assert carriers("accuracy") == [30]
+    assert carriers("auroc") == [4]
+    assert carriers("sensitivity") == members
+    assert carriers("specificity") == [table.groups_with(table.labels != c) for c in range(3)]
+    scored = score([table], draw_resamples(table, resamples=50, seed=0))[0]
+    assert estimates(scored, METRICS["auroc"], "patient")[0].reason == "too few groups (4 patients)"
+    assert estimates(scored, METRICS["accuracy"], "patient")[0].reason is None
+
+
+def test_constant_predictions_are_handled(simulate):
+    table = simulate(images=60, groups=60)
+    table.probabilities[:] = [0.6, 0.4]
+    scored = score([table], draw_resamples(table, resamples=100, seed=0))[0]
+    auroc = estimates(scored, METRICS["auroc"], "image")[0]
+    assert (auroc.estimate, auroc.low) == (0.5, None)
+    assert auroc.reason == "every resample gives the same value"
+    assert estimates(scored, METRICS["accuracy"], "image")[0].low is not None
+
+
+def test_calibration_interval_of_a_calibrated_model_reaches_zero():
+    random = np.random.default_rng(0)
+    from medistill.evaluate.predictions import Predictions
+
+    stated = random.random(300)
+    table = Predictions(
+        names=[str(i) for i in range(300)],
+        groups=[str(i) for i in range(300)],
+        labels=(random.random(300) < stated) * 1,
+        probabilities=np.stack([1 - stated, stated], axis=1),
+    )
+    scored = score([table], draw_resamples(table, resamples=300, seed=0))[0]
+    found = estimates(scored, METRICS["calibration_error"], "image")[0]
+    assert found.low == 0
+    assert found.estimate == pytest.approx(scored.noise_floor, rel=0.6)

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from medistill.bundle.schema import manifest_from_json
+from medistill.export.card import model_card
+from tests.unit.bundle.handmade import HASH, document
+
+
+def test_the_card_warns_first_and_says_what_the_bundle_is() -> None:
+    body = document(b"", caveats=["Patient leakage cannot be excluded."], findings=["AUROC .9"])
+    card = model_card(manifest_from_json(body))
+    assert card.startswith("# by-hand\n\n**For research use only. This is not a medical device")
+    assert "- Classes: ill, well\n" in card
+    assert "a gray picture" in card
+    assert "short side of 8 and then to 4 x 4 pixels (stretch)" in card
+    assert "## Caveats\n\n- Patient leakage cannot be excluded.\n" in card
+    assert "## Findings\n\n- AUROC .9\n" in card
+    assert "fp32, the default: student.onnx (fp32, onnxruntime)" in card
+    assert f"- data: sha256 {HASH}\n" in card
+    assert "teacher: sha256" not in card
+
+
+def test_an_empty_section_is_left_out() -> None:
+    card = model_card(manifest_from_json(document(b"")))
+    assert "Caveats" not in card
+    assert "Findings" not in card
+    assert card.endswith("```\n")

@@ -1,0 +1,52 @@
+"""Counts against published and hand-made ones."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from medistill.imaging.preprocessing import Preprocessing
+from medistill.models.build import build_model
+from medistill.models.network import Network
+from medistill.models.profile import count_parameters, latency_ms, multiply_adds
+from medistill.models.spec import ModelSpec
+from medistill.models.vit import VisionTransformer
+
+
+def tiny() -> Network:
+    backbone = VisionTransformer(
+        image_size=8, patch_size=4, width=8, depth=1, heads=2, classes=3, channels=1
+    )
+    return Network(backbone, Preprocessing(size=8, mean=(0.5,), std=(0.5,)))
+
+
+def test_parameters_count_frozen_ones_but_no_buffers() -> None:
+    module = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)).requires_grad_(False)
+    assert count_parameters(module) == 3 * 2 + 2 + 2 * 2
+
+
+def test_multiply_adds_of_a_tiny_vit_by_hand() -> None:
+    tokens, width = 5, 8
+    patches = 4 * 16 * width
+    linear = tokens * width * (3 * width + width + 4 * width + 4 * width)
+    attention = 2 * tokens * tokens * width
+    assert multiply_adds(tiny()) == patches + linear + attention + width * 3
+
+
+def test_multiply_adds_of_deit_small_as_published() -> None:
+    network = build_model(ModelSpec(name="vit_small", distilled=True), classes=4)
+    assert multiply_adds(network) / 1e9 == pytest.approx(4.623, abs=0.0005)
+
+
+def test_multiply_adds_of_another_size() -> None:
+    network = build_model(ModelSpec(name="tf_efficientnet_lite0", channels=1), classes=2)
+    assert multiply_adds(network, size=64) < multiply_adds(network, size=128)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_latency_is_positive_and_leaves_no_trace(training: bool) -> None:
+    network, threads = tiny().train(training), torch.get_num_threads()
+    assert latency_ms(network, threads=threads + 1, repeats=3) > 0
+    assert torch.get_num_threads() == threads
+    assert network.training is training

@@ -1,0 +1,111 @@
+"""Reading and writing weight files; refusing what could run or is damaged."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from medistill.core.errors import WeightsError
+from medistill.models.weight_file import read_weights, save_weights
+
+WEIGHT = torch.arange(6.0).reshape(2, 3)
+
+
+def test_saved_weights_come_back(tmp_path: Path) -> None:
+    module = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    save_weights(module, tmp_path / "weights.safetensors")
+    state = read_weights(tmp_path / "weights.safetensors")
+    assert list(tmp_path.iterdir()) == [tmp_path / "weights.safetensors"]
+    assert state.keys() == module.state_dict().keys()
+    assert all(torch.equal(value, state[key]) for key, value in module.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"a": WEIGHT},
+        {"model": {"a": WEIGHT}, "epoch": 3},
+        {"state_dict": {"module.a": WEIGHT}, "best": 0.5},
+        {"module._orig_mod.a": WEIGHT},
+        {"backbone.a": WEIGHT},
+    ],
+)
+def test_torch_checkpoints_are_unwrapped(tmp_path: Path, content: Any) -> None:
+    torch.save(content, tmp_path / "weights.pth")
+    state = read_weights(tmp_path / "weights.pth")
+    assert list(state) == ["a"]
+    assert torch.equal(state["a"], WEIGHT)
+
+
+def test_prefix_that_only_some_names_have_stays(tmp_path: Path) -> None:
+    torch.save({"model.a": WEIGHT, "b": WEIGHT}, tmp_path / "weights.pth")
+    assert set(read_weights(tmp_path / "weights.pth")) == {"model.a", "b"}
+
+
+def test_safetensors_under_another_suffix(tmp_path: Path) -> None:
+    safetensors.torch.save_file({"a": WEIGHT}, tmp_path / "weights.bin")
+    assert torch.equal(read_weights(tmp_path / "weights.bin")["a"], WEIGHT)
+
+
+class Trap:
+    """What a hostile pickle does."""
+
+    def __reduce__(self) -> Any:
+        return open, ("trap-was-run", "w")
+
+
+@pytest.mark.parametrize("kind", ["whole module", "hostile zip", "hostile pickle"])
+def test_pickles_are_refused_unopened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "weights.pth"
+    if kind == "hostile pickle":
+        path.write_bytes(pickle.dumps(Trap()))
+    else:
+        torch.save(nn.Linear(2, 2) if kind == "whole module" else {"a": Trap()}, path)
+    with pytest.raises(WeightsError, match=r"a pickle that would run code.*to safetensors"):
+        read_weights(path)
+    assert not (tmp_path / "trap-was-run").exists()
+
+
+def cut(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def test_damaged_files_are_named(tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(1000)}, tmp_path / "a.pth")
+    (tmp_path / "a.pth").write_bytes(cut((tmp_path / "a.pth").read_bytes()))
+    whole = safetensors.torch.save({"a": torch.zeros(1000)})
+    (tmp_path / "a.safetensors").write_bytes(cut(whole))
+    (tmp_path / "empty.safetensors").write_bytes(b"")
+    for name in ("a.pth", "a.safetensors", "empty.safetensors"):
+        with pytest.raises(WeightsError, match=rf"{name}: is damaged or cut short \(.+\)\. Copy"):
+            read_weights(tmp_path / name)
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>404</html>", b"hello"])
+def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "weights.pth").write_bytes(content)
+    with pytest.raises(WeightsError, match="is neither a safetensors nor a PyTorch file"):
+        read_weights(tmp_path / "weights.pth")
+
+
+@pytest.mark.parametrize("content", [{}, {"epoch": 3}, WEIGHT, {"model": {"a": 1}}])
+def test_checkpoint_without_a_state_dict_is_refused(tmp_path: Path, content: Any) -> None:
+    torch.save(content, tmp_path / "weights.pth")
+    with pytest.raises(WeightsError, match=r"holds no state dict.*state_dict, model_state_dict"):
+        read_weights(tmp_path / "weights.pth")
+
+
+def test_missing_file_and_folder(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="none.pth: does not exist"):
+        read_weights(tmp_path / "none.pth")
+    with pytest.raises(WeightsError, match="is a folder"):
+        read_weights(tmp_path)

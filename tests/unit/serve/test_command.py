@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from medistill.core.errors import BundleError, MedistillError, UnknownNameError
+from medistill.serve import output
+from medistill.serve.command import predict_command
+from tests.unit.bundle.handmade import gray_bundle
+
+SRC = Path(__file__).parents[3] / "src"
+
+BLOCKED = ("torch", "scipy", "sklearn", "matplotlib", "pandas", "timm", "onnx", "pydantic")
+COLD_START = f"""
+import sys, time
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {BLOCKED!r}:
+            raise ImportError(name + " must not be imported to predict")
+
+sys.meta_path.insert(0, Refuse())
+from pathlib import Path
+from medistill.serve.command import predict_command
+code = predict_command(Path(sys.argv[1]), [Path(sys.argv[2])], threads=1)
+assert not set({BLOCKED!r}) & set(sys.modules)
+sys.stderr.write(str(time.process_time()))
+sys.exit(code)
+"""
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return gray_bundle(tmp_path / "bundle")
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "a.png"
+    Image.new("L", (512, 400), 51).save(path)
+    return path
+
+
+def rows(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.reader(stream))
+
+
+def test_one_bad_input_is_listed_and_the_command_succeeds(
+    bundle: Path, picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.csv"
+    code = predict_command(bundle, [picture, tmp_path / "none.png"], out, threads=1)
+    assert code == 0
+    assert [row[1] for row in rows(out)] == ["label", "ill", ""]
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("1 image predicted in ")
+    assert said.err.endswith(f", 1 input could not be read -> {out}\n")
+    assert said.err.count("\n") == 1
+
+
+def test_exit_code_2_when_every_input_failed(bundle: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    missing = [tmp_path / "x.png", tmp_path / "y.png"]
+    assert predict_command(bundle, missing, out) == 2
+    assert len(rows(out)) == 3
+
+
+def test_exit_code_2_for_an_empty_folder(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    out = tmp_path / "out.csv"
+    assert predict_command(bundle, [tmp_path / "empty"], out) == 2
+    assert "holds no image" in rows(out)[1][-1]
+
+
+def test_a_wrong_option_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    nothing = tmp_path / "nothing"
+    with pytest.raises(MedistillError, match="--batch-size: 0 is impossible"):
+        predict_command(nothing, [], batch_size=0)
+    with pytest.raises(MedistillError, match="--threads: -1 is impossible"):
+        predict_command(nothing, [], threads=-1)
+    with pytest.raises(UnknownNameError, match="--out"):
+        predict_command(nothing, [], tmp_path / "out.parquet")
+    with pytest.raises(BundleError, match="there is no such bundle"):
+        predict_command(nothing, [])
+
+
+def test_a_full_disk_is_one_sentence(
+    bundle: Path, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(output, "atomic_file", full)
+    with pytest.raises(MedistillError, match=r"cannot be written \(No space left on device\)"):
+        predict_command(bundle, [picture], tmp_path / "out.csv")
+
+
+def run(code: str, *arguments: object, **settings: object) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(SRC), "PYTHONUTF8": "0", **settings}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
+        env=environment,  # type: ignore[arg-type]
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_one_image_from_a_cold_start_without_torch_and_within_the_budget(
+    bundle: Path, picture: Path
+) -> None:
+    """In seconds of the processor, start of Python included: the clock also counts others' work."""
+    found = run(COLD_START, bundle, picture)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.splitlines()[1].startswith(f"{picture},ill,0.83201")
+    assert float(found.stderr.splitlines()[-1]) < 1.5
+
+
+def test_a_console_that_knows_no_chinese_gets_escapes(bundle: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "图.png"
+    Image.new("L", (8, 8), 51).save(picture)
+    found = run(COLD_START, bundle, picture, PYTHONIOENCODING="ascii")
+    assert found.returncode == 0, found.stderr
+    assert r"\u56fe.png,ill" in found.stdout
+
+
+def test_a_reader_that_stops_early_is_no_error(bundle: Path, picture: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; "
+        "from medistill.serve.command import predict_command; "
+        "sys.exit(predict_command(Path(sys.argv[1]), [Path(sys.argv[2])] * 3000, batch_size=64))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SRC)}
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(bundle), str(picture)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith("path,")
+        process.stdout.close()
+        said = process.stderr.read()
+    assert "Traceback" not in said
+    assert "BrokenPipe" not in said
+    assert process.returncode == 0

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from medistill.serve.inputs import Input, find_inputs
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def test_folders_are_walked_sorted_and_only_images_are_taken(tmp_path: Path) -> None:
+    touch(tmp_path, "b.png", "a.JPG", "c/d.tiff", "c/a.bmp", "notes.txt", ".hidden.png")
+    touch(tmp_path, ".cache/x.png", "z.tif", "病人 一/图 像.jpeg")
+    found = [item.path.relative_to(tmp_path).as_posix() for item in find_inputs([tmp_path])]
+    assert found == ["a.JPG", "b.png", "c/a.bmp", "c/d.tiff", "z.tif", "病人 一/图 像.jpeg"]
+
+
+def test_named_files_are_always_tried_and_keep_their_order(tmp_path: Path) -> None:
+    touch(tmp_path, "b.png", "a.dat")
+    given = [tmp_path / "b.png", tmp_path / "a.dat", tmp_path / "missing.png", tmp_path / "b.png"]
+    assert list(find_inputs(given)) == [Input(path) for path in given]
+
+
+def test_a_folder_without_images_is_a_problem(tmp_path: Path) -> None:
+    touch(tmp_path, "deep/notes.txt")
+    (item,) = find_inputs([tmp_path])
+    assert item.path == tmp_path
+    assert item.problem == "the folder holds no image (bmp, jpeg, jpg, png, tif, tiff)"
+
+
+def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
+    touch(tmp_path, "a/x.png")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "a" / "y.png").symlink_to(tmp_path / "a" / "x.png")
+    assert [item.path.name for item in find_inputs([tmp_path])] == ["x.png", "y.png"]
+
+
+def test_nothing_is_listed_before_it_is_asked_for(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "b/c.png")
+    found = find_inputs([tmp_path])
+    assert next(found).path.name == "a.png"
+    touch(tmp_path, "b/d.png")
+    assert [item.path.name for item in found] == ["c.png", "d.png"]
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may list every folder"
+)
+def test_a_closed_folder_is_a_problem_and_the_rest_goes_on(tmp_path: Path) -> None:
+    touch(tmp_path, "a/x.png", "b.png")
+    (tmp_path / "a").chmod(0)
+    try:
+        closed, image = find_inputs([tmp_path])
+    finally:
+        (tmp_path / "a").chmod(0o755)
+    assert "cannot be listed" in str(closed.problem)
+    assert image == Input(tmp_path / "b.png")

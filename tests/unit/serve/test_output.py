@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from medistill.core.errors import MedistillError, UnknownNameError
+from medistill.serve.output import form_of, prediction_writer
+from medistill.serve.predictor import Prediction
+
+CLASSES = ("ill", "well, really")
+FINE = Prediction(path='图 "1", a.png', probabilities=(0.25, 0.75), label="well, really")
+BAD = Prediction(path="b.png", problem="is damaged")
+
+
+def test_csv(tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    with prediction_writer(out, CLASSES) as write:
+        write(FINE)
+        write(BAD)
+    with out.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.reader(stream))
+    assert rows == [
+        ["path", "label", "ill", "well, really", "problem"],
+        ['图 "1", a.png', "well, really", "0.25", "0.75", ""],
+        ["b.png", "", "", "", "is damaged"],
+    ]
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    with prediction_writer(out, CLASSES) as write:
+        write(FINE)
+        write(BAD)
+    lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert lines == [
+        {
+            "path": '图 "1", a.png',
+            "label": "well, really",
+            "probabilities": {"ill": 0.25, "well, really": 0.75},
+            "problem": None,
+        },
+        {"path": "b.png", "label": None, "probabilities": None, "problem": "is damaged"},
+    ]
+
+
+def test_standard_output_takes_csv_unless_told_otherwise(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with prediction_writer(None, ("a",)) as write:
+        write(Prediction(path="x", probabilities=(1.0,), label="a"))
+    assert capsys.readouterr().out == "path,label,a,problem\nx,a,1,\n"
+    with prediction_writer(None, ("a",), "jsonl") as write:
+        write(BAD)
+    assert json.loads(capsys.readouterr().out)["problem"] == "is damaged"
+
+
+def test_small_probabilities_keep_their_digits(tmp_path: Path) -> None:
+    with prediction_writer(tmp_path / "o.csv", ("a", "b")) as write:
+        write(Prediction(path="x", probabilities=(1.25e-9, 0.123456789), label="b"))
+    assert (tmp_path / "o.csv").read_text().splitlines()[1] == "x,b,1.25e-09,0.12345679,"
+
+
+def test_a_class_called_like_a_column_keeps_its_own_name_apart(tmp_path: Path) -> None:
+    with prediction_writer(tmp_path / "o.csv", ("label", "b")):
+        pass
+    header = (tmp_path / "o.csv").read_text().strip()
+    assert header == "path,label,probability of label,b,problem"
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+def test_a_file_name_that_is_no_text_still_gives_valid_utf_8(tmp_path: Path, ending: str) -> None:
+    out = tmp_path / f"out{ending}"
+    with prediction_writer(out, ("a",)) as write:
+        write(Prediction(path="scan\udcff.png", problem="x"))
+    assert "scan\\udcff.png" in out.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+def test_an_interrupted_file_never_appears_and_the_old_one_stays(
+    tmp_path: Path, ending: str
+) -> None:
+    out = tmp_path / f"out{ending}"
+    out.write_text("old")
+
+    def write_half() -> None:
+        with prediction_writer(out, CLASSES) as write:
+            write(FINE)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert out.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_an_unknown_ending_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UnknownNameError, match=r"Did you mean '.jsonl'\? Known: .csv, .jsonl"):
+        form_of(Path("out.json"))
+    assert form_of(Path("OUT.CSV")) == "csv"
+
+
+def test_a_place_that_cannot_be_written_is_said_before_the_work(tmp_path: Path) -> None:
+    with (
+        pytest.raises(MedistillError, match="does not exist"),
+        prediction_writer(tmp_path / "no" / "out.csv", CLASSES),
+    ):
+        pytest.fail("entered")
+    (tmp_path / "out.csv").mkdir()
+    with (
+        pytest.raises(MedistillError, match="is a folder"),
+        prediction_writer(tmp_path / "out.csv", CLASSES),
+    ):
+        pytest.fail("entered")

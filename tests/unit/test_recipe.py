@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from medistill import catalog
+from medistill.core.errors import RecipeError, UnknownNameError
+from medistill.methods.kdvit import KDViT
+from medistill.recipe import dump_recipe, load_recipe, parse_recipe
+
+
+@pytest.mark.parametrize("name", catalog.recipes())
+def test_every_shipped_recipe_survives_a_round_trip_through_yaml(name: str) -> None:
+    recipe = load_recipe(name)
+    text = yaml.safe_dump(dump_recipe(recipe))
+    assert parse_recipe(yaml.safe_load(text), "again") == recipe
+
+
+@pytest.mark.parametrize("name", catalog.recipes())
+def test_every_shipped_recipe_is_complete_and_named_as_its_file(name: str) -> None:
+    recipe = load_recipe(name)
+    written = yaml.safe_load(catalog.recipe_path(name).read_text())
+    assert recipe.name == name
+    assert set(dump_recipe(recipe)) == set(written)
+
+
+def test_overrides_reach_inner_blocks() -> None:
+    recipe = load_recipe("demo", ("train.lr=1e-3", "method.temperature=3", "teacher.members=2"))
+    assert recipe.train.lr == 1e-3
+    assert recipe.method == KDViT(temperature=3.0, soft_weight=0.9)
+    assert recipe.teacher.members == 2
+
+
+REFUSED = [
+    ("train.epcohs=3", UnknownNameError, r"demo.yaml: train: no key .* Did you mean 'epochs'"),
+    ("train.epochs=many", RecipeError, r"demo.yaml: train.epochs: 'many' does not fit"),
+    ("train.epochs=true", RecipeError, r"demo.yaml: train.epochs: True does not fit"),
+    ("train.epochs=0", RecipeError, r"train.epochs: 0 is not possible"),
+    ("method.name=kdvitt", UnknownNameError, "Did you mean 'kdvit'"),
+    ("method=kdvit", RecipeError, "method: the key 'name' is missing"),
+    ("student=small", RecipeError, "student: is 'small', not a block"),
+    ("teacher.cross_fit=true", RecipeError, "at least 2 members"),
+    ("train.mixup=0.2", RecipeError, "mixed images have no cached targets"),
+    ("data.fold=1", RecipeError, "fold 1 does not exist among 1 folds"),
+    ("data.folds=0", RecipeError, "0 folds are impossible"),
+    ("seeds=0", RecipeError, "0 seeds are impossible"),
+    ("teacher.fit=null", RecipeError, "needs a weights file"),
+    ("train.lr", RecipeError, "not of the form key=value"),
+    ("name.first=x", RecipeError, "'name' is a value, not a block"),
+    ("train.lr=[", RecipeError, "the value is not valid YAML"),
+]
+
+
+@pytest.mark.parametrize(("override", "kind", "words"), REFUSED)
+def test_an_impossible_override_says_how_to_mend_it(
+    override: str, kind: type[RecipeError], words: str
+) -> None:
+    with pytest.raises(kind, match=words):
+        load_recipe("demo", (override,))
+
+
+def test_mixing_across_the_folds_of_a_cross_fitted_teacher_is_refused() -> None:
+    overrides = ("teacher.cross_fit=true", "teacher.members=3", "targets.mode=live")
+    assert load_recipe("demo", overrides).teacher.cross_fit
+    with pytest.raises(RecipeError, match="no member that never saw both"):
+        load_recipe("demo", (*overrides, "train.cutmix=1.0"))
+
+
+def test_a_missing_key_is_named() -> None:
+    document = dump_recipe(load_recipe("demo"))
+    del document["student"]
+    with pytest.raises(RecipeError, match="the key 'student' is missing"):
+        parse_recipe(document, "mine.yaml")
+
+
+def test_a_file_of_ones_own_is_a_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(dump_recipe(load_recipe("demo")) | {"name": "mine"}))
+    assert load_recipe(str(path)).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("a: [", "is not valid YAML"), ("- 1", "holds no mapping")]
+)
+def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=words):
+        load_recipe(str(path))
+
+
+def test_an_unknown_recipe_gets_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'demo'"):
+        load_recipe("demoo")
