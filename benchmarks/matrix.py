@@ -25,13 +25,13 @@ import torch
 import yaml
 
 from medistill.core.run_folder import RunFolder
-from medistill.stages.scoring import selection_scores
 from medistill.recipe import Recipe, load_recipe
 from medistill.stages.console import ConsoleReporter
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared, prepare_data
 from medistill.stages.prediction import predict_rows, predict_teacher
 from medistill.stages.run import run
+from medistill.stages.scoring import selection_scores
 from medistill.stages.student import (
     make_targets,
     open_student,

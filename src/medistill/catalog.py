@@ -22,6 +22,7 @@ METHODS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+
 def resolve(table: Mapping[str, str], name: str, *, kind: str, where: str) -> Any:
     """Import the object that a name stands for.
 

@@ -7,6 +7,8 @@ the keys of its YAML block, so that the class documents the block.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import operator
 import types
 import typing
 from collections.abc import Mapping
@@ -309,7 +311,7 @@ def _strip_none(hint: Any) -> tuple[Any, bool]:
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         rest = [a for a in typing.get_args(hint) if a is not type(None)]
         if len(rest) < len(typing.get_args(hint)):
-            return (rest[0] if len(rest) == 1 else typing.Union[tuple(rest)]), True
+            return functools.reduce(operator.or_, rest), True
     return hint, False
 
 
@@ -324,7 +326,7 @@ def _build_method(value: Any, where: str, trail: tuple[str, ...]) -> Method:
 
 
 def _validate(hint: Any, value: Any, here: str) -> Any:
-    """Check one value. Text is read leniently, since YAML takes 1e-3 for text; no bool is a number."""
+    """Check one value; text leniently, since YAML takes 1e-3 for text."""
     loose = isinstance(value, list | str)
     adapter: TypeAdapter[Any] = TypeAdapter(hint, config=ConfigDict(strict=not loose))
     try:

@@ -20,7 +20,7 @@ SAYS_NOTHING = {"utils", "util", "helpers", "helper", "common", "manager", "mana
 TESTED_ELSEWHERE = {
     "__main__.py": "two lines; tests/unit/test_cli.py",
     "core/types.py": "declarations only",
-    "data/phantom_*": "parts of one picture; tests/unit/data/test_phantom.py judges the whole",
+    "data/phantom/*": "parts of one picture; tests/unit/data/test_phantom_*.py judge the whole",
     "methods/method.py": "a protocol; tests/laws holds every method against it",
     "models/outputs.py": "declarations only",
     "stages/*": "the wiring; tests/recipes runs it",

@@ -15,7 +15,21 @@ MACHINE_PATH = re.compile(rf"(?<![\w.:/$}}~-])/(?:{FOLDERS})/[\w.-]+")
 # Tests of the check that keeps paths out of bundles; their paths are invented.
 INVENTED = {"tests/unit/export/test_bundle_writer.py", "tests/unit/export/test_path_scan.py"}
 LARGEST_BYTES = 2_000_000
-TEXT = {".py", ".md", ".toml", ".yaml", ".yml", ".txt", ".cfg", ".ini", ".sh", ".html", ".json", ""}
+TEXT = {
+    ".py",
+    ".css",
+    ".md",
+    ".toml",
+    ".yaml",
+    ".yml",
+    ".txt",
+    ".cfg",
+    ".ini",
+    ".sh",
+    ".html",
+    ".json",
+    "",
+}
 # Binary files that the project ships on purpose live below these folders.
 BINARY_FOLDERS = ("docs/images/",)
 

@@ -1,0 +1,1 @@
+"""Types, errors, files and run folders that every package shares; torch-free."""

@@ -29,9 +29,7 @@ class MedistillError(Exception):
         return _rebuilt, (type(self), self.where, self.what, self.cure)
 
 
-def _rebuilt(
-    kind: type[MedistillError], where: str, what: str, cure: str
-) -> MedistillError:
+def _rebuilt(kind: type[MedistillError], where: str, what: str, cure: str) -> MedistillError:
     error = kind.__new__(kind)
     MedistillError.__init__(error, where=where, what=what, cure=cure)
     return error

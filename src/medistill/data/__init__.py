@@ -1,0 +1,1 @@
+"""Layouts, groups, parts, the store of decoded images, views and batches."""

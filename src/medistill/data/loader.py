@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -130,17 +131,24 @@ def _run(renderer: _Renderer, steps: range, workers: int) -> Iterator[Batch]:
     """The batches of ``steps`` in order; workers end when the iterator is closed or dropped."""
     if not steps:
         return
-    loader: DataLoader[Any] = DataLoader(
+    with warnings.catch_warnings():
+        # More workers than cores is the user's choice, and no news to them.
+        warnings.filterwarnings("ignore", message="This DataLoader will create")
+        batches = iter(_loader(renderer, steps, min(workers, len(steps))))
+    yield from batches
+
+
+def _loader(renderer: _Renderer, steps: range, workers: int) -> DataLoader[Any]:
+    return DataLoader(
         renderer,
         batch_size=None,
         sampler=steps,
-        num_workers=min(workers, len(steps)),
+        num_workers=workers,
         prefetch_factor=2 if workers else None,
         # Else the loader would draw from torch's global generator, and resuming a training would
         # shift what the networks draw from it.
         generator=torch.Generator().manual_seed(0),
     )
-    yield from loader
 
 
 def _checked(rows: Sequence[int], batch_size: int) -> IntArray:

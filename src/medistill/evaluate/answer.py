@@ -86,7 +86,7 @@ def opening(
         return None
     rank = "better than" if student_minus_teacher.verdict == "worse" else "as good as"
     return (
-        f"Use the teacher: it is {rank} the student ({metric.title} "
+        f"Use the teacher: it is {rank} the student ({metric.in_text} "
         f"{_number(teacher.estimate)} against {_number(student.estimate)}) and no slower "
         f"({float(teacher_ms):.1f} ms against {float(student_ms):.1f} ms an image)."
     )
@@ -101,7 +101,7 @@ def standing(student: Estimate, *, metric: Metric, evidence: Evidence) -> str:
         interval = f"95 % interval {_number(student.low)} to {_number(student.high)}"
     of_groups = "" if evidence.word == "image" else f" from {evidence.in_groups}"
     return (
-        f"The student's {metric.title} is {_number(student.estimate)} ({interval}) on "
+        f"The student's {metric.in_text} is {_number(student.estimate)} ({interval}) on "
         f"{plural('image', evidence.images)}{of_groups}."
     )
 
@@ -116,19 +116,19 @@ def _sentence(scope: str, difference: Estimate, verdict: str, metric: Metric, co
     if difference.estimate is None or difference.low is None:
         missing = "value" if difference.estimate is None else "interval"
         return (
-            f"{scope}, the data cannot say whether distilling helped: {metric.title} has no "
+            f"{scope}, the data cannot say whether distilling helped: {metric.in_text} has no "
             f"{missing}; {difference.reason}."
         )
     numbers = f"95 % interval {_number(difference.low)} to {_number(difference.high)}, {counts}"
     lower_is_better = "; lower is better" if metric.better == "lower" else ""
     if verdict == "undecided":
         return (
-            f"{scope}, distilling made no difference that this data can show: {metric.title} "
+            f"{scope}, distilling made no difference that this data can show: {metric.in_text} "
             f"changed by {difference.estimate:+.3f} ({numbers}{lower_is_better})."
         )
     verb = "raised" if difference.estimate > 0 else "lowered"
     return (
-        f"{scope}, distilling {verb} {metric.title} by {abs(difference.estimate):.3f} "
+        f"{scope}, distilling {verb} {metric.in_text} by {abs(difference.estimate):.3f} "
         f"({numbers}{lower_is_better})."
     )
 

@@ -140,6 +140,12 @@ class Metric:
     pooled: bool = False
     meaning: str
 
+    @property
+    def in_text(self) -> str:
+        """The title within a sentence; abbreviations and names stay as they are."""
+        stays = self.title.startswith(("AUROC", "Brier", "F1"))
+        return self.title if stays else self.title.lower()
+
 
 _TABLE = (
     Metric(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+import torch
 from torch import nn
 
 from medistill.core.errors import RecipeError
@@ -80,6 +81,10 @@ def build_model(
         stored_size=stored_size,
     )
     network = Network(backbone, preprocessing)
+    if not ours:
+        # Convolutions keep to their weights' layout; channels last trains EfficientNet-Lite0 1.4
+        # times faster on a CPU and suits tensor cores.
+        network = network.to(memory_format=torch.channels_last)
     if not ours and spec.image_size is not None:
         _try_once(network, spec, where)
     return network

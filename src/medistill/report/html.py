@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -80,9 +81,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        number=values.number, p_value=values.p_value, quantity=values.quantity
-    )
+    environment.filters.update(minus=values.with_minus, p_value=values.p_value)
     return environment
 
 
@@ -122,4 +121,7 @@ def _learning(metrics: Mapping[str, Any], histories: Mapping[str, Path]) -> list
 
 def _links(folder: Path, files: Mapping[str, Path]) -> list[tuple[str, str]]:
     """Names and addresses relative to the report."""
-    return [(name, Path(os.path.relpath(path, folder)).as_posix()) for name, path in files.items()]
+    relative = {
+        name: Path(os.path.relpath(path, folder)).as_posix() for name, path in files.items()
+    }
+    return [(name, quote(path)) for name, path in relative.items()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ def forest(metrics: Mapping[str, Any], name: str) -> Markup:
     """One metric of all models as points with intervals."""
     found = {role: model["overall"][name] for role, model in _present(metrics["models"])}
     title = metrics["metrics"][name]["title"]
-    lower = " (lower is better)" if metrics["metrics"][name]["better"] == "lower" else ""
+    lower = "lower is better" if metrics["metrics"][name]["better"] == "lower" else ""
 
     def paint(axes: Axes) -> None:
         for row, (role, value) in enumerate(reversed(found.items())):
@@ -35,10 +35,11 @@ def forest(metrics: Mapping[str, Any], name: str) -> Markup:
         axes.spines["left"].set_visible(False)
         axes.margins(x=0.08)
         axes.locator_params(axis="x", nbins=5)
-        axes.set_title(title + lower)
+        axes.set_title(title)
+        axes.set_xlabel(lower or "higher is better", fontsize=8)
 
     said = "; ".join(f"{role} {_said(value)}" for role, value in found.items())
-    return draw(paint, width=2.7, height=1.4, label=f"{title}: {said}")
+    return draw(paint, width=2.7, height=1.5, label=f"{title}: {said}")
 
 
 def roc(metrics: Mapping[str, Any], class_: str) -> Markup:
@@ -51,7 +52,7 @@ def roc(metrics: Mapping[str, Any], class_: str) -> Markup:
             x, y = [0.0, *curve["false_positive_rate"]], [0.0, *curve["sensitivity"]]
             _line(axes, role, x, y)
         _unit_square(axes, "1 \N{MINUS SIGN} specificity", "Sensitivity", f"ROC, {class_}")
-        axes.legend(loc="lower right")
+        _legend(axes, curves, loc="lower right")
 
     label = f"Receiver operating characteristic of {class_} for {_names(curves)}"
     return draw(paint, **SQUARE, label=label)
@@ -68,7 +69,7 @@ def precision_recall(metrics: Mapping[str, Any], class_: str) -> Markup:
         for role, curve in curves.items():
             _line(axes, role, curve["recall"], curve["precision"])
         _unit_square(axes, "Recall (sensitivity)", "Precision", f"Precision-recall, {class_}")
-        axes.legend(loc="lower left")
+        _legend(axes, curves, loc="lower left")
 
     label = f"Precision over recall of {class_} for {_names(curves)}; guessing gives {share:.2f}"
     return draw(paint, **SQUARE, label=label)
@@ -168,6 +169,13 @@ def _names(curves: Mapping[str, Any]) -> str:
 
 def _line(axes: Axes, role: str, x: Sequence[float], y: Sequence[float]) -> None:
     axes.plot(x, y, color=COLOURS[role], linestyle=STYLES[role], label=role)
+
+
+def _legend(
+    axes: Axes, curves: Mapping[str, Any], *, loc: Literal["lower left", "lower right"]
+) -> None:
+    if curves:
+        axes.legend(loc=loc)
 
 
 def _whisker(axes: Axes, row: int, value: Mapping[str, Any], colour: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 MINUS = "\N{MINUS SIGN}"
 THIN = "\N{NARROW NO-BREAK SPACE}"
 NOTHING = "\N{EM DASH}"
@@ -24,6 +26,11 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
     if low is None or high is None:
         return ""
     return f"{number(low, digits)} to {number(high, digits)}"
+
+
+def with_minus(text: str) -> str:
+    """Text with true minus signs before its numbers."""
+    return re.sub(r"(?<!\w)-(?=\d)", MINUS, text)
 
 
 def p_value(p: float | None) -> str:

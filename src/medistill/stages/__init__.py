@@ -1,0 +1,1 @@
+"""The only wiring: recipe in, run folder out; one module a stage."""

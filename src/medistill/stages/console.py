@@ -8,7 +8,8 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from medistill.train.loop import ProgressEvent
+from medistill.train.progress import Progress as Listener
+from medistill.train.progress import ProgressEvent
 
 _PIPED_SECONDS = 15.0
 
@@ -23,7 +24,7 @@ class ConsoleReporter:
         """Print one line."""
         self.console.print(text, markup=False)
 
-    def training(self, title: str) -> Callable[[ProgressEvent], None]:
+    def training(self, title: str) -> Listener:
         """A bar for one training, with its loss."""
         bar = _Bar(self.console, title)
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from medistill.core.run_folder import RunFolder
 from medistill.recipe import Recipe
-from medistill.train.loop import ProgressEvent
+from medistill.train.progress import Progress
 
 
 class Reporter(Protocol):
@@ -17,7 +17,7 @@ class Reporter(Protocol):
     def say(self, text: str) -> None:
         """Print one line."""
 
-    def training(self, title: str) -> Callable[[ProgressEvent], None]:
+    def training(self, title: str) -> Progress:
         """A listener for one training's progress."""
 
     def counting(self, title: str) -> Callable[[int, int], None]:
@@ -54,7 +54,7 @@ class SilentReporter:
     def say(self, text: str) -> None:
         """Drop the line."""
 
-    def training(self, title: str) -> Callable[[ProgressEvent], None]:
+    def training(self, title: str) -> Progress:
         """Drop the events."""
         return lambda event: None
 

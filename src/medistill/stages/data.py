@@ -123,13 +123,16 @@ def _read(block: DataBlock, folder: Path) -> ImageSet:
 
 
 def _cut(images: ImageSet, block: DataBlock) -> dict[int, Parts]:
-    fractions: dict[PartName, float] = dict(dataclasses.asdict(block.shares))  # type: ignore[arg-type]
+    shares = block.shares
+    fractions: dict[PartName, float] = {
+        "select": shares.select,
+        "calibrate": shares.calibrate,
+        "evaluate": shares.evaluate,
+    }
     if block.folds == 1:
         return {0: holdout_parts(images, seed=block.seed, fractions=fractions)}
     return {
-        fold: fold_parts(
-            images, folds=block.folds, fold=fold, seed=block.seed, fractions=fractions
-        )
+        fold: fold_parts(images, folds=block.folds, fold=fold, seed=block.seed, fractions=fractions)
         for fold in range(block.folds)
     }
 

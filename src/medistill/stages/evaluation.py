@@ -125,15 +125,13 @@ def run_predictions(context: Context, prepared: Prepared) -> dict[str, list[Pred
     return {"teacher": [pooled(teacher)], **tables}
 
 
-def pool(
-    images: ImageSet, answers: Sequence[tuple[int, Sequence[int], Chances]]
-) -> Predictions:
+def pool(images: ImageSet, answers: Sequence[tuple[int, Sequence[int], Chances]]) -> Predictions:
     """One table from (fold, rows, probabilities) of each fold."""
     samples = [images.samples[row] for _, rows, _ in answers for row in rows]
     return Predictions(
         names=[sample.name for sample in samples],
         groups=[sample.group for sample in samples],
-        labels=[sample.label for sample in samples],
+        labels=np.array([sample.label for sample in samples], dtype=np.int64),
         probabilities=np.concatenate([chances for _, _, chances in answers]),
         folds=[fold for fold, rows, _ in answers for _ in rows],
     )

@@ -109,7 +109,9 @@ def _of_run(context: Context, images: ImageSet, cache: Path) -> Judged:
     teacher = open_teacher(context, own, fold)
     seeds = range(context.recipe.seeds)
     answers = {
-        role: [predict_rows(open_student(context, own, fold, s, role), prepared, rows) for s in seeds]
+        role: [
+            predict_rows(open_student(context, own, fold, s, role), prepared, rows) for s in seeds
+        ]
         for role in ("student", "control")
     }
     answers["teacher"] = [predict_teacher(teacher, prepared, rows)]

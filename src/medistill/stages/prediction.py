@@ -17,9 +17,7 @@ from medistill.teacher.frozen import FrozenTeacher
 BATCH = 64
 
 
-def predict_rows(
-    network: Network, prepared: Prepared, rows: Sequence[int]
-) -> NDArray[np.float64]:
+def predict_rows(network: Network, prepared: Prepared, rows: Sequence[int]) -> NDArray[np.float64]:
     """Class probabilities, shape (len(rows), C), of view 0; the network keeps its mode."""
     was_training = network.training
     device = next(network.parameters()).device
@@ -45,9 +43,7 @@ def predict_teacher(
     return _softmax(torch.cat(logits))
 
 
-def _batches(
-    prepared: Prepared, rows: Sequence[int], network: Network
-) -> Iterator[Batch]:
+def _batches(prepared: Prepared, rows: Sequence[int], network: Network) -> Iterator[Batch]:
     return plain_batches(
         prepared.store,
         torch.from_numpy(prepared.labels),

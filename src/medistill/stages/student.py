@@ -172,13 +172,9 @@ def _train(
             stage.outputs.update(teacher_before=before, teacher_after=after)
 
 
-def open_student(
-    context: Context, prepared: Prepared, fold: int, seed: int, role: str
-) -> Network:
+def open_student(context: Context, prepared: Prepared, fold: int, seed: int, role: str) -> Network:
     """A finished student or control, in eval mode."""
     folder: Path = context.run.stage(stage_name(context, fold, seed, role))
     network = build(context, prepared, context.recipe.student)
     load_weights(network.backbone, folder / "weights.safetensors")
     return network.eval()
-
-

@@ -16,7 +16,6 @@ from medistill.methods.supervised import Supervised
 from medistill.models.build import ModelSpec, build_model
 from medistill.models.network import Network
 from medistill.models.weights import load_published, load_weights
-from medistill.recipe import TeacherBlock
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.training import Training, train
@@ -37,9 +36,7 @@ def fit_teacher(context: Context, prepared: Prepared, fold: int) -> FrozenTeache
     return open_teacher(context, prepared, fold)
 
 
-def _inputs(
-    context: Context, prepared: Prepared, fold: int, base: Path | None
-) -> dict[str, Any]:
+def _inputs(context: Context, prepared: Prepared, fold: int, base: Path | None) -> dict[str, Any]:
     block, parts = context.recipe.teacher, prepared.parts[fold]
     given = base or (Path(block.weights) if block.weights not in (None, "published") else None)
     return {
@@ -242,9 +239,7 @@ def predistil(context: Context, prepared: Prepared, fold: int) -> Path | None:
     return context.run.stage(name) / "weights.safetensors"
 
 
-def _predistil(
-    context: Context, prepared: Prepared, rows: Sequence[int], folder: Path
-) -> None:
+def _predistil(context: Context, prepared: Prepared, rows: Sequence[int], folder: Path) -> None:
     block = context.recipe.teacher.predistil
     if block is None:
         raise ValueError("no predistil block")

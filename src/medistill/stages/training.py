@@ -10,13 +10,14 @@ import torch
 
 from medistill.data.loader import ViewStream
 from medistill.data.views import ViewPolicy
-from medistill.stages.scoring import selection_scores
 from medistill.methods.method import Method
 from medistill.models.network import Network
 from medistill.stages.data import Prepared
 from medistill.stages.prediction import predict_rows
+from medistill.stages.scoring import selection_scores
 from medistill.teacher.targets import Targets
-from medistill.train.loop import FitResult, ProgressEvent, fit
+from medistill.train.loop import FitResult, fit
+from medistill.train.progress import Progress
 from medistill.train.settings import TrainSettings
 
 
@@ -56,7 +57,7 @@ def train(
     training: Training,
     prepared: Prepared,
     folder: Path,
-    listen: Callable[[ProgressEvent], None],
+    listen: Progress,
 ) -> FitResult:
     """Train, or resume what a kill interrupted in ``folder``."""
     settings = training.settings
@@ -85,9 +86,7 @@ def train(
     )
 
 
-def scorer(
-    prepared: Prepared, rows: Sequence[int]
-) -> Callable[[Network], Mapping[str, float]]:
+def scorer(prepared: Prepared, rows: Sequence[int]) -> Callable[[Network], Mapping[str, float]]:
     """A validator for the loop: scores on un-augmented images of ``rows``; none without rows."""
     labels = prepared.labels[list(rows)]
 

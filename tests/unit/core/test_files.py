@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -30,11 +29,16 @@ def test_the_hash_of_json_ignores_the_order_of_keys() -> None:
 def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "file"
     write_text(path, "old")
-    with pytest.raises(KeyError), atomic_file(path) as stream:
-        stream.write(b"new")
-        raise KeyError
+
+    def interrupted() -> None:
+        with atomic_file(path) as stream:
+            stream.write(b"new")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        interrupted()
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["file"]
+    assert [found.name for found in tmp_path.iterdir()] == ["file"]
 
 
 def test_json_without_a_number_is_refused(tmp_path: Path) -> None:

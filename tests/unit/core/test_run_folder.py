@@ -14,6 +14,12 @@ def write(run: RunFolder, inputs: dict[str, int], text: str = "x") -> None:
         stage.outputs["answer"] = 42
 
 
+def write_half(run: RunFolder, text: str) -> None:
+    with run.writing("stage", {"a": 1}) as stage:
+        (stage.folder / "half").write_text(text)
+        raise KeyError
+
+
 def test_a_finished_stage_records_what_it_was_made_from(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     write(run, {"a": 1})
@@ -25,9 +31,8 @@ def test_a_finished_stage_records_what_it_was_made_from(tmp_path: Path) -> None:
 
 def test_a_failed_stage_stays_partial_and_is_continued_with_the_same_inputs(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
-    with pytest.raises(KeyError), run.writing("stage", {"a": 1}) as stage:
-        (stage.folder / "half").write_text("kept")
-        raise KeyError
+    with pytest.raises(KeyError):
+        write_half(run, "kept")
     assert not run.stage("stage").exists()
     with run.writing("stage", {"a": 1}) as stage:
         assert stage.resumed
@@ -36,9 +41,8 @@ def test_a_failed_stage_stays_partial_and_is_continued_with_the_same_inputs(tmp_
 
 def test_a_partial_stage_of_other_inputs_is_dropped(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
-    with pytest.raises(KeyError), run.writing("stage", {"a": 1}) as stage:
-        (stage.folder / "half").write_text("old")
-        raise KeyError
+    with pytest.raises(KeyError):
+        write_half(run, "old")
     with run.writing("stage", {"a": 2}) as stage:
         assert not stage.resumed
         assert not (stage.folder / "half").exists()
@@ -87,7 +91,10 @@ def test_a_run_in_use_by_another_process_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.doc").write_text("mine")
-    with pytest.raises(RunFolderError, match="files that are not a run's"), RunFolder(tmp_path).locked():
+    with (
+        pytest.raises(RunFolderError, match="files that are not a run's"),
+        RunFolder(tmp_path).locked(),
+    ):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.doc"]
 

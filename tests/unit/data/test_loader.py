@@ -3,6 +3,7 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import time
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,13 @@ def test_an_empty_part_is_refused() -> None:
         stream(rows=[])
     with pytest.raises(DataError, match="there is no image to load"):
         next(plain_batches(random_store(1), LABELS, [], size=8, batch_size=2, fit="pad"))
+
+
+def test_more_workers_than_cores_is_no_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch._utils.cpu_count", lambda: 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(list(stream(workers=2).batches(0, 2))) == 2
 
 
 def test_workers_end_when_the_training_stops_early(real_store: Store) -> None:

@@ -26,7 +26,7 @@ def simulate() -> Simulate:
         decimals: int | None = None,
     ) -> Predictions:
         random = np.random.default_rng(seed)
-        group = np.arange(images) % groups
+        group = np.random.default_rng(9).permutation(images) % groups
         labels = (group // folds) % classes
         own = np.random.default_rng([seed, model])
         logits = skill * np.eye(classes)[labels] + random.normal(size=(images, classes))

@@ -60,7 +60,7 @@ def test_no_interval_and_no_control():
 
 def test_lower_is_better_is_said():
     sentence = file(gain(-0.2, -0.3, -0.1, "better"), METRICS["log_loss"])
-    assert sentence.startswith("For this file, distilling lowered Log loss by 0.200")
+    assert sentence.startswith("For this file, distilling lowered log loss by 0.200")
     assert "lower is better" in sentence
 
 

@@ -94,7 +94,7 @@ def test_opens_with_a_good_quick_teacher(simulate):
 
 def test_another_headline(simulate):
     found = evaluate(roles(simulate), classes=["a", "b"], headline="accuracy", **QUICK)
-    assert "raised Accuracy by" in found["answer"]["for_file"]
+    assert "raised accuracy by" in found["answer"]["for_file"]
 
 
 def test_refuses_models_of_other_images_or_classes(simulate):

@@ -133,7 +133,7 @@ def test_another_number_of_classes_fails(network: Network, tmp_path: Path) -> No
 
 
 def test_multi_label_agrees_only_where_every_label_does(tmp_path: Path) -> None:
-    """Logits (m, 0) against (1 - m, 0): one of two labels differs on three of four images."""
+    """Logits (m, 0) against (.5 - m, 0): one of two labels differs on three of four images."""
     network = Network(_Mean(), Preprocessing(size=8, mean=(0.0,), std=(1.0,)))
     path = tmp_path / "g.onnx"
     path.write_bytes(linear_graph([[-1.0], [0.0]], [0.5, 0.0], size=8))

@@ -42,6 +42,9 @@ def test_tensors_out_of_order_are_refused() -> None:
     ]
     with pytest.raises(WeightsError, match="2 tensors for 2, 2 of them of another kind or shape"):
         in_order(swapped, own, where="package")
+    misshaped = {"x.weight": torch.zeros(3), "x.bias": torch.zeros(2)}
+    with pytest.raises(WeightsError, match="2 tensors for 2, 1 of them of another kind or shape"):
+        in_order(misshaped, own, where="package")
     with pytest.raises(WeightsError, match="1 tensors for 2, 0 of them"):
         in_order({"x.weight": torch.zeros(2)}, own, where="package")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import csv
+import math
 import multiprocessing
 import random
 import signal
@@ -22,6 +24,7 @@ from medistill.methods.kdvit import KDViT
 from medistill.methods.supervised import Supervised
 from medistill.train.epoch_log import TrainingDivergedError
 from medistill.train.progress import ProgressEvent
+from medistill.train.seeding import seed_step
 from tests.unit.train.small import (
     BATCH,
     MIXING,
@@ -30,6 +33,7 @@ from tests.unit.train.small import (
     Sayings,
     Stream,
     last_state,
+    make_batch,
     make_network,
     make_settings,
     state_hash,
@@ -90,7 +94,53 @@ def test_interrupt_leaves_a_usable_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train_small(tmp_path, progress=interrupt)
     assert last_state(tmp_path)["epoch"] == 1
-    assert train_small(tmp_path).epochs == 4
+    stream = Stream()
+    assert train_small(tmp_path, stream=stream).epochs == 4
+    assert stream.asked == [(0, 1), (STEPS, 4 * STEPS)]
+
+
+def test_weights_equal_those_of_a_loop_written_out(tmp_path: Path) -> None:
+    settings = make_settings(epochs=2, clip_norm=0.5, weight_decay=0.3, min_lr=0.001)
+    train_small(tmp_path, settings=settings)
+
+    network, method, teacher = make_network(), KDViT(), Sayings()
+    average = copy.deepcopy(network.state_dict())
+    groups: list[dict[str, Any]] = [{"params": [], "weight_decay": d} for d in (0.3, 0.0)]
+    for name, parameter in network.named_parameters():
+        plain = parameter.ndim == 1 or name.endswith(("pos_embed", "cls_token"))
+        groups[plain]["params"].append(parameter)
+    optimiser = torch.optim.AdamW(groups)
+    network.train()
+    for step in range(2 * STEPS):
+        batch = make_batch(step)
+        seed_step(0, step, device=torch.device("cpu"))
+        terms = method.terms(network(batch.images), teacher.get(batch), batch, nn.ModuleDict())
+        optimiser.zero_grad()
+        (terms["hard"] + terms["soft"]).backward()
+        norm = torch.stack(
+            [p.grad.norm() for p in network.parameters() if p.grad is not None]
+        ).norm()
+        for parameter in network.parameters():
+            assert parameter.grad is not None
+            parameter.grad *= min(1.0, 0.5 / norm.item())
+        for group in optimiser.param_groups:
+            group["lr"] = _rate_by_hand(step)
+        optimiser.step()
+        decay = min(0.5 ** (1 / 1), (1 + step) / (10 + step))  # ten steps: half-life of one
+        for name, value in network.state_dict().items():
+            average[name] = decay * average[name] + (1 - decay) * value
+
+    saved = last_state(tmp_path)
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(saved["trainee"][f"network.{name}"], value, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(dict(saved["ema"]), dict(average), rtol=1e-3, atol=1e-5)
+
+
+def _rate_by_hand(step: int) -> float:
+    """Five steps up to 0.003, five down half a cosine towards 0.001."""
+    if step < 5:
+        return 0.0006 * (step + 1)
+    return 0.002 + 0.001 * math.cos(math.pi * (step - 5) / 5)
 
 
 def test_training_learns_and_leaves_the_best_weights(tmp_path: Path) -> None:

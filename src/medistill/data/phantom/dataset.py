@@ -26,7 +26,7 @@ from medistill.data.phantom.drawing import (
 from medistill.data.phantom.lesions import LESIONS
 
 # Part of the folder's name: raise it whenever a slice comes out differently.
-DRAWING = 1
+DRAWING = 3
 
 
 def read_phantom(

@@ -89,12 +89,11 @@ def place_uniformly(rng: np.random.Generator, anatomy: Anatomy, grid: Grid) -> P
 
 
 def _ground_glass(rng: np.random.Generator, grid: Grid, centre: Point) -> tuple[Field, Field]:
-    """A hazy patch of 20 to 55 mm with an irregular edge
-    and a net of thin septa."""
+    """A hazy patch of 20 to 55 mm: an irregular edge, a net of thin septa."""
     radii = rng.uniform(12, 24) * np.exp(rng.normal(0, 0.2, 2))
     edge = _blob(rng, grid, centre, radii, rough=0.3, length=(10, 40))
     texture = 35 * grid.waves(rng, length=(6, 14), count=4)
-    net = np.abs(grid.waves(rng, length=(14, 22), count=4))
+    net = np.abs(grid.waves(rng, length=(14, 24), count=9))
     septa = np.float32(rng.uniform(60, 300)) * coverage(net * 4 - 0.5, 1.5)
     return ramp(edge, 1.2, 0.75), np.float32(rng.uniform(-540, -370)) + texture + septa
 

@@ -60,9 +60,10 @@ def _paint_table(rng: np.random.Generator, anatomy: Anatomy, grid: Grid, picture
 def _paint_blanket(rng: np.random.Generator, grid: Grid, skin: Field, picture: Field) -> None:
     """Cloth over the patient, in loose folds; none in some."""
     loose = np.float32(rng.uniform(1, 9)) * (1 + 0.5 * grid.waves(rng, length=(30, 120), count=4))
-    half = np.float32(max(0.0, rng.uniform(-3, 9)))
+    half = max(0.0, float(rng.uniform(-3, 9)))
     cloth = coverage(np.abs(skin - np.abs(loose) - half) - half, 1.5 * grid.edge)
-    paint(picture, rng.uniform(-960, -350), cloth * ramp(grid.y, 30, -30) * min(1.0, half))
+    cloth *= ramp(grid.y, 30, -30) * np.float32(min(1.0, half))
+    paint(picture, float(rng.uniform(-960, -350)), cloth)
 
 
 def _paint_ribs(

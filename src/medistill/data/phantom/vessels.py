@@ -134,7 +134,7 @@ def _stroke(
     x0, y0, x1, y1 = ends
     if abs(x1 - x0) + abs(y1 - y0) > 1:
         pen.line(ends, fill=ink, width=max(1, round(width)))
-    if width > 2.5:
+    if width > 3.5:
         r = width / 2
         pen.ellipse((x0 - r, y0 - r, x0 + r, y0 + r), fill=ink)
         pen.ellipse((x1 - r, y1 - r, x1 + r, y1 + r), fill=ink)

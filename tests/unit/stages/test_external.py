@@ -1,0 +1,64 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from medistill.core.errors import DataError
+from medistill.data.phantom import read_phantom
+from medistill.stages.external import evaluate
+
+OTHER = "phantom:count=60,size=32,start=5000"
+
+
+def test_a_run_brings_teacher_student_and_control(finished: Path, tmp_path: Path) -> None:
+    report = evaluate(finished, data=OTHER, out=tmp_path / "out")
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text())
+    assert report.is_file()
+    assert metrics["counts"]["images"] == 60
+    assert all(metrics["models"][role] for role in ("teacher", "student", "control"))
+
+
+def test_a_bundle_says_the_same_of_its_student_as_the_run(finished: Path, tmp_path: Path) -> None:
+    evaluate(finished, data=OTHER, out=tmp_path / "run")
+    evaluate(finished / "bundle", data=OTHER, out=tmp_path / "bundle")
+    found = [
+        json.loads((tmp_path / name / "metrics.json").read_text())["models"]["student"]["overall"]
+        for name in ("run", "bundle")
+    ]
+    for name in ("auroc", "accuracy"):
+        assert found[0][name]["estimate"] == pytest.approx(found[1][name]["estimate"], abs=1e-6)
+
+
+def folders(root: Path, names: dict[str, str]) -> Path:
+    """Phantoms in class folders under other names."""
+    drawn = read_phantom(root / "drawn", count=12, size=32)
+    for sample in drawn.samples:
+        assert isinstance(sample.label, int)
+        folder = root / "set" / names[drawn.classes[sample.label]]
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(sample.path, folder / sample.path.name)
+    return root / "set"
+
+
+def test_classes_are_matched_by_name_not_by_order(finished: Path, tmp_path: Path) -> None:
+    # In the folder layout 'lesion' comes before 'normal'; in the run it is the other way round.
+    data = folders(tmp_path, {"normal": "normal", "lesion": "lesion"})
+    evaluate(finished, data=data, out=tmp_path / "out")
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text())
+    assert metrics["classes"] == ["normal", "lesion"]
+    rows = (tmp_path / "out/student.csv").read_text().splitlines()[1:]
+    assert all(row.split("/")[0] == row.split(",")[1] for row in rows)
+
+
+def test_a_class_that_the_model_does_not_know_is_refused(finished: Path, tmp_path: Path) -> None:
+    data = folders(tmp_path, {"normal": "normal", "lesion": "tumour"})
+    with pytest.raises(
+        DataError, match="has the class 'tumour', and the model knows normal, lesion"
+    ):
+        evaluate(finished, data=data, out=tmp_path / "out")
+
+
+def test_a_split_without_images_is_refused(finished: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no labelled image lies in the split 'test'"):
+        evaluate(finished, data=OTHER, out=tmp_path / "out", split="test")
