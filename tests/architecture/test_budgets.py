@@ -23,7 +23,8 @@ TESTED_ELSEWHERE = {
     "data/phantom/*": "parts of one picture; tests/unit/data/test_phantom_*.py judge the whole",
     "methods/method.py": "a protocol; tests/laws holds every method against it",
     "models/outputs.py": "declarations only",
-    "stages/*": "the wiring; tests/recipes runs it",
+    "recipe/*": "tests/unit/test_recipe.py",
+    "stages/*": "the wiring; tests/recipes and tests/unit/stages run it",
     "teacher/targets.py": "a protocol; the live and the cached targets are held against it",
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +19,8 @@ from medistill.stages.evaluation import EVALUATION, METRICS
 from medistill.stages.student import open_student
 
 BUNDLE = "bundle"
+# Enough to find a graph that differs; memory must not grow with the set.
+_IMAGES = 256
 
 
 def write_student_bundle(context: Context, prepared: Prepared) -> None:
@@ -30,13 +32,13 @@ def write_student_bundle(context: Context, prepared: Prepared) -> None:
     fold = context.folds()[0]
     network = open_student(context, prepared, fold, 0, "student")
     folder = context.run.stage(BUNDLE)
-    manifest = folder / "bundle.json"
-    if manifest.exists() and _made_from(read_json(manifest), network):
+    text = _text(context, prepared, network, fold)
+    if _is_published(folder, network, text):
         return
     published = publish_bundle(
         network,
         folder,
-        _text(context, prepared, network, fold),
+        text,
         images=_calibration_images(prepared, network, fold),
         bound=context.recipe.export.bound,
         opset=context.recipe.export.opset,
@@ -45,16 +47,23 @@ def write_student_bundle(context: Context, prepared: Prepared) -> None:
     context.reporter.say(f"Bundle: {folder} and {published.archive}")
 
 
-def _made_from(manifest: Mapping[str, Any], network: Network) -> bool:
-    made_from: object = manifest["provenance"]["student"]
-    return made_from == state_hash(network)
+def _is_published(folder: Path, network: Network, text: BundleText) -> bool:
+    """Whether the bundle and its zip are there and say what would be said now."""
+    manifest = folder / "bundle.json"
+    if not manifest.exists() or not folder.with_name(f"{folder.name}.zip").exists():
+        return False
+    said = read_json(manifest)
+    made_from: object = said["provenance"]["student"]
+    same_words = (said["findings"], said["caveats"]) == (list(text.findings), list(text.caveats))
+    same_recipe = said["provenance"]["recipe"] == text.provenance.recipe
+    return made_from == state_hash(network) and same_words and same_recipe
 
 
 def _calibration_images(prepared: Prepared, network: Network, fold: int) -> Any:
     batches = plain_batches(
         prepared.store,
         torch.from_numpy(prepared.labels),
-        prepared.parts[fold].calibrate,
+        prepared.parts[fold].calibrate[:_IMAGES],
         size=network.preprocessing.size,
         batch_size=64,
         fit=network.preprocessing.fit,

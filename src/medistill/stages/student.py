@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,37 @@ def make_targets(
     return open_cache(plan, folder)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pupil:
+    """A student or a control to be trained.
+
+    Attributes:
+        role: ``student`` or ``control``.
+        fold: which parts.
+        seed: which repetition.
+        rows: images to train on.
+        method: how targets become a loss.
+        settings: how long and how fast.
+        targets: the teacher's word; None for the control.
+        teacher: who gives it; None for the control.
+    """
+
+    role: str
+    fold: int
+    seed: int
+    rows: Sequence[int]
+    method: Method
+    settings: TrainSettings
+    targets: Targets | None = None
+    teacher: FrozenTeacher | None = None
+
+    @property
+    def teacher_size(self) -> int | None:
+        """Side at which a live teacher sees the views."""
+        live = isinstance(self.targets, LiveTargets) and self.teacher is not None
+        return self.teacher.size if live and self.teacher else None
+
+
 def train_student(
     context: Context,
     prepared: Prepared,
@@ -70,38 +102,35 @@ def train_student(
 ) -> None:
     """Train the student of one fold and seed, unless it is there already."""
     recipe = context.recipe
-    live = isinstance(targets, LiveTargets)
-    _train(
-        context,
-        prepared,
-        fold,
-        seed,
-        "student",
+    pupil = Pupil(
+        role="student",
+        fold=fold,
+        seed=seed,
         rows=distil_rows(prepared, fold),
         method=recipe.method,
-        settings=recipe.train,
+        settings=_seeded(recipe.train, seed),
         targets=targets,
         teacher=teacher,
-        teacher_size=teacher.members[0].preprocessing.size if live else None,
     )
+    _train(context, prepared, pupil)
 
 
 def train_control(context: Context, prepared: Prepared, fold: int, seed: int) -> None:
     """Train the control: same student, views and number of steps, labels alone."""
     recipe = context.recipe
-    _train(
-        context,
-        prepared,
-        fold,
-        seed,
-        "control",
+    pupil = Pupil(
+        role="control",
+        fold=fold,
+        seed=seed,
         rows=prepared.parts[fold].fit,
         method=Supervised(),
-        settings=control_settings(recipe.train, recipe.control),
-        targets=None,
-        teacher=None,
-        teacher_size=None,
+        settings=_seeded(control_settings(recipe.train, recipe.control), seed),
     )
+    _train(context, prepared, pupil)
+
+
+def _seeded(settings: TrainSettings, seed: int) -> TrainSettings:
+    return dataclasses.replace(settings, seed=settings.seed + seed)
 
 
 def control_settings(train: TrainSettings, control: ControlBlock) -> TrainSettings:
@@ -115,60 +144,49 @@ def stage_name(context: Context, fold: int, seed: int, role: str) -> str:
     return f"{context.scope(fold)}seed-{seed}/{role}"
 
 
-def _train(
-    context: Context,
-    prepared: Prepared,
-    fold: int,
-    seed: int,
-    role: str,
-    *,
-    rows: Sequence[int],
-    method: Method,
-    settings: TrainSettings,
-    targets: Targets | None,
-    teacher: FrozenTeacher | None,
-    teacher_size: int | None,
-) -> None:
-    recipe, parts = context.recipe, prepared.parts[fold]
-    name = stage_name(context, fold, seed, role)
-    settings = dataclasses.replace(settings, seed=settings.seed + seed)
-    steps = steps_for(len(distil_rows(prepared, fold)), settings.batch_size)
-    inputs: dict[str, Any] = {
+def _inputs(context: Context, prepared: Prepared, pupil: Pupil, steps: int) -> dict[str, Any]:
+    recipe, teacher = context.recipe, pupil.teacher
+    return {
         "data": prepared.store.data_hash,
-        "rows": sha256_json([rows, parts.select]),
+        "rows": sha256_json([pupil.rows, prepared.parts[pupil.fold].select]),
         "student": block_json(recipe.student),
-        "method": block_json(method),
-        "train": block_json(settings),
+        "method": block_json(pupil.method),
+        "train": block_json(pupil.settings),
         "views": block_json(recipe.views),
         "teacher": teacher.weights_hash if teacher else None,
         "targets": block_json(recipe.targets) if teacher else None,
         "steps_per_epoch": steps,
     }
+
+
+def _train(context: Context, prepared: Prepared, pupil: Pupil) -> None:
+    recipe, settings = context.recipe, pupil.settings
+    name = stage_name(context, pupil.fold, pupil.seed, pupil.role)
+    # The control takes as many steps as the student, whose unlabelled images it never sees.
+    steps = steps_for(len(distil_rows(prepared, pupil.fold)), settings.batch_size)
+    inputs = _inputs(context, prepared, pupil, steps)
     if context.run.is_current(name, inputs):
         return
     with context.run.writing(name, inputs) as stage:
         torch.manual_seed(settings.seed)
-        result = train(
-            Training(
-                network=build(context, prepared, recipe.student),
-                method=method,
-                rows=rows,
-                select=parts.select,
-                views=recipe.views,
-                settings=settings,
-                targets=targets,
-                teacher_size=teacher_size,
-                steps_per_epoch=steps,
-            ),
-            prepared,
-            stage.folder,
-            context.reporter.training(name),
+        training = Training(
+            network=build(context, prepared, recipe.student),
+            method=pupil.method,
+            rows=pupil.rows,
+            select=prepared.parts[pupil.fold].select,
+            views=recipe.views,
+            settings=settings,
+            targets=pupil.targets,
+            teacher_size=pupil.teacher_size,
+            steps_per_epoch=steps,
         )
+        listen = context.reporter.training(name)
+        result = train(training, prepared, stage.folder, listen)
         stage.outputs.update(
             best_epoch=result.best_epoch, best_score=result.best_score, weights=result.which
         )
-        if teacher is not None:
-            before, after = teacher.verify_unchanged()
+        if pupil.teacher is not None:
+            before, after = pupil.teacher.verify_unchanged()
             stage.outputs.update(teacher_before=before, teacher_after=after)
 
 

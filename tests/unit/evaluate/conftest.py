@@ -28,13 +28,13 @@ def simulate() -> Simulate:
         random = np.random.default_rng(seed)
         group = np.random.default_rng(9).permutation(images) % groups
         labels = (group // folds) % classes
-        own = np.random.default_rng([seed, model])
+        own = np.random.default_rng([7, seed, model])
         logits = skill * np.eye(classes)[labels] + random.normal(size=(images, classes))
         logits += 0.7 * own.normal(size=(images, classes))
         odds = np.exp(logits)
         probabilities = odds / odds.sum(axis=1, keepdims=True)
         if decimals is not None:
-            probabilities = np.round(probabilities, decimals)
+            probabilities = np.floor(probabilities * 10**decimals) / 10**decimals
             probabilities[:, 0] = 1 - probabilities[:, 1:].sum(axis=1)
         return Predictions(
             names=[f"i{row}" for row in range(images)],

@@ -1,0 +1,32 @@
+"""Recipes: YAML in, typed values out; an unknown key or an impossible value says how to mend it.
+
+A recipe holds every value of a run and no code.
+"""
+
+from medistill.recipe.blocks import (
+    ControlBlock,
+    DataBlock,
+    ExportBlock,
+    PredistilBlock,
+    Recipe,
+    SharesBlock,
+    TargetsBlock,
+    TeacherBlock,
+)
+from medistill.recipe.checks import check_combination
+from medistill.recipe.reading import dump_recipe, load_recipe, parse_recipe
+
+__all__ = [
+    "ControlBlock",
+    "DataBlock",
+    "ExportBlock",
+    "PredistilBlock",
+    "Recipe",
+    "SharesBlock",
+    "TargetsBlock",
+    "TeacherBlock",
+    "check_combination",
+    "dump_recipe",
+    "load_recipe",
+    "parse_recipe",
+]

@@ -1,0 +1,154 @@
+"""The blocks of a recipe: frozen dataclasses whose fields are the keys of their YAML block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from medistill.data.views import ViewPolicy
+from medistill.methods.method import Method
+from medistill.models.spec import ModelSpec
+from medistill.train.settings import TrainSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharesBlock:
+    """Shares of the labelled images; the rest is *fit*.
+
+    Attributes:
+        select: chooses checkpoints.
+        calibrate: holds temperature, thresholds and the export gate.
+        evaluate: is reported; unused under K-fold and where the layout publishes such a part.
+    """
+
+    select: float = 0.15
+    calibrate: float = 0.15
+    evaluate: float = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataBlock:
+    """Where the images are and how they are cut into parts.
+
+    Attributes:
+        path: folder, table or phantom specification; usually given with ``--data``.
+        layout: name of the layout, or null to recognise it.
+        stored_size: short side of the stored images in pixels.
+        channels: ``gray`` or ``rgb``.
+        folds: 1 for one split into four parts, K for grouped K-fold over all images.
+        fold: run this fold only (0 to K-1), or null for all.
+        seed: seed of the parts.
+        shares: shares of the parts.
+        unlabelled: folder or phantom specification of further images without labels, or null.
+        skip_unreadable: leave unreadable images out instead of stopping.
+        workers: processes that decode images.
+    """
+
+    path: str | None = None
+    layout: str | None = None
+    stored_size: int = 256
+    channels: Literal["gray", "rgb"] = "gray"
+    folds: int = 1
+    fold: int | None = None
+    seed: int = 0
+    shares: SharesBlock = field(default_factory=SharesBlock)
+    unlabelled: str | None = None
+    skip_unreadable: bool = False
+    workers: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredistilBlock:
+    """Label-free distillation of the teacher itself, from another model on unlabelled images.
+
+    Attributes:
+        model: the model it learns from.
+        weights: ``published`` or a weights file.
+        method: a label-free method.
+        train: how long and how fast.
+    """
+
+    model: ModelSpec
+    weights: str = "published"
+    method: Method
+    train: TrainSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeacherBlock:
+    """The large model.
+
+    Attributes:
+        model: what it is.
+        weights: ``published``, a weights file, or null for a random start.
+        predistil: first distil it, without labels, from another model; or null.
+        fit: how it is fitted on the labels; null uses the weights as they are.
+        views: its own views while it is fitted; null takes the recipe's.
+        members: how many are fitted.
+        cross_fit: member k never sees fold k of the training groups, and each training image's
+            targets come from the member that never saw it (Dao et al., ICLR 2021).
+    """
+
+    model: ModelSpec
+    weights: str | None = "published"
+    predistil: PredistilBlock | None = None
+    fit: TrainSettings | None
+    views: ViewPolicy | None = None
+    members: int = 1
+    cross_fit: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetsBlock:
+    """How the student hears the teacher.
+
+    Attributes:
+        mode: ``cached`` stores the teacher's word for every view once; ``live`` asks it each step.
+        precision: in which the teacher computes: ``float32`` or ``bfloat16``.
+    """
+
+    mode: Literal["cached", "live"] = "cached"
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlBlock:
+    """What the control may choose for itself; null takes the student's value.
+
+    Attributes:
+        lr: its own peak learning rate.
+        weight_decay: its own weight decay.
+    """
+
+    lr: float | None = None
+    weight_decay: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportBlock:
+    """How the student is exported.
+
+    Attributes:
+        opset: ONNX operator set.
+        bound: largest difference of probabilities between graph and student that is let through.
+    """
+
+    opset: int = 18
+    bound: float = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Every value of a run."""
+
+    name: str
+    data: DataBlock = field(default_factory=DataBlock)
+    views: ViewPolicy = field(default_factory=ViewPolicy)
+    teacher: TeacherBlock
+    targets: TargetsBlock = field(default_factory=TargetsBlock)
+    student: ModelSpec
+    method: Method
+    train: TrainSettings
+    control: ControlBlock = field(default_factory=ControlBlock)
+    seeds: int = 1
+    export: ExportBlock = field(default_factory=ExportBlock)

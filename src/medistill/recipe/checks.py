@@ -1,0 +1,75 @@
+"""Combinations of values that are fine alone and impossible together."""
+
+from __future__ import annotations
+
+from medistill.core.errors import RecipeError
+from medistill.recipe.blocks import Recipe
+
+
+def check_combination(recipe: Recipe, where: str) -> None:
+    """Refuse values that are fine alone and impossible together.
+
+    Raises:
+        RecipeError: the first such combination, with its cure.
+    """
+    for broken, key, what, cure in _impossible(recipe):
+        if broken:
+            raise RecipeError(where=f"{where}: {key}", what=what, cure=cure)
+
+
+def _impossible(recipe: Recipe) -> list[tuple[bool, str, str, str]]:
+    data, teacher, train = recipe.data, recipe.teacher, recipe.train
+    mixes = train.mixup > 0 or train.cutmix > 0
+    fold = data.fold
+    return [
+        (
+            mixes and recipe.targets.mode == "cached",
+            "train.mixup",
+            "mixed images have no cached targets",
+            "Set targets.mode=live, or mixup and cutmix to 0.",
+        ),
+        (
+            mixes and teacher.cross_fit,
+            "train.mixup",
+            "a cross-fitted teacher has no member that never saw both mixed images",
+            "Set teacher.cross_fit=false, or mixup and cutmix to 0.",
+        ),
+        (
+            teacher.cross_fit and teacher.members < 2,
+            "teacher.cross_fit",
+            f"cross-fitting needs at least 2 members, not {teacher.members}",
+            "Set teacher.members=3.",
+        ),
+        (
+            teacher.cross_fit and teacher.fit is None,
+            "teacher.cross_fit",
+            "a teacher that is not fitted here cannot be cross-fitted",
+            "Add teacher.fit, or set teacher.cross_fit=false.",
+        ),
+        (
+            teacher.fit is None and teacher.weights in (None, "published"),
+            "teacher.fit",
+            "a teacher that is not fitted here needs a weights file with a head for these classes",
+            "Set teacher.weights=FILE, or add teacher.fit.",
+        ),
+        (
+            fold is not None and not 0 <= fold < data.folds,
+            "data.fold",
+            f"fold {fold} does not exist among {data.folds} folds",
+            f"Choose 0 to {data.folds - 1}.",
+        ),
+        (
+            teacher.predistil is not None and teacher.predistil.train.select_by != "last",
+            "teacher.predistil.train.select_by",
+            "without labels there is nothing to choose a checkpoint by",
+            "Set it to last.",
+        ),
+        (
+            "last" in {train.select_by, teacher.fit.select_by if teacher.fit else None},
+            "train.select_by",
+            "'last' is for training without labels",
+            "Set it to auroc or loss.",
+        ),
+        (data.folds < 1, "data.folds", f"{data.folds} folds are impossible", "Set data.folds=5."),
+        (recipe.seeds < 1, "seeds", f"{recipe.seeds} seeds are impossible", "Set seeds=1."),
+    ]
