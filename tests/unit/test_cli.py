@@ -88,15 +88,17 @@ def test_ctrl_c_says_that_finished_stages_are_kept(tmp_path: Path) -> None:
     command = [
         *(sys.executable, "-m", "medistill", "run", "demo", "--out", str(tmp_path / "run")),
         *("data.path=phantom:count=60,size=32", "data.unlabelled=null", "data.stored_size=32"),
+        "data.workers=0",
         *("teacher.model.image_size=32", "student.image_size=32", "teacher.fit.epochs=500"),
     ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ)
     deadline = time.monotonic() + 90
-    while not (tmp_path / "run/data/manifest.json").exists() and time.monotonic() < deadline:
+    checkpoint = tmp_path / "run/teacher.partial/fit-0/last.pt"
+    while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.2)
-    time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, said
+    assert (tmp_path / "run/data/manifest.json").exists()
     assert "Finished stages are kept" in said
     assert "Traceback" not in said

@@ -60,7 +60,9 @@ _PHANTOM_DEFAULTS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def read_data(spec: str | Path, layout: str | None = None, *, cache: Path) -> ImageSet:
+def read_data(
+    spec: str | Path, layout: str | None = None, *, cache: Path, workers: int = 0
+) -> ImageSet:
     """Read a set of images, recognising its layout.
 
     Args:
@@ -68,13 +70,14 @@ def read_data(spec: str | Path, layout: str | None = None, *, cache: Path) -> Im
             with any of these values, for images that are drawn.
         layout: a key of ``LAYOUTS`` or ``phantom``, or None to recognise it.
         cache: folder for what is worth keeping: drawn phantoms, perceptual hashes.
+        workers: processes that draw phantoms; 0 draws here.
 
     Raises:
         DataError: there is nothing, no layout is recognised, or the data are at fault.
         UnknownNameError: no layout has this name.
     """
     if layout == PHANTOM or (layout is None and str(spec).partition(":")[0] == PHANTOM):
-        return _read_phantom(str(spec), cache)
+        return _read_phantom(str(spec), cache, workers)
     path = Path(spec)
     name = layout or _recognised(path)
     if name not in LAYOUTS:
@@ -124,7 +127,7 @@ def phantom_settings(spec: str) -> tuple[dict[str, int], str]:
     return {key: int(value) for key, value in values.items()}, task
 
 
-def _read_phantom(spec: str, cache: Path) -> ImageSet:
+def _read_phantom(spec: str, cache: Path, workers: int) -> ImageSet:
     numbers, task = phantom_settings(spec)
     return read_phantom(
         cache,
@@ -133,6 +136,7 @@ def _read_phantom(spec: str, cache: Path) -> ImageSet:
         seed=numbers["seed"],
         start=numbers["start"],
         task=task,
+        workers=workers,
     )
 
 

@@ -11,12 +11,13 @@ from medistill.data.layouts import read_data
 from medistill.imaging.reader import IMAGE_SUFFIXES
 
 
-def read_unlabelled(spec: str, *, cache: Path) -> tuple[Sample, ...]:
+def read_unlabelled(spec: str, *, cache: Path, workers: int = 0) -> tuple[Sample, ...]:
     """List unlabelled images, each under a name of its own below ``unlabelled/``.
 
     Args:
         spec: folder, searched through, or a phantom specification.
         cache: where phantoms are drawn.
+        workers: processes that draw them.
 
     Returns:
         Samples without label or split, sorted by name.
@@ -25,7 +26,7 @@ def read_unlabelled(spec: str, *, cache: Path) -> tuple[Sample, ...]:
         DataError: no such folder, or no image in it.
     """
     if spec.split(":", 1)[0] == "phantom":
-        samples = read_data(spec, layout="phantom", cache=cache).samples
+        samples = read_data(spec, layout="phantom", cache=cache, workers=workers).samples
     else:
         samples = _below(Path(spec))
     return tuple(_forget(sample) for sample in samples)

@@ -95,13 +95,7 @@ def evaluate(
     _check(tables, classes)
     first = tables["student"][0]
     roles = _score(tables, draw_resamples(first, resamples=resamples, seed=seed))
-    pairs = {
-        other: differences(
-            roles["student"][0], roles[other][0], word=group_word, flips=flips, seed=seed
-        )
-        for other in ("control", "teacher")
-        if roles[other]
-    }
+    pairs = _pairs(roles, word=group_word, flips=flips, seed=seed)
     method = _method(roles, group_word)
     sizes = sizes or {}
     return {
@@ -123,6 +117,18 @@ def evaluate(
         "method": {name: d.to_json() for name, d in method.items()} or None,
         "answer": _answer(roles, pairs, method, METRICS[headline], group_word, caveats, sizes),
         "sizes": {role: dict(values) for role, values in sizes.items()},
+    }
+
+
+def _pairs(
+    roles: Mapping[str, Sequence[Scored]], *, word: str, flips: int, seed: int
+) -> dict[str, Mapping[str, list[Difference]]]:
+    """Student minus control and student minus teacher, of those there are."""
+    shipped = roles["student"][0]
+    return {
+        other: differences(shipped, roles[other][0], word=word, flips=flips, seed=seed)
+        for other in ("control", "teacher")
+        if roles[other]
     }
 
 

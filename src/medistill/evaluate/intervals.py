@@ -2,8 +2,8 @@
 
 The bootstrap gives the standard error; the interval is symmetric on the scale on which the metric
 is nearly normal (logit for values in [0, 1], logarithm for losses) with Student's t quantile.
-``benchmarks/coverage.py`` shows why: at 40 groups and a true AUROC of .98 the percentile interval
-holds the truth about 6 times in 10, this one 9.5 times.
+``benchmarks/coverage.py`` shows why: with 40 groups of one image and a true accuracy of .98 the
+percentile interval holds the truth 6 times in 10, this one more than 9.
 """
 
 from __future__ import annotations

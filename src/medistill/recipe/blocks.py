@@ -41,7 +41,7 @@ class DataBlock:
         shares: shares of the parts.
         unlabelled: folder or phantom specification of further images without labels, or null.
         skip_unreadable: leave unreadable images out instead of stopping.
-        workers: processes that decode images.
+        workers: processes that decode images and draw phantoms; 0 works in this one.
     """
 
     path: str | None = None

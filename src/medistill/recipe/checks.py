@@ -17,23 +17,33 @@ def check_combination(recipe: Recipe, where: str) -> None:
             raise RecipeError(where=f"{where}: {key}", what=what, cure=cure)
 
 
-def _impossible(recipe: Recipe) -> list[tuple[bool, str, str, str]]:
-    data, teacher, train = recipe.data, recipe.teacher, recipe.train
-    mixes = train.mixup > 0 or train.cutmix > 0
-    fold = data.fold
+Fault = tuple[bool, str, str, str]
+
+
+def _impossible(recipe: Recipe) -> list[Fault]:
+    return [*_mixing(recipe), *_teacher(recipe), *_selection(recipe), *_counts(recipe)]
+
+
+def _mixing(recipe: Recipe) -> list[Fault]:
     return [
         (
-            mixes and recipe.targets.mode == "cached",
+            recipe.train.mixes and recipe.targets.mode == "cached",
             "train.mixup",
             "mixed images have no cached targets",
             "Set targets.mode=live, or mixup and cutmix to 0.",
         ),
         (
-            mixes and teacher.cross_fit,
+            recipe.train.mixes and recipe.teacher.cross_fit,
             "train.mixup",
             "a cross-fitted teacher has no member that never saw both mixed images",
             "Set teacher.cross_fit=false, or mixup and cutmix to 0.",
         ),
+    ]
+
+
+def _teacher(recipe: Recipe) -> list[Fault]:
+    teacher = recipe.teacher
+    return [
         (
             teacher.cross_fit and teacher.members < 2,
             "teacher.cross_fit",
@@ -52,12 +62,12 @@ def _impossible(recipe: Recipe) -> list[tuple[bool, str, str, str]]:
             "a teacher that is not fitted here needs a weights file with a head for these classes",
             "Set teacher.weights=FILE, or add teacher.fit.",
         ),
-        (
-            fold is not None and not 0 <= fold < data.folds,
-            "data.fold",
-            f"fold {fold} does not exist among {data.folds} folds",
-            f"Choose 0 to {data.folds - 1}.",
-        ),
+    ]
+
+
+def _selection(recipe: Recipe) -> list[Fault]:
+    teacher, train = recipe.teacher, recipe.train
+    return [
         (
             teacher.predistil is not None and teacher.predistil.train.select_by != "last",
             "teacher.predistil.train.select_by",
@@ -70,6 +80,18 @@ def _impossible(recipe: Recipe) -> list[tuple[bool, str, str, str]]:
             "'last' is for training without labels",
             "Set it to auroc or loss.",
         ),
-        (data.folds < 1, "data.folds", f"{data.folds} folds are impossible", "Set data.folds=5."),
+    ]
+
+
+def _counts(recipe: Recipe) -> list[Fault]:
+    fold, folds = recipe.data.fold, recipe.data.folds
+    return [
+        (folds < 1, "data.folds", f"{folds} folds are impossible", "Set data.folds=5."),
+        (
+            fold is not None and not 0 <= fold < folds,
+            "data.fold",
+            f"fold {fold} does not exist among {folds} folds",
+            f"Choose 0 to {folds - 1}.",
+        ),
         (recipe.seeds < 1, "seeds", f"{recipe.seeds} seeds are impossible", "Set seeds=1."),
     ]

@@ -115,10 +115,14 @@ def _write(context: Context, inputs: Mapping[str, Any]) -> None:
 
 
 def _read(block: DataBlock, folder: Path) -> ImageSet:
-    images = read_data(str(block.path), layout=block.layout, cache=folder / "drawn")
+    workers = block.workers
+    images = read_data(
+        str(block.path), layout=block.layout, cache=folder / "drawn", workers=workers
+    )
     if block.unlabelled is None:
         return images
-    extra = read_unlabelled(block.unlabelled, cache=folder / "drawn-unlabelled")
+    cache = folder / "drawn-unlabelled"
+    extra = read_unlabelled(block.unlabelled, cache=cache, workers=workers)
     return dataclasses.replace(images, samples=(*images.samples, *extra))
 
 

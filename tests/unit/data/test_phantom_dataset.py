@@ -125,3 +125,13 @@ def test_bad_arguments_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be written here"):
         read_phantom(tmp_path / "file", count=1)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_any_number_of_workers_draws_the_same_files(tmp_path: Path) -> None:
+    folders = [
+        read_phantom(tmp_path / str(workers), count=5, size=32, workers=workers).root
+        for workers in (0, 2)
+    ]
+    files = [sorted(path for path in root.rglob("*") if path.is_file()) for root in folders]
+    assert len(files[0]) == 11
+    assert [path.read_bytes() for path in files[0]] == [path.read_bytes() for path in files[1]]

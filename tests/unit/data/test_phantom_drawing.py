@@ -59,6 +59,13 @@ def test_masks_lie_in_the_lungs_and_exist_exactly_where_labelled(size: int) -> N
             assert not (drawn.masks[kind] & ~_lungs(drawn)).any()
 
 
+def test_lesions_end_at_the_border_of_the_healthy_lungs() -> None:
+    for index in range(25):
+        healthy = draw_phantom(index=index, seed=1, size=80, lesions=frozenset())
+        ill = draw_phantom(index=index, seed=1, size=80, lesions=frozenset(LESIONS))
+        np.testing.assert_array_equal(_lungs(ill), _lungs(healthy))
+
+
 def test_the_picture_is_the_window_of_the_hounsfield_units() -> None:
     drawn = draw_phantom(index=2, seed=0, size=64)
     centre, width = drawn.window

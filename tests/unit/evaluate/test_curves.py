@@ -43,3 +43,12 @@ def test_absent_class_has_no_curve(simulate):
     object.__setattr__(table, "labels", np.zeros(len(table), dtype=np.int64))
     assert roc(table, 1) is None
     assert precision_recall(table, 0) is None
+
+
+def test_ties_are_one_threshold(simulate):
+    table = simulate(images=60, groups=60)
+    table.probabilities[:] = 0.5
+    curve = roc(table, 1)
+    np.testing.assert_allclose(curve["sensitivity"], GRID, atol=1e-4)
+    share = (table.labels == 1).mean()
+    np.testing.assert_allclose(precision_recall(table, 1)["precision"], share, atol=1e-4)

@@ -6,6 +6,9 @@ import csv
 import io
 import shutil
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from medistill.core.errors import DataError
-from medistill.core.files import write_bytes, write_text
+from medistill.core.files import write_text
 from medistill.core.types import ImageSet, Sample
 from medistill.data.phantom.drawing import (
     TASKS,
@@ -37,6 +40,7 @@ def read_phantom(
     seed: int = 0,
     start: int = 0,
     task: str = "lesion",
+    workers: int = 0,
 ) -> ImageSet:
     """Draw slices ``start`` to ``start + count - 1`` into a folder below ``root``, once.
 
@@ -51,6 +55,7 @@ def read_phantom(
         seed: which population.
         start: index of the first slice, so that an unseen set can begin elsewhere.
         task: a key of ``TASKS``.
+        workers: processes that draw (spawned: guard your script's ``__main__``); 0 draws here.
 
     Returns:
         The set; each slice is a patient of its own. Segmentation samples carry which lesions are
@@ -67,7 +72,8 @@ def read_phantom(
         raise DataError(where="phantom", what=f"count is {count}", cure="Ask for at least 1 slice.")
     folder = root / f"phantom-{task}-{size}px-seed{seed}-{start}+{count}-v{DRAWING}"
     if not folder.is_dir():
-        _draw_folder(folder, range(start, start + count), size=size, seed=seed, task=task)
+        indices = range(start, start + count)
+        _draw_folder(folder, indices, size=size, seed=seed, task=task, workers=workers)
     samples = tuple(
         _sample(folder, index, seed=seed, task=task) for index in range(start, start + count)
     )
@@ -82,7 +88,9 @@ def read_phantom(
     )
 
 
-def _draw_folder(folder: Path, indices: range, *, size: int, seed: int, task: str) -> None:
+def _draw_folder(
+    folder: Path, indices: range, *, size: int, seed: int, task: str, workers: int
+) -> None:
     """Draw into a temporary folder and rename it; if another process was faster, keep its."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +102,7 @@ def _draw_folder(folder: Path, indices: range, *, size: int, seed: int, task: st
             cure="Give a folder that can be written.",
         ) from error
     try:
-        _write_slices(part, indices, size=size, seed=seed, task=task)
+        _write_slices(part, indices, size=size, seed=seed, task=task, workers=workers)
         part.chmod(0o755)
         try:
             part.rename(folder)
@@ -105,23 +113,37 @@ def _draw_folder(folder: Path, indices: range, *, size: int, seed: int, task: st
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _write_slices(folder: Path, indices: range, *, size: int, seed: int, task: str) -> None:
+def _write_slices(
+    folder: Path, indices: range, *, size: int, seed: int, task: str, workers: int
+) -> None:
     """Write pictures, masks and the table of labels."""
     (folder / "images").mkdir()
     (folder / "masks").mkdir()
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(["path", "label", "patient", "mask"])
-    for index in indices:
-        drawn = draw_phantom(index=index, seed=seed, size=size, task=task)
-        stem = _stem(index)
-        write_bytes(folder / "images" / f"{stem}.png", _png(drawn.pixels))
-        write_bytes(folder / "masks" / f"{stem}.png", _png(_class_mask(drawn)))
-        label = "|".join(sorted(drawn.lesions)) or "normal"
-        if task == "lesion" and drawn.lesions:
-            label = "lesion"
-        rows.writerow([f"images/{stem}.png", label, stem, f"masks/{stem}.png"])
+    write = partial(_write_slice, folder, size=size, seed=seed, task=task)
+    if workers:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            rows.writerows(pool.map(write, indices, chunksize=16))
+    else:
+        rows.writerows(map(write, indices))
     write_text(folder / "labels.csv", table.getvalue())
+
+
+def _write_slice(folder: Path, index: int, *, size: int, seed: int, task: str) -> list[str]:
+    """Write one picture and its mask; its row of the table.
+
+    Plain writes: the whole folder is temporary until its one rename.
+    """
+    drawn = draw_phantom(index=index, seed=seed, size=size, task=task)
+    stem = _stem(index)
+    (folder / "images" / f"{stem}.png").write_bytes(_png(drawn.pixels))
+    (folder / "masks" / f"{stem}.png").write_bytes(_png(_class_mask(drawn)))
+    label = "|".join(sorted(drawn.lesions)) or "normal"
+    if task == "lesion" and drawn.lesions:
+        label = "lesion"
+    return [f"images/{stem}.png", label, stem, f"masks/{stem}.png"]
 
 
 def _sample(folder: Path, index: int, *, seed: int, task: str) -> Sample:
