@@ -29,7 +29,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,dev]'
 	@touch $@
 
-demo: $(STAMP)  ## phantom CT, teacher, student, report, bundle, prediction: under 5 minutes on 2 cores
+demo: $(STAMP)  ## phantom CT, teacher, student, report, bundle, prediction
 	$(BIN)/medistill demo
 
 test: $(STAMP)  ## unit, laws, parity, recipes, docs and architecture tests: under 12 minutes on 2 cores

@@ -85,7 +85,7 @@ def demo(
     out: OutOption = Path("demo-run"),
     overrides: Overrides = None,
 ) -> None:
-    """Show the whole pipeline on embedded phantoms, in a few minutes on two cores."""
+    """Show the whole pipeline on embedded phantoms."""
     _need_train("demo")
     from medistill.stages.console import ConsoleReporter
     from medistill.stages.run import demo as run_demo

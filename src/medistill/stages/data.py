@@ -102,7 +102,7 @@ def _write(context: Context, inputs: Mapping[str, Any]) -> None:
         )
         images = stored_images(images, store)
         parts = _cut(images, block)
-        _save(stage.folder / "images.json", images)
+        _save(stage.folder / "images.json", _moved(images, stage.folder, context.run.stage(STAGE)))
         removed = len(conflicting_rows(images)) if block.folds == 1 else 0
         write_json(
             stage.folder / "parts.json",
@@ -139,6 +139,20 @@ def _cut(images: ImageSet, block: DataBlock) -> dict[int, Parts]:
         fold: fold_parts(images, folds=block.folds, fold=fold, seed=block.seed, fractions=fractions)
         for fold in range(block.folds)
     }
+
+
+def _moved(images: ImageSet, partial: Path, final: Path) -> ImageSet:
+    """The images as they will be found once the stage's folder has its name: drawn ones move."""
+
+    def place(path: Path | None) -> Path | None:
+        inside = path is not None and path.is_relative_to(partial)
+        return final / path.relative_to(partial) if path is not None and inside else path
+
+    samples = tuple(
+        dataclasses.replace(sample, path=place(sample.path) or sample.path, mask=place(sample.mask))
+        for sample in images.samples
+    )
+    return dataclasses.replace(images, root=place(images.root) or images.root, samples=samples)
 
 
 def _save(path: Path, images: ImageSet) -> None:

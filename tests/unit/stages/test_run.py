@@ -8,7 +8,9 @@ import pytest
 from medistill.core.errors import RunFolderError, TargetsError
 from medistill.core.files import read_json
 from medistill.serve.command import predict_command
+from medistill.stages.data import prepare_data
 from medistill.stages.run import distill, export, open_run, run, teach, verify_targets
+from medistill.stages.teacher import held_out, member_rows
 from tests.unit.stages.conftest import SMALL
 
 
@@ -67,9 +69,6 @@ def test_the_bundle_says_what_the_evaluation_said(finished: Path, tmp_path: Path
 
 
 def test_each_training_image_hears_a_member_that_never_saw_it(finished: Path) -> None:
-    from medistill.stages.data import prepare_data
-    from medistill.stages.teacher import held_out, member_rows
-
     context = open_run(finished)
     prepared = prepare_data(context)
     held, hashes = held_out(context, prepared, 0), prepared.store.hashes
@@ -93,6 +92,12 @@ def test_cached_targets_are_verified_and_a_damaged_one_is_found(
             verify_targets(finished, sample=8)
     finally:
         shard.write_bytes(kept)
+
+
+def test_drawn_images_are_found_where_the_finished_stage_lies(finished: Path) -> None:
+    prepared = prepare_data(open_run(finished))
+    assert prepared.images.root.is_dir()
+    assert all(sample.path.is_file() for sample in prepared.images.samples)
 
 
 def test_predictions_name_every_image_once_with_probabilities_that_add_up(finished: Path) -> None:
