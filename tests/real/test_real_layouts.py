@@ -25,7 +25,7 @@ def test_covid_ct(real_data: Path, tmp_path: Path) -> None:
         ("non-COVID", "train"): 234,
         ("non-COVID", "val"): 58,
     }
-    assert any("official parts share 1 articles" in caveat for caveat in images.caveats)
+    assert any("official parts share 1 article" in caveat for caveat in images.caveats)
     conflicts = conflicting_rows(images)
     assert conflicts
     parts = holdout_parts(images, seed=0)

@@ -150,10 +150,14 @@ def _shared(samples: tuple[Sample, ...]) -> tuple[str, ...]:
     articles = [group.removeprefix(_ARTICLE_GROUP) for group in cut if _is_article(group)]
     named = f" ({', '.join(articles)})" if articles else ""
     return (
-        f"The official parts share {len(articles)} articles{named} and "
-        f"{len(cut) - len(articles)} clusters of near-duplicates: where the official split is "
-        "used, their slices are left out of training.",
+        f"The official parts share {_count(len(articles), 'article')}{named} and "
+        f"{_count(len(cut) - len(articles), 'cluster')} of near-duplicates: where the "
+        "official split is used, their slices are left out of training.",
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _is_article(group: str) -> bool:

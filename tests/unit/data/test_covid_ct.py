@@ -66,13 +66,13 @@ def test_shared_article_is_a_caveat(root: Path) -> None:
     _save(root / "CT_COVID" / name, 50)
     _write_list(root, "val", "COVID", [*VAL, name])
     caveats = " ".join(read_covid_ct(root).caveats)
-    assert f"share 1 articles ({ARTICLE}) and 0 clusters of near-duplicates" in caveats
+    assert f"share 1 article ({ARTICLE}) and 0 clusters of near-duplicates" in caveats
 
 
 def test_shared_cluster_is_a_caveat(root: Path) -> None:
     _write_list(root, "val", "NonCOVID", ["3%1.png", "9.png"])
     caveats = " ".join(read_covid_ct(root).caveats)
-    assert "share 0 articles and 1 clusters of near-duplicates" in caveats
+    assert "share 0 articles and 1 cluster of near-duplicates" in caveats
 
 
 def test_test_list_is_read_where_there_is_one(root: Path) -> None:
