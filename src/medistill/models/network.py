@@ -90,10 +90,18 @@ class Network(nn.Module):
             ValueError: three channels for a backbone that takes one.
             UnknownNameError: the backbone has no such feature.
         """
+        return cast(Outputs, self.backbone(self.normalised(x), want))
+
+    def normalised(self, x: Tensor) -> Tensor:
+        """What the backbone is given of images (B, C, S, S) in [0, 1].
+
+        Raises:
+            ValueError: three channels for a backbone that takes one.
+        """
         if x.shape[1] not in (1, self.mean.shape[1]):
             raise ValueError(f"{x.shape[1]} channels for a backbone of {self.mean.shape[1]}")
         # Broadcasting against (1, 3, 1, 1) repeats a single channel.
-        return cast(Outputs, self.backbone((x - self.mean) / self.std, want))
+        return (x - self.mean) / self.std
 
 
 def feature_shapes(

@@ -75,6 +75,19 @@ class PredistilBlock:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProbeBlock:
+    """Fitting of one linear layer on all stages of a body that keeps its weights.
+
+    Attributes:
+        views: views of each training image that it is fitted on, the un-augmented one included.
+        penalties: weights of ``|W|^2 / 2`` beside the mean cross-entropy; *select* chooses one.
+    """
+
+    views: int = 4
+    penalties: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TeacherBlock:
     """The large model.
 
@@ -82,7 +95,8 @@ class TeacherBlock:
         model: what it is.
         weights: ``published``, a weights file, or null for a random start.
         predistil: first distil it, without labels, from another model; or null.
-        fit: how it is fitted on the labels; null uses the weights as they are.
+        fit: how it is fitted on the labels; null uses the weights as they are, or a probe.
+        probe: fit a linear layer on its stages alone, in place of ``fit``; or null.
         views: its own views while it is fitted; null takes the recipe's.
         members: how many are fitted.
         cross_fit: member k never sees fold k of the training groups, and each training image's
@@ -93,9 +107,15 @@ class TeacherBlock:
     weights: str | None = "published"
     predistil: PredistilBlock | None = None
     fit: TrainSettings | None
+    probe: ProbeBlock | None = None
     views: ViewPolicy | None = None
     members: int = 1
     cross_fit: bool = False
+
+    @property
+    def fitted(self) -> bool:
+        """Whether it learns from the labels here, whole or as a probe."""
+        return self.fit is not None or self.probe is not None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,13 +51,25 @@ def _teacher(recipe: Recipe) -> list[Fault]:
             "Set teacher.members=3.",
         ),
         (
-            teacher.cross_fit and teacher.fit is None,
+            teacher.fit is not None and teacher.probe is not None,
+            "teacher.probe",
+            "a teacher is fitted whole or as a probe, not both",
+            "Set teacher.fit=null, or teacher.probe=null.",
+        ),
+        (
+            teacher.probe is not None and teacher.weights is None and teacher.predistil is None,
+            "teacher.probe",
+            "one linear layer on random weights learns little",
+            "Set teacher.weights=published or to a file, or use teacher.fit.",
+        ),
+        (
+            teacher.cross_fit and not teacher.fitted,
             "teacher.cross_fit",
             "a teacher that is not fitted here cannot be cross-fitted",
             "Add teacher.fit, or set teacher.cross_fit=false.",
         ),
         (
-            teacher.fit is None and teacher.weights in (None, "published"),
+            not teacher.fitted and teacher.weights in (None, "published"),
             "teacher.fit",
             "a teacher that is not fitted here needs a weights file with a head for these classes",
             "Set teacher.weights=FILE, or add teacher.fit.",

@@ -152,6 +152,10 @@ def _rows(
         seconds = images * (teacher.seconds / block.fit.batch_size + _view_seconds())
         what = f"{block.fit.epochs} epochs, {block.members} member(s), {folds} fold(s)"
         rows.append(("teacher", what, seconds))
+    if block.probe:
+        images = block.probe.views * fit * folds
+        seconds = images * (teacher.forward / _teacher_batch(recipe) + _view_seconds())
+        rows.append(("teacher", f"{images} views through a body that keeps its weights", seconds))
     if recipe.method.needs and recipe.targets.mode == "cached":
         asked = seen * views * folds
         seconds = asked * (teacher.forward / _teacher_batch(recipe) + _view_seconds())

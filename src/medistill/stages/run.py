@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from medistill.core.allocator import keep_freed_memory
 from medistill.core.errors import RunFolderError
 from medistill.core.files import write_text
 from medistill.core.run_folder import RunFolder
@@ -172,6 +173,7 @@ def open_run(out: str | Path, reporter: Reporter | None = None) -> Context:
 
 
 def _context(recipe: Recipe, out: str | Path, reporter: Reporter | None) -> Context:
+    keep_freed_memory()
     return Context(recipe, RunFolder(Path(out)), reporter or SilentReporter())
 
 

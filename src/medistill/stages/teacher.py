@@ -15,9 +15,11 @@ from medistill.data.views import ViewPolicy
 from medistill.methods.supervised import Supervised
 from medistill.models.build import ModelSpec, build_model
 from medistill.models.network import Network
+from medistill.models.probe import probed
 from medistill.models.weights import load_published, load_weights
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
+from medistill.stages.probe import ProbeFitter
 from medistill.stages.training import Training, train
 from medistill.teacher.frozen import FrozenTeacher
 from medistill.teacher.live import LiveTargets
@@ -76,15 +78,20 @@ def _write(
     block = context.recipe.teacher
     with context.run.writing(name, inputs) as stage:
         plans = member_rows(context, prepared, fold)
+        views = teacher_views(context)
+        prober = ProbeFitter(prepared, block.probe, views) if block.probe else None
         for number, (rows, select) in enumerate(plans):
             final = stage.folder / f"member-{number}.safetensors"
             if final.exists():
                 continue
             network = _start(context, prepared, number, base)
+            title = f"{name} {number + 1}/{len(plans)}"
+            if prober:
+                network = probed(network)
+                context.reporter.say(f"{title}: {prober.fit(network, rows, select)}")
             if block.fit is None:
                 save_weights(final, cpu_copy(network.backbone))
             else:
-                title = f"{name} {number + 1}/{len(plans)}"
                 folder = stage.folder / f"fit-{number}"
                 folder.mkdir(exist_ok=True)
                 _fit_member(context, prepared, network, rows, select, folder, title, number)
@@ -209,6 +216,7 @@ def _freeze(context: Context, prepared: Prepared, folder: Path, fold: int) -> Fr
     members = []
     for number in range(block.members):
         network = build(context, prepared, block.model)
+        network = probed(network) if block.probe else network
         load_weights(network.backbone, folder / f"member-{number}.safetensors")
         members.append(network)
     held = held_out(context, prepared, fold) if block.cross_fit else None

@@ -1,0 +1,96 @@
+"""Fits the teacher as a probe: its body keeps the given weights, one linear layer learns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from medistill.core.errors import RecipeError
+from medistill.data.loader import ordered_batches
+from medistill.data.views import ViewPolicy
+from medistill.models.network import Network
+from medistill.models.probe import StageProbe
+from medistill.recipe import ProbeBlock
+from medistill.stages.data import Prepared
+from medistill.train.probe import Examples, ProbeFit, fit_probe
+
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class _EveryView:
+    """Views 0 to ``views`` - 1 of ``rows``, image after image."""
+
+    rows: NDArray[np.int64]
+    views: int
+
+    @property
+    def steps(self) -> int:
+        return -(-len(self.rows) * self.views // _BATCH)
+
+    def at(self, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        last = min((step + 1) * _BATCH, len(self.rows) * self.views)
+        images, views = np.divmod(np.arange(step * _BATCH, last), self.views)
+        return self.rows[images], views
+
+
+class ProbeFitter:
+    """Fits members that share one body; an image is shown to the body once for all of them.
+
+    Args:
+        prepared: the run's images.
+        block: how the probe is fitted.
+        policy: how views are drawn; view 0 is un-augmented.
+    """
+
+    def __init__(self, prepared: Prepared, block: ProbeBlock, policy: ViewPolicy) -> None:
+        task = prepared.images.task
+        if task != "single-label":
+            raise RecipeError(
+                where="teacher.probe",
+                what=f"a probe learns classes that exclude each other, not {task} images",
+                cure="Set teacher.probe=null and give teacher.fit.",
+            )
+        self._prepared, self._block, self._policy = prepared, block, policy
+        self._seen: dict[int, NDArray[np.float64]] = {}
+
+    def fit(self, network: Network, rows: Sequence[int], select: Sequence[int]) -> ProbeFit:
+        """Fit the network's linear layer on ``rows``; ``select`` chooses the penalty."""
+        probe = network.backbone
+        if not isinstance(probe, StageProbe):
+            raise TypeError("only a probe is fitted here")
+        self._show(network, probe, [*rows, *select])
+        fit = self._examples(rows, self._block.views)
+        return fit_probe(probe, fit, self._examples(select, 1), self._block.penalties)
+
+    def _examples(self, rows: Sequence[int], views: int) -> Examples:
+        means = np.concatenate([self._seen[row][:views] for row in rows])
+        labels = self._prepared.labels[list(rows)].argmax(axis=1).repeat(views)
+        return Examples(means=means, labels=labels.astype(np.int64))
+
+    def _show(self, network: Network, probe: StageProbe, rows: Sequence[int]) -> None:
+        new = np.array(sorted(set(rows) - self._seen.keys()), np.int64)
+        if not len(new):
+            return
+        order = _EveryView(new, self._block.views)
+        batches = ordered_batches(
+            self._prepared.store,
+            torch.from_numpy(self._prepared.labels),
+            order,
+            self._policy,
+            steps=range(order.steps),
+            size=network.preprocessing.size,
+        )
+        device = next(network.parameters()).device
+        network.eval()
+        with torch.inference_mode():
+            found = [
+                probe.stage_means(network.normalised(batch.images.to(device))).double().cpu()
+                for batch in batches
+            ]
+        means = torch.cat(found).reshape(len(new), self._block.views, -1).numpy()
+        self._seen.update(zip(new.tolist(), means, strict=True))

@@ -1,0 +1,77 @@
+"""A probe's linear layer is scikit-learn's logistic regression on standardised means."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from medistill.models.build import ModelSpec, build_model
+from medistill.models.network import Network
+from medistill.models.probe import StageProbe, probed
+from medistill.train.probe import Examples, fit_probe
+
+
+def _probe(classes: int) -> tuple[Network, StageProbe]:
+    spec = ModelSpec(name="vit", image_size=32, width=16, depth=2, heads=2)
+    network = probed(build_model(spec, classes=classes))
+    assert isinstance(network.backbone, StageProbe)
+    return network, network.backbone
+
+
+def _examples(seed: int, width: int, classes: int, count: int = 60) -> Examples:
+    draw = np.random.default_rng(seed)
+    labels = np.arange(count) % classes
+    means = draw.normal(size=(count, width)) * 3 + 5
+    means[:, 0] += labels
+    return Examples(means=means, labels=labels)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_probabilities_are_those_of_scikit_learn(classes: int) -> None:
+    network, probe = _probe(classes)
+    network.eval()
+    images = torch.rand(8, 1, 32, 32)
+    with torch.no_grad():
+        means = probe.stage_means(network.normalised(images)).double().numpy()
+    fit, select = (_examples(seed, means.shape[1], classes) for seed in (0, 1))
+    fit_probe(probe, fit, select, [0.5])
+    with torch.no_grad():
+        ours = network(images).logits.softmax(dim=1).numpy()
+
+    other = LogisticRegression(C=1 / (0.5 * len(fit.labels)), max_iter=1000)
+    pipeline = make_pipeline(StandardScaler(), other).fit(fit.means, fit.labels)
+    np.testing.assert_allclose(ours, pipeline.predict_proba(means), atol=1e-5)
+
+
+def test_the_penalty_with_the_smallest_loss_on_select_is_kept() -> None:
+    _, probe = _probe(2)
+    # Labels of pure noise: the strongest penalty predicts best what it has not seen.
+    width = len(probe.mean)
+    draw = np.random.default_rng(0)
+    noise = [
+        Examples(means=draw.normal(size=(40, width)), labels=draw.permutation(np.arange(40) % 2))
+        for _ in range(2)
+    ]
+    found = fit_probe(probe, noise[0], noise[1], [1e-4, 1e-2, 10.0])
+    assert found.penalty == 10.0
+    assert found.losses[10.0] < found.losses[1e-2] < found.losses[1e-4]
+    assert str(found).startswith("penalty 10 ")
+
+
+def test_the_body_keeps_its_weights() -> None:
+    _, probe = _probe(2)
+    before = {name: value.clone() for name, value in probe.body.state_dict().items()}
+    fit_probe(probe, _examples(0, len(probe.mean), 2), _examples(1, len(probe.mean), 2), [0.1])
+    assert all(torch.equal(value, before[key]) for key, value in probe.body.state_dict().items())
+    assert probe.head.weight.abs().max() > 0
+
+
+def test_a_class_that_does_not_occur_is_refused() -> None:
+    _, probe = _probe(3)
+    two = _examples(0, len(probe.mean), 2)
+    with pytest.raises(ValueError, match="every class"):
+        fit_probe(probe, two, two, [0.1])
