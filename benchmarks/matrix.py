@@ -33,12 +33,12 @@ from medistill.stages.prediction import predict_rows, predict_teacher
 from medistill.stages.run import run
 from medistill.stages.scoring import selection_scores
 from medistill.stages.student import (
-    make_targets,
     open_student,
     stage_name,
     train_control,
     train_student,
 )
+from medistill.stages.targets import make_targets
 from medistill.stages.teacher import fit_teacher
 
 COLUMNS = ("data", "method", "fold", "seed", "role", "part", "auroc", "loss", "seconds")

@@ -10,6 +10,7 @@ from medistill.recipe.blocks import (
     PredistilBlock,
     Recipe,
     SharesBlock,
+    StudentPredistilBlock,
     TargetsBlock,
     TeacherBlock,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "PredistilBlock",
     "Recipe",
     "SharesBlock",
+    "StudentPredistilBlock",
     "TargetsBlock",
     "TeacherBlock",
     "check_combination",

@@ -16,7 +16,9 @@ from medistill.stages.bundle import BUNDLE, write_student_bundle
 from medistill.stages.context import Context, Reporter, SilentReporter
 from medistill.stages.data import Prepared, prepare_data
 from medistill.stages.evaluation import EVALUATION, evaluate_run
-from medistill.stages.student import make_targets, train_control, train_student
+from medistill.stages.rehearsal import rehearse
+from medistill.stages.student import train_control, train_student
+from medistill.stages.targets import make_targets
 from medistill.stages.teacher import fit_teacher
 
 RECIPE = "recipe.yaml"
@@ -72,6 +74,7 @@ def run(
         _save_recipe(context)
         prepared = prepare_data(context)
         _say_data(context, prepared)
+        rehearse(context, prepared)
         _distill(context, prepared)
         evaluate_run(context, prepared)
         write_student_bundle(context, prepared)
@@ -91,6 +94,7 @@ def teach(
     with context.run.locked():
         _save_recipe(context)
         prepared = prepare_data(context)
+        rehearse(context, prepared)
         for fold in context.folds():
             fit_teacher(context, prepared, fold)
     return context.run.path
