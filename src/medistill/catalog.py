@@ -18,8 +18,10 @@ METHODS: Mapping[str, str] = MappingProxyType(
     {
         "affinity": "medistill.methods.affinity:Affinity",
         "deit": "medistill.methods.deit:DeiT",
+        "deit_cxr": "medistill.methods.deit_cxr:DeiTCXR",
         "dist": "medistill.methods.dist:Dist",
         "dkd": "medistill.methods.dkd:DKD",
+        "drpl_vit": "medistill.methods.drpl_vit:DRPLViT",
         "embedding": "medistill.methods.embedding:Embedding",
         "hinton": "medistill.methods.hinton:Hinton",
         "kdvit": "medistill.methods.kdvit:KDViT",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
 
 import torch
 from torch import nn
 
-from medistill.core.errors import RecipeError
+from medistill.core.errors import RecipeError, UnknownNameError
 from medistill.imaging.preprocessing import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -16,7 +17,9 @@ from medistill.imaging.preprocessing import (
     Fit,
     Preprocessing,
 )
+from medistill.models.local import KINDS
 from medistill.models.network import Network, feature_shapes
+from medistill.models.relative import MODES
 from medistill.models.spec import ModelSpec, Statistics
 from medistill.models.timm_bridge import TimmModel, timm_defaults
 from medistill.models.vit import (
@@ -36,7 +39,7 @@ NORMALISATIONS: Mapping[str, Statistics] = MappingProxyType(
     }
 )
 # What only our own ViT understands; for timm these are part of the name.
-_VIT_FIELDS = ("patch_size", "width", "depth", "heads")
+_VIT_FIELDS = ("patch_size", "width", "depth", "heads", "relative", "local")
 
 
 def build_model(
@@ -80,7 +83,11 @@ def build_model(
         fit=fit,
         stored_size=stored_size,
     )
-    network = Network(backbone, preprocessing)
+    while_training = None
+    if spec.train_normalisation is not None:
+        other = dataclasses.replace(spec, normalisation=spec.train_normalisation)
+        while_training = _normalisation(other, data_statistics, where)
+    network = Network(backbone, preprocessing, training_statistics=while_training)
     if not ours:
         # Convolutions keep to their weights' layout; channels last trains EfficientNet-Lite0 1.4
         # times faster on a CPU and suits tensor cores.
@@ -120,8 +127,16 @@ def _vit(spec: ModelSpec, classes: int, where: str) -> nn.Module:
         channels=spec.channels,
         distilled=spec.distilled,
         drop_path=spec.drop_path,
+        relative=_one_of(spec.relative, MODES, f"{where}.relative"),
+        local=_one_of(spec.local, KINDS, f"{where}.local"),
         **size._asdict(),
     )
+
+
+def _one_of(value: str | None, known: tuple[str, ...], where: str) -> str | None:
+    if value is not None and value not in known:
+        raise UnknownNameError(where=where, kind="value", name=value, known=known)
+    return value
 
 
 def _vit_size(spec: ModelSpec, where: str) -> VitSize:

@@ -93,8 +93,16 @@ def load_published(module: nn.Module, model_name: str, *, ignore_head: bool = Tr
         WeightsError: nothing was published, or it cannot be reached; says the two cures.
     """
     name = _published_name(_backbone(module), model_name)
-    state = published_weights(name)
-    return fit_weights(module, state, source=f"published {name}", ignore_head=ignore_head)
+    state, backbone = published_weights(name), _backbone(module)
+    # Relative positions start at zero and local parts at random: nobody published weights for them.
+    added = isinstance(backbone, VisionTransformer) and (backbone.relative or backbone.local)
+    return fit_weights(
+        module,
+        state,
+        source=f"published {name}",
+        strict=not added,
+        ignore_head=ignore_head,
+    )
 
 
 def fit_weights(
