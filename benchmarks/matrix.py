@@ -104,7 +104,7 @@ def _row(context: Context, prepared: Prepared, key: tuple[str, ...]) -> dict[str
             train_control(context, prepared, fold, seed)
         network = open_student(context, prepared, fold, seed, role)
         probabilities = predict_rows(network, prepared, indices)
-    scores = selection_scores(prepared.labels[list(indices)], probabilities)
+    scores = selection_scores(prepared.labels[list(indices)], probabilities, prepared.images.task)
     seconds = time.monotonic() - started
     if role != "teacher":
         seconds = context.run.manifest(stage_name(context, fold, seed, role))["seconds"]

@@ -29,6 +29,7 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "multi_label": "medistill.methods.multi_label:MultiLabel",
         "nkd": "medistill.methods.nkd:NKD",
         "ofa": "medistill.methods.ofa:OFA",
+        "rms_net": "medistill.methods.rms_net:RMSNet",
         "supervised": "medistill.methods.supervised:Supervised",
         "supervised_labels": "medistill.methods.supervised_labels:SupervisedLabels",
         "vitkd": "medistill.methods.vitkd:ViTKD",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +28,7 @@ CLASSES, IMAGES = 3, 4
 STUDENTS: dict[str, Callable[[], Network]] = {
     "plain": lambda: vit(16, 12, depth=4),
     "distilled": lambda: vit(16, 12, depth=4, distilled=True),
+    "maps": lambda: timm("mobilevit_xxs", 64),
 }
 TEACHERS: tuple[Callable[[], Network], ...] = (
     lambda: vit(32, 20, depth=12, patch=16),
@@ -50,10 +53,16 @@ def timm(name: str, size: int) -> Network:
     return Network(TimmModel(name, classes=CLASSES), Preprocessing(size=size))
 
 
+@functools.cache
+def made(make: Callable[[], Network]) -> Network:
+    torch.manual_seed(0)
+    return make()
+
+
 def teacher_for(method: Method) -> Network:
     """The first that shows what the method reads."""
     features = method.needs - {"logits"}
-    return next(each for make in TEACHERS if (each := make()).feature_names >= features).eval()
+    return next(made(make) for make in TEACHERS if made(make).feature_names >= features).eval()
 
 
 class OnlyNeeded(Mapping[str, Tensor]):
@@ -79,7 +88,7 @@ class Lesson:
     def __init__(self, name: str, student: str) -> None:
         torch.manual_seed(0)
         self.method: Method = resolve(METHODS, name, kind="method", where="test")()
-        self.student = STUDENTS[student]()
+        self.student = copy.deepcopy(made(STUDENTS[student]))
         want = self.method.wants(self.student)
         teacher = teacher_for(self.method)
         self.batch = Batch(
@@ -120,6 +129,7 @@ def lesson(name: str, request: pytest.FixtureRequest) -> Lesson:
         pytest.skip(str(refusal))
 
 
+@functools.cache
 def accepts(name: str, student: str) -> bool:
     try:
         Lesson(name, student)

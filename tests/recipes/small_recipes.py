@@ -55,5 +55,10 @@ def _teacher(recipe: Recipe) -> list[str]:
 
 
 def _student(recipe: Recipe) -> list[str]:
+    if recipe.student.shrinkage:
+        return ["student.image_size=32"]
     more = ", distilled: true" if recipe.student.distilled else ""
+    for key in ("relative", "local"):
+        value = getattr(recipe.student, key)
+        more += f", {key}: {value}" if value else ""
     return [f"student={{{STUDENT}{more}}}"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from medistill.core.errors import RecipeError
 from medistill.core.types import Task
 from medistill.methods.method import Method
+from medistill.methods.rms_net import RMSNet
 from medistill.methods.supervised import Supervised
 from medistill.methods.supervised_labels import SupervisedLabels
 
@@ -22,6 +23,8 @@ def labels_alone(method: Method, task: Task) -> Method:
     if task == "single-label":
         return Supervised()
     if task == "multi-label":
+        if isinstance(method, RMSNet):
+            return SupervisedLabels(focus=method.focus, positive=method.positive)
         return method if isinstance(method, SupervisedLabels) else SupervisedLabels()
     raise RecipeError(
         where="data", what=f"the task is {task}", cure="Give images with one or several labels."

@@ -65,16 +65,19 @@ class Attention(nn.Module):
         batch, tokens, width = x.shape
         qkv = self.qkv(x).reshape(batch, tokens, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        added = self.relative.logits(q, k, self.scale) if self.relative else None
-        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=added)
-        on_values = self.relative is not None and self.relative.changes_values
-        shown = self._map(q, k, added) if with_map or on_values else None
-        if self.relative is not None and on_values and shown is not None:
-            mixed = mixed + self.relative.values(shown)
+        if self.relative is None:
+            mixed = functional.scaled_dot_product_attention(q, k, v)
+            shown = self._map(q, k) if with_map else None
+        else:
+            # Its logits are formed anyway, and so the fused kernel would save nothing.
+            shown = self._map(q, k, self.relative.logits(q, k, self.scale))
+            mixed = shown @ v
+            if self.relative.changes_values:
+                mixed = mixed + self.relative.values(shown)
         mixed = self.proj(mixed.transpose(1, 2).reshape(batch, tokens, width))
         return mixed, shown if with_map else None
 
-    def _map(self, q: Tensor, k: Tensor, added: Tensor | None) -> Tensor:
+    def _map(self, q: Tensor, k: Tensor, added: Tensor | None = None) -> Tensor:
         logits = (q * self.scale) @ k.transpose(-2, -1)
         return torch.softmax(logits if added is None else logits + added, dim=-1)
 

@@ -20,6 +20,7 @@ from medistill.imaging.preprocessing import (
 from medistill.models.local import KINDS
 from medistill.models.network import Network, feature_shapes
 from medistill.models.relative import MODES
+from medistill.models.shrinkage import GATES, add_shrinkage
 from medistill.models.spec import ModelSpec, Statistics
 from medistill.models.timm_bridge import TimmModel, timm_defaults
 from medistill.models.vit import (
@@ -116,6 +117,8 @@ def _image_size(spec: ModelSpec, where: str) -> int:
 
 
 def _vit(spec: ModelSpec, classes: int, where: str) -> nn.Module:
+    if spec.shrinkage is not None:
+        raise _no_shrinkage(spec.name, where)
     size = _vit_size(spec, where)
     patch_size = 16 if spec.patch_size is None else spec.patch_size
     image_size = _image_size(spec, where)
@@ -162,13 +165,23 @@ def _timm(spec: ModelSpec, classes: int, where: str) -> nn.Module:
         what = f"{name} is timm's and gets no distillation token"
         cure = "Leave it out, or use vit_tiny, vit_small, vit_base or vit_large."
         raise RecipeError(where=f"{where}.distilled", what=what, cure=cure)
-    return TimmModel(
+    made = TimmModel(
         name,
         classes=classes,
         image_size=spec.image_size,
         channels=spec.channels,
         drop_path=spec.drop_path,
     )
+    gate = _one_of(spec.shrinkage, GATES, f"{where}.shrinkage")
+    if gate is not None and not add_shrinkage(made.model, gate=gate):
+        raise _no_shrinkage(name, where)
+    return made
+
+
+def _no_shrinkage(name: str, where: str) -> RecipeError:
+    what = f"{name} has no MobileViT block to put it in"
+    cure = "Leave it out, or use mobilevit_xxs, mobilevit_xs or mobilevit_s."
+    return RecipeError(where=f"{where}.shrinkage", what=what, cure=cure)
 
 
 def _normalisation(spec: ModelSpec, data: Statistics | None, where: str) -> Statistics:

@@ -24,6 +24,8 @@ class ModelSpec:
             ``bias`` after iRPE; None for absolute ones alone.
         local: convolutions in the place of the MLP (ours): ``leff``, ``localvit``, ``localvit-se``
             or ``localvit-eca``; None for the MLP.
+        shrinkage: residual shrinkage in every MobileViT block (timm's mobilevit names): ``r4`` or
+            ``eca``; None for none. RMS-Net is mobilevit_xxs with ``r4``.
         drop_path: stochastic depth of the last block, from 0 to below 1.
         channels: input channels of the model, 3 or 1; gray images are repeated for 3.
         normalisation: ``published`` (what the model's published weights expect: for ours half,
@@ -42,6 +44,7 @@ class ModelSpec:
     distilled: bool = False
     relative: str | None = None
     local: str | None = None
+    shrinkage: str | None = None
     drop_path: float = 0.0
     channels: int = 3
     normalisation: str | Statistics = "published"

@@ -16,6 +16,7 @@ from medistill.stages.bundle import BUNDLE, write_student_bundle
 from medistill.stages.context import Context, Reporter, SilentReporter
 from medistill.stages.data import Prepared, prepare_data
 from medistill.stages.evaluation import EVALUATION, evaluate_run
+from medistill.stages.measuring import measure_run
 from medistill.stages.rehearsal import rehearse
 from medistill.stages.student import train_control, train_student
 from medistill.stages.targets import make_targets
@@ -76,7 +77,8 @@ def run(
         _say_data(context, prepared)
         rehearse(context, prepared)
         _distill(context, prepared)
-        evaluate_run(context, prepared)
+        judge_run = evaluate_run if prepared.images.task == "single-label" else measure_run
+        judge_run(context, prepared)
         write_student_bundle(context, prepared)
     return context.run.path
 
