@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from timm.task import LogitDistillationTask
 from torch import Tensor, nn
 
+from medistill.core.types import Task
 from medistill.data.batch import Batch
 from medistill.data.loader import ViewStream
 from medistill.data.views import ViewPolicy
@@ -67,6 +68,8 @@ class Recorded:
     """KDViT that notes the loss of every step."""
 
     needs: ClassVar[frozenset[str]] = KDViT.needs
+    tasks: ClassVar[frozenset[Task]] = KDViT.tasks
+    smallest_batch: ClassVar[int] = 1
 
     method: KDViT
     losses: list[float] = field(default_factory=list)

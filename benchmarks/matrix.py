@@ -33,12 +33,12 @@ from medistill.stages.prediction import predict_rows, predict_teacher
 from medistill.stages.run import run
 from medistill.stages.scoring import selection_scores
 from medistill.stages.student import (
-    make_targets,
     open_student,
     stage_name,
     train_control,
     train_student,
 )
+from medistill.stages.targets import make_targets
 from medistill.stages.teacher import fit_teacher
 
 COLUMNS = ("data", "method", "fold", "seed", "role", "part", "auroc", "loss", "seconds")
@@ -104,7 +104,7 @@ def _row(context: Context, prepared: Prepared, key: tuple[str, ...]) -> dict[str
             train_control(context, prepared, fold, seed)
         network = open_student(context, prepared, fold, seed, role)
         probabilities = predict_rows(network, prepared, indices)
-    scores = selection_scores(prepared.labels[list(indices)], probabilities)
+    scores = selection_scores(prepared.labels[list(indices)], probabilities, prepared.images.task)
     seconds = time.monotonic() - started
     if role != "teacher":
         seconds = context.run.manifest(stage_name(context, fold, seed, role))["seconds"]

@@ -16,9 +16,24 @@ from medistill.core.errors import UnknownNameError
 
 METHODS: Mapping[str, str] = MappingProxyType(
     {
+        "affinity": "medistill.methods.affinity:Affinity",
+        "deit": "medistill.methods.deit:DeiT",
+        "deit_cxr": "medistill.methods.deit_cxr:DeiTCXR",
+        "dist": "medistill.methods.dist:Dist",
+        "dkd": "medistill.methods.dkd:DKD",
+        "drpl_vit": "medistill.methods.drpl_vit:DRPLViT",
         "embedding": "medistill.methods.embedding:Embedding",
+        "hinton": "medistill.methods.hinton:Hinton",
         "kdvit": "medistill.methods.kdvit:KDViT",
+        "locality": "medistill.methods.locality:Locality",
+        "multi_label": "medistill.methods.multi_label:MultiLabel",
+        "nkd": "medistill.methods.nkd:NKD",
+        "ofa": "medistill.methods.ofa:OFA",
+        "rms_net": "medistill.methods.rms_net:RMSNet",
         "supervised": "medistill.methods.supervised:Supervised",
+        "supervised_labels": "medistill.methods.supervised_labels:SupervisedLabels",
+        "vitkd": "medistill.methods.vitkd:ViTKD",
+        "vkd": "medistill.methods.vkd:VkD",
     }
 )
 

@@ -58,22 +58,28 @@ def permutation(seed: int, number: int, size: int) -> IntArray:
 
 @dataclass(frozen=True)
 class _Shuffled:
-    """Endless passes over ``rows``; position q is rank q mod n of pass q // n."""
+    """Endless passes over ``rows``; position q is rank q mod n of pass q // n.
+
+    With ``repeats`` r, r positions in a row show r successive views of one image, and count as one
+    position of r passes.
+    """
 
     rows: IntArray
     batch_size: int
     seed: int
     views: int
+    repeats: int = 1
 
     def at(self, step: int) -> tuple[IntArray, IntArray]:
         size = len(self.rows)
         positions = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        positions, again = np.divmod(positions, self.repeats)
         passes, ranks = np.divmod(positions, size)
         rows, views = np.empty_like(passes), np.empty_like(passes)
         for number in range(int(passes[0]), int(passes[-1]) + 1):
             here = passes == number
             rows[here] = self.rows[permutation(self.seed, number, size)[ranks[here]]]
-            views[here] = view_of_pass(number, self.views)
+            views[here] = view_of_pass(number * self.repeats + again[here], self.views)
         return rows, views
 
 
@@ -200,7 +206,9 @@ class ViewStream:
         teacher_size: int | None = None,
         workers: int = 0,
     ) -> None:
-        order = _Shuffled(_checked(rows, batch_size), batch_size, seed, policy.count)
+        order = _Shuffled(
+            _checked(rows, batch_size), batch_size, seed, policy.count, policy.repeats
+        )
         self.rows, self.batch_size, self.workers = order.rows, batch_size, workers
         self._renderer = _Renderer(
             store=store,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import asdict, dataclass
-from typing import get_args
+from typing import TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from medistill.imaging.preprocessing import Fit
 
 __all__ = ["View", "ViewPolicy", "draw_view", "render_view", "view_of_pass"]
 
+Pass = TypeVar("Pass", int, NDArray[np.int64])
 # Part of ViewPolicy.hash: raise it whenever the same policy would draw or render other pixels.
 _RENDITION = 1
 # Random words a view owns. Each quantity has a fixed place among them, so that switching one kind
@@ -50,6 +51,8 @@ class ViewPolicy:
         blur: largest standard deviation of a Gaussian blur, as a fraction of the side.
         erase: probability that one rectangle of 2 to 33 % of the area is painted over (Zhong et
             al., AAAI 2020).
+        repeats: how many views of an image follow each other, so that a batch holds an image that
+            often (repeated augmentation; Hoffer et al., CVPR 2020); a pass shows each of them.
         fit: how an image that is not square fills the square: ``stretch``, ``crop`` or ``pad``.
 
     Raises:
@@ -69,10 +72,12 @@ class ViewPolicy:
     noise: float = 0.0
     blur: float = 0.0
     erase: float = 0.0
+    repeats: int = 1
     fit: Fit = "stretch"
 
     def __post_init__(self) -> None:
         _check(self.count >= 1, "count", self.count, "at least 1")
+        _check(self.repeats >= 1, "repeats", self.repeats, "at least 1")
         _check_range("scale", self.scale, 1.0)
         _check_range("aspect", self.aspect, 10.0)
         limits = {"rotate_degrees": 180.0, "shear_degrees": 60.0, "blur": 0.25}
@@ -89,14 +94,14 @@ class ViewPolicy:
     def hash(self) -> str:
         """Hash of everything that decides what view v of an image looks like.
 
-        ``count`` is left out: it says how many views are shown, not how any of them looks.
+        ``count`` and ``repeats`` are left out: they say which views are shown, not how any looks.
         """
         values = asdict(self)
-        del values["count"]
+        del values["count"], values["repeats"]
         return sha256_json({"rendition": _RENDITION, **values})
 
 
-def view_of_pass(number: int, count: int) -> int:
+def view_of_pass(number: Pass, count: int) -> Pass:
     """The view that pass ``number`` (from 0) over the images shows: 1 + number mod count."""
     return 1 + number % count
 

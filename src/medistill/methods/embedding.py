@@ -26,8 +26,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
 
+from medistill.core.types import Task
 from medistill.losses.embedding import embedding_match
-from medistill.methods.method import Shapes
+from medistill.methods.method import ANY_TASK, Shapes
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -40,6 +41,8 @@ class Embedding:
     """Regression of the teacher's pooled embedding; reads no labels."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"pooled"})
+    tasks: ClassVar[frozenset[Task]] = ANY_TASK
+    smallest_batch: ClassVar[int] = 1
 
     def wants(self, student: Network) -> frozenset[str]:
         """The pooled embedding."""

@@ -32,10 +32,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
 
-from medistill.core.errors import RecipeError
+from medistill.core.types import Task
 from medistill.losses.logits import softened_kl
 from medistill.losses.task import cross_entropy
-from medistill.methods.method import Shapes
+from medistill.methods.classes import check_same_classes
+from medistill.methods.method import SINGLE_LABEL, Shapes
+from medistill.methods.ranges import check_share, check_temperature
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -58,20 +60,12 @@ class KDViT:
     temperature: float = 4.0
     soft_weight: float = 0.9
     needs: ClassVar[frozenset[str]] = frozenset({"logits"})
+    tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
+    smallest_batch: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise RecipeError(
-                where="method.temperature",
-                what=f"{self.temperature} does not soften anything",
-                cure="Give a number above 0, usually 1 to 8.",
-            )
-        if not 0 <= self.soft_weight <= 1:
-            raise RecipeError(
-                where="method.soft_weight",
-                what=f"{self.soft_weight} is not a share",
-                cure="Give a number from 0 (labels only) to 1 (teacher only).",
-            )
+        check_temperature(self.temperature)
+        check_share(self.soft_weight, "method.soft_weight")
 
     def wants(self, student: Network) -> frozenset[str]:
         """No features: the logits suffice."""
@@ -83,13 +77,7 @@ class KDViT:
         Raises:
             RecipeError: teacher and student have not the same number of classes.
         """
-        if student_dims["logits"] != teacher_dims["logits"]:
-            raise RecipeError(
-                where="teacher",
-                what=f"it scores {teacher_dims['logits'][0]} classes, the student "
-                f"{student_dims['logits'][0]}",
-                cure="Fit the teacher on the student's classes first.",
-            )
+        check_same_classes(student_dims, teacher_dims)
         return nn.ModuleDict()
 
     def terms(

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor, nn
 
+from medistill.core.types import Task
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
 if TYPE_CHECKING:
     from medistill.data.batch import Batch
+
+SINGLE_LABEL: frozenset[Task] = frozenset({"single-label"})
+MULTI_LABEL: frozenset[Task] = frozenset({"multi-label"})
+LABELS = SINGLE_LABEL | MULTI_LABEL
+ANY_TASK: frozenset[Task] = LABELS | {"segmentation"}
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -23,15 +29,26 @@ class Method(Protocol):
     learns besides the student (projections) are its adapters: they are trained with the student
     and thrown away afterwards.
 
-    Attributes:
-        needs: names of the teacher's targets that ``terms`` reads, for example ``logits``;
-            empty for a method without a teacher.
     """
 
-    needs: ClassVar[frozenset[str]]
+    @property
+    def needs(self) -> frozenset[str]:
+        """Names of the teacher's targets that ``terms`` reads; empty for one without a teacher."""
+
+    @property
+    def tasks(self) -> frozenset[Task]:
+        """What the labels may be; another task is refused before training."""
+
+    @property
+    def smallest_batch(self) -> int:
+        """Images that a step needs at least, for example 2 where images are compared."""
 
     def wants(self, student: Network) -> frozenset[str]:
-        """Names of the student's features that ``terms`` reads, out of its feature names."""
+        """Names of the student's features that ``terms`` reads, out of its feature names.
+
+        Raises:
+            RecipeError: the student lacks what the method needs.
+        """
 
     def adapters(self, student_dims: Shapes, teacher_dims: Shapes) -> nn.ModuleDict:
         """Projections to learn; an empty dictionary where there are none.
@@ -39,6 +56,9 @@ class Method(Protocol):
         Args:
             student_dims: shape without the batch of ``logits`` and of each wanted feature.
             teacher_dims: shape without the batch of each needed target.
+
+        Raises:
+            RecipeError: this pair cannot be distilled so; asked before anything is trained.
         """
 
     def terms(

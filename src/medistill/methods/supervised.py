@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
 
+from medistill.core.types import Task
 from medistill.losses.task import cross_entropy
-from medistill.methods.method import Shapes
+from medistill.methods.method import SINGLE_LABEL, Shapes
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -35,6 +36,8 @@ class Supervised:
     """Cross-entropy against the labels, on every head that the model has."""
 
     needs: ClassVar[frozenset[str]] = frozenset()
+    tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
+    smallest_batch: ClassVar[int] = 1
 
     def wants(self, student: Network) -> frozenset[str]:
         """Both heads of a distilled ViT, nothing of any other model."""

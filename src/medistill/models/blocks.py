@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from medistill.models.local import LeFF, LocalFeedForward
+from medistill.models.relative import RelativePositions
+
 
 class DropPath(nn.Module):
     """Stochastic depth (Huang et al., ECCV 2016): drops a branch for some images of a batch.
@@ -42,14 +45,17 @@ class PatchEmbed(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention."""
+    """Multi-head self-attention, with relative positions where ``relative`` is given."""
 
-    def __init__(self, *, width: int, heads: int) -> None:
+    def __init__(
+        self, *, width: int, heads: int, relative: RelativePositions | None = None
+    ) -> None:
         super().__init__()
         self.heads = heads
         self.scale = (width // heads) ** -0.5
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
+        self.relative = relative
 
     def forward(self, x: Tensor, with_map: bool = False) -> tuple[Tensor, Tensor | None]:
         """Map (B, N, D) to (B, N, D) and, if wanted, the attention (B, H, N, N).
@@ -59,11 +65,21 @@ class Attention(nn.Module):
         batch, tokens, width = x.shape
         qkv = self.qkv(x).reshape(batch, tokens, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        mixed = functional.scaled_dot_product_attention(q, k, v)
+        if self.relative is None:
+            mixed = functional.scaled_dot_product_attention(q, k, v)
+            shown = self._map(q, k) if with_map else None
+        else:
+            # Its logits are formed anyway, and so the fused kernel would save nothing.
+            shown = self._map(q, k, self.relative.logits(q, k, self.scale))
+            mixed = shown @ v
+            if self.relative.changes_values:
+                mixed = mixed + self.relative.values(shown)
         mixed = self.proj(mixed.transpose(1, 2).reshape(batch, tokens, width))
-        if not with_map:
-            return mixed, None
-        return mixed, torch.softmax((q * self.scale) @ k.transpose(-2, -1), dim=-1)
+        return mixed, shown if with_map else None
+
+    def _map(self, q: Tensor, k: Tensor, added: Tensor | None = None) -> Tensor:
+        logits = (q * self.scale) @ k.transpose(-2, -1)
+        return torch.softmax(logits if added is None else logits + added, dim=-1)
 
 
 class Mlp(nn.Module):
@@ -81,14 +97,33 @@ class Mlp(nn.Module):
 
 
 class Block(nn.Module):
-    """Pre-norm Transformer block."""
+    """Pre-norm Transformer block.
 
-    def __init__(self, *, width: int, heads: int, mlp_ratio: float, drop_path: float) -> None:
+    Args:
+        width: numbers a token.
+        heads: attention heads.
+        mlp_ratio: hidden width of the MLP over ``width``.
+        drop_path: stochastic depth.
+        relative: relative positions in the attention, or None.
+        local: a feed-forward part with convolutions in place of the MLP, or None.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        heads: int,
+        mlp_ratio: float,
+        drop_path: float,
+        relative: RelativePositions | None = None,
+        local: LeFF | LocalFeedForward | None = None,
+    ) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
-        self.attn = Attention(width=width, heads=heads)
-        self.norm2 = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = Mlp(width=width, hidden=int(width * mlp_ratio))
+        self.attn = Attention(width=width, heads=heads, relative=relative)
+        plain = local is not None and not local.normed
+        self.norm2 = nn.Identity() if plain else nn.LayerNorm(width, eps=1e-6)
+        self.mlp = local or Mlp(width=width, hidden=int(width * mlp_ratio))
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor, with_map: bool = False) -> tuple[Tensor, Tensor | None]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
 
 import torch
 from torch import nn
 
-from medistill.core.errors import RecipeError
+from medistill.core.errors import RecipeError, UnknownNameError
 from medistill.imaging.preprocessing import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -16,7 +17,10 @@ from medistill.imaging.preprocessing import (
     Fit,
     Preprocessing,
 )
+from medistill.models.local import KINDS
 from medistill.models.network import Network, feature_shapes
+from medistill.models.relative import MODES
+from medistill.models.shrinkage import GATES, add_shrinkage
 from medistill.models.spec import ModelSpec, Statistics
 from medistill.models.timm_bridge import TimmModel, timm_defaults
 from medistill.models.vit import (
@@ -36,7 +40,7 @@ NORMALISATIONS: Mapping[str, Statistics] = MappingProxyType(
     }
 )
 # What only our own ViT understands; for timm these are part of the name.
-_VIT_FIELDS = ("patch_size", "width", "depth", "heads")
+_VIT_FIELDS = ("patch_size", "width", "depth", "heads", "relative", "local")
 
 
 def build_model(
@@ -80,7 +84,11 @@ def build_model(
         fit=fit,
         stored_size=stored_size,
     )
-    network = Network(backbone, preprocessing)
+    while_training = None
+    if spec.train_normalisation is not None:
+        other = dataclasses.replace(spec, normalisation=spec.train_normalisation)
+        while_training = _normalisation(other, data_statistics, where)
+    network = Network(backbone, preprocessing, training_statistics=while_training)
     if not ours:
         # Convolutions keep to their weights' layout; channels last trains EfficientNet-Lite0 1.4
         # times faster on a CPU and suits tensor cores.
@@ -109,6 +117,8 @@ def _image_size(spec: ModelSpec, where: str) -> int:
 
 
 def _vit(spec: ModelSpec, classes: int, where: str) -> nn.Module:
+    if spec.shrinkage is not None:
+        raise _no_shrinkage(spec.name, where)
     size = _vit_size(spec, where)
     patch_size = 16 if spec.patch_size is None else spec.patch_size
     image_size = _image_size(spec, where)
@@ -120,8 +130,16 @@ def _vit(spec: ModelSpec, classes: int, where: str) -> nn.Module:
         channels=spec.channels,
         distilled=spec.distilled,
         drop_path=spec.drop_path,
+        relative=_one_of(spec.relative, MODES, f"{where}.relative"),
+        local=_one_of(spec.local, KINDS, f"{where}.local"),
         **size._asdict(),
     )
+
+
+def _one_of(value: str | None, known: tuple[str, ...], where: str) -> str | None:
+    if value is not None and value not in known:
+        raise UnknownNameError(where=where, kind="value", name=value, known=known)
+    return value
 
 
 def _vit_size(spec: ModelSpec, where: str) -> VitSize:
@@ -147,13 +165,23 @@ def _timm(spec: ModelSpec, classes: int, where: str) -> nn.Module:
         what = f"{name} is timm's and gets no distillation token"
         cure = "Leave it out, or use vit_tiny, vit_small, vit_base or vit_large."
         raise RecipeError(where=f"{where}.distilled", what=what, cure=cure)
-    return TimmModel(
+    made = TimmModel(
         name,
         classes=classes,
         image_size=spec.image_size,
         channels=spec.channels,
         drop_path=spec.drop_path,
     )
+    gate = _one_of(spec.shrinkage, GATES, f"{where}.shrinkage")
+    if gate is not None and not add_shrinkage(made.model, gate=gate):
+        raise _no_shrinkage(name, where)
+    return made
+
+
+def _no_shrinkage(name: str, where: str) -> RecipeError:
+    what = f"{name} has no MobileViT block to put it in"
+    cure = "Leave it out, or use mobilevit_xxs, mobilevit_xs or mobilevit_s."
+    return RecipeError(where=f"{where}.shrinkage", what=what, cure=cure)
 
 
 def _normalisation(spec: ModelSpec, data: Statistics | None, where: str) -> Statistics:

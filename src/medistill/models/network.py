@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from medistill.imaging.preprocessing import Preprocessing
 from medistill.models.outputs import Outputs
+from medistill.models.spec import Statistics
 
 
 class Backbone(Protocol):
@@ -41,6 +42,8 @@ class Network(nn.Module):
     Args:
         backbone: a module that satisfies ``Backbone``.
         preprocessing: what the backbone was or will be trained with.
+        training_statistics: (mean, std) used in training mode instead, to repeat work that trained
+            and tested with different ones; None to train as it predicts.
 
     Raises:
         ValueError: the normalisation has another number of channels than the backbone.
@@ -49,10 +52,17 @@ class Network(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, backbone: nn.Module, preprocessing: Preprocessing) -> None:
+    def __init__(
+        self,
+        backbone: nn.Module,
+        preprocessing: Preprocessing,
+        *,
+        training_statistics: Statistics | None = None,
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.preprocessing = preprocessing
+        self.training_statistics = training_statistics
         wanted = cast(Backbone, backbone).channels
         if len(preprocessing.mean) not in (1, wanted):
             raise ValueError(f"mean has {len(preprocessing.mean)} values, the backbone {wanted}")
@@ -100,8 +110,12 @@ class Network(nn.Module):
         """
         if x.shape[1] not in (1, self.mean.shape[1]):
             raise ValueError(f"{x.shape[1]} channels for a backbone of {self.mean.shape[1]}")
+        mean, std = self.mean, self.std
+        if self.training and self.training_statistics is not None:
+            given = (mean.new_tensor(values) for values in self.training_statistics)
+            mean, std = (values.expand(mean.shape[1]).reshape(mean.shape) for values in given)
         # Broadcasting against (1, 3, 1, 1) repeats a single channel.
-        return (x - self.mean) / self.std
+        return (x - mean) / std
 
 
 def feature_shapes(

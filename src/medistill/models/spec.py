@@ -20,11 +20,19 @@ class ModelSpec:
         depth: blocks (ours; None for 12 with ``vit``).
         heads: attention heads (ours; None for one a 64 numbers with ``vit``).
         distilled: DeiT's distillation token and second head (ours).
+        relative: relative positions in the attention (ours): ``k``, ``q``, ``qk``, ``qkv`` or
+            ``bias`` after iRPE; None for absolute ones alone.
+        local: convolutions in the place of the MLP (ours): ``leff``, ``localvit``, ``localvit-se``
+            or ``localvit-eca``; None for the MLP.
+        shrinkage: residual shrinkage in every MobileViT block (timm's mobilevit names): ``r4`` or
+            ``eca``; None for none. RMS-Net is mobilevit_xxs with ``r4``.
         drop_path: stochastic depth of the last block, from 0 to below 1.
         channels: input channels of the model, 3 or 1; gray images are repeated for 3.
         normalisation: ``published`` (what the model's published weights expect: for ours half,
             and imagenet when distilled), ``imagenet``, ``half`` (mean and deviation .5), ``data``
             (measured on the images), or (mean, std), each one value a channel.
+        train_normalisation: the same, used only while training, to repeat work whose training and
+            test disagreed; None trains as it predicts.
     """
 
     name: str = "vit_tiny"
@@ -34,6 +42,10 @@ class ModelSpec:
     depth: int | None = None
     heads: int | None = None
     distilled: bool = False
+    relative: str | None = None
+    local: str | None = None
+    shrinkage: str | None = None
     drop_path: float = 0.0
     channels: int = 3
     normalisation: str | Statistics = "published"
+    train_normalisation: str | Statistics | None = None

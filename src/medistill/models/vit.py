@@ -19,7 +19,9 @@ from torch import Tensor, nn
 
 from medistill.core.errors import RecipeError, UnknownNameError
 from medistill.models.blocks import Block, PatchEmbed
+from medistill.models.local import local_part
 from medistill.models.outputs import Outputs
+from medistill.models.relative import RelativePositions
 
 
 class VitSize(NamedTuple):
@@ -101,6 +103,8 @@ class VisionTransformer(nn.Module):
             of both heads, in training too.
         mlp_ratio: hidden width of the MLP over ``width``.
         drop_path: stochastic depth of the last block, growing linearly from 0.
+        relative: see ``models.relative``; None for absolute positions alone.
+        local: see ``models.local``; None for the MLP.
 
     Raises:
         RecipeError: the sizes do not divide.
@@ -119,6 +123,8 @@ class VisionTransformer(nn.Module):
         distilled: bool = False,
         mlp_ratio: float = 4.0,
         drop_path: float = 0.0,
+        relative: str | None = None,
+        local: str | None = None,
     ) -> None:
         super().__init__()
         check_vit_shape(
@@ -133,10 +139,9 @@ class VisionTransformer(nn.Module):
         self.classes, self.channels, self.distilled = classes, channels, distilled
         self.patch_embed = PatchEmbed(patch_size=patch_size, channels=channels, width=width)
         self._add_tokens(width)
-        self.blocks = nn.ModuleList(
-            Block(width=width, heads=heads, mlp_ratio=mlp_ratio, drop_path=rate)
-            for rate in (drop_path * index / max(depth - 1, 1) for index in range(depth))
-        )
+        self.relative, self.local = relative, local
+        rates = (drop_path * index / max(depth - 1, 1) for index in range(depth))
+        self.blocks = nn.ModuleList(self._block(heads, mlp_ratio, rate) for rate in rates)
         self.norm = nn.LayerNorm(width, eps=1e-6)
         self.head = nn.Linear(width, classes) if classes else nn.Identity()
         if distilled:
@@ -147,6 +152,27 @@ class VisionTransformer(nn.Module):
     def num_prefix_tokens(self) -> int:
         """Tokens before the patches: class, and distillation if any."""
         return 2 if self.distilled else 1
+
+    def _block(self, heads: int, mlp_ratio: float, drop_path: float) -> Block:
+        relative = self.relative and RelativePositions(
+            self.relative,
+            side=self.image_size // self.patch_size,
+            prefix=self.num_prefix_tokens,
+            heads=heads,
+            width=self.width // heads,
+        )
+        hidden = int(self.width * mlp_ratio)
+        local = self.local and local_part(
+            self.local, width=self.width, hidden=hidden, prefix=self.num_prefix_tokens
+        )
+        return Block(
+            width=self.width,
+            heads=heads,
+            mlp_ratio=mlp_ratio,
+            drop_path=drop_path,
+            relative=relative or None,
+            local=local or None,
+        )
 
     def _add_tokens(self, width: int) -> None:
         tokens = (self.image_size // self.patch_size) ** 2 + self.num_prefix_tokens

@@ -16,6 +16,7 @@ from medistill.core.files import sha256_file
 from medistill.models.network import Network
 from medistill.models.positions import grid_side, resize_positions
 from medistill.models.published import published_weights
+from medistill.models.shrinkage import Shrinkage
 from medistill.models.timm_bridge import TimmModel
 from medistill.models.vit import VIT_SIZES, VisionTransformer
 from medistill.models.weight_file import read_weights, save_weights
@@ -93,8 +94,18 @@ def load_published(module: nn.Module, model_name: str, *, ignore_head: bool = Tr
         WeightsError: nothing was published, or it cannot be reached; says the two cures.
     """
     name = _published_name(_backbone(module), model_name)
-    state = published_weights(name)
-    return fit_weights(module, state, source=f"published {name}", ignore_head=ignore_head)
+    state, backbone = published_weights(name), _backbone(module)
+    # Relative positions start at zero, local parts and shrinkage at random: nobody published
+    # weights for them.
+    ours = isinstance(backbone, VisionTransformer) and bool(backbone.relative or backbone.local)
+    added = ours or any(isinstance(module, Shrinkage) for module in backbone.modules())
+    return fit_weights(
+        module,
+        state,
+        source=f"published {name}",
+        strict=not added,
+        ignore_head=ignore_head,
+    )
 
 
 def fit_weights(

@@ -11,6 +11,7 @@ from medistill.recipe.blocks import (
     ProbeBlock,
     Recipe,
     SharesBlock,
+    StudentPredistilBlock,
     TargetsBlock,
     TeacherBlock,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "ProbeBlock",
     "Recipe",
     "SharesBlock",
+    "StudentPredistilBlock",
     "TargetsBlock",
     "TeacherBlock",
     "check_combination",

@@ -132,6 +132,21 @@ class TargetsBlock:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StudentPredistilBlock:
+    """Label-free distillation of the student from its teacher, before it learns from labels.
+
+    It sees *fit* and unlabelled images; the control takes as many steps more.
+
+    Attributes:
+        method: a label-free method.
+        train: how long and how fast.
+    """
+
+    method: Method
+    train: TrainSettings
+
+
+@dataclass(frozen=True, kw_only=True)
 class ControlBlock:
     """What the control may choose for itself; null takes the student's value.
 
@@ -159,7 +174,11 @@ class ExportBlock:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Every value of a run."""
+    """Every value of a run.
+
+    ``student_weights`` are those from which student and control start: ``published``, a weights
+    file, or null for random ones.
+    """
 
     name: str
     data: DataBlock = field(default_factory=DataBlock)
@@ -167,6 +186,8 @@ class Recipe:
     teacher: TeacherBlock
     targets: TargetsBlock = field(default_factory=TargetsBlock)
     student: ModelSpec
+    student_weights: str | None = None
+    predistil: StudentPredistilBlock | None = None
     method: Method
     train: TrainSettings
     control: ControlBlock = field(default_factory=ControlBlock)

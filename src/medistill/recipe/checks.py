@@ -21,7 +21,13 @@ Fault = tuple[bool, str, str, str]
 
 
 def _impossible(recipe: Recipe) -> list[Fault]:
-    return [*_mixing(recipe), *_teacher(recipe), *_selection(recipe), *_counts(recipe)]
+    return [
+        *_mixing(recipe),
+        *_teacher(recipe),
+        *_selection(recipe),
+        *_predistil(recipe),
+        *_counts(recipe),
+    ]
 
 
 def _mixing(recipe: Recipe) -> list[Fault]:
@@ -91,6 +97,30 @@ def _selection(recipe: Recipe) -> list[Fault]:
             "train.select_by",
             "'last' is for training without labels",
             "Set it to auroc or loss.",
+        ),
+    ]
+
+
+def _predistil(recipe: Recipe) -> list[Fault]:
+    block = recipe.predistil
+    return [
+        (
+            block is not None and block.train.select_by != "last",
+            "predistil.train.select_by",
+            "without labels there is nothing to choose a checkpoint by",
+            "Set it to last.",
+        ),
+        (
+            block is not None and block.train.mixes and recipe.targets.mode == "cached",
+            "predistil.train.mixup",
+            "mixed images have no cached targets",
+            "Set targets.mode=live, or mixup and cutmix to 0.",
+        ),
+        (
+            block is not None and not block.method.needs,
+            "predistil.method",
+            "it asks no teacher",
+            "Choose a label-free method: affinity or embedding.",
         ),
     ]
 

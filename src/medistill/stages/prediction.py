@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from medistill.core.types import Task
 from medistill.data.batch import Batch
 from medistill.data.loader import plain_batches
 from medistill.models.network import Network
@@ -28,7 +29,7 @@ def predict_rows(network: Network, prepared: Prepared, rows: Sequence[int]) -> N
             for batch in _batches(prepared, rows, network)
         ]
     network.train(was_training)
-    return _softmax(torch.cat(logits))
+    return _probabilities(torch.cat(logits), prepared.images.task)
 
 
 def predict_teacher(
@@ -40,7 +41,7 @@ def predict_teacher(
         teacher.targets(batch.images, names, batch.hashes)["logits"].float().cpu()
         for batch in _batches(prepared, rows, teacher.members[0])
     ]
-    return _softmax(torch.cat(logits))
+    return _probabilities(torch.cat(logits), prepared.images.task)
 
 
 def _batches(prepared: Prepared, rows: Sequence[int], network: Network) -> Iterator[Batch]:
@@ -54,6 +55,8 @@ def _batches(prepared: Prepared, rows: Sequence[int], network: Network) -> Itera
     )
 
 
-def _softmax(logits: torch.Tensor) -> NDArray[np.float64]:
-    probabilities: NDArray[np.float64] = logits.double().softmax(dim=1).numpy()
+def _probabilities(logits: torch.Tensor, task: Task) -> NDArray[np.float64]:
+    scores = logits.double()
+    chances = scores.sigmoid() if task == "multi-label" else scores.softmax(dim=1)
+    probabilities: NDArray[np.float64] = chances.numpy()
     return probabilities

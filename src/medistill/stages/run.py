@@ -17,7 +17,10 @@ from medistill.stages.bundle import BUNDLE, write_student_bundle
 from medistill.stages.context import Context, Reporter, SilentReporter
 from medistill.stages.data import Prepared, prepare_data
 from medistill.stages.evaluation import EVALUATION, evaluate_run
-from medistill.stages.student import make_targets, train_control, train_student
+from medistill.stages.measuring import measure_run
+from medistill.stages.rehearsal import rehearse
+from medistill.stages.student import train_control, train_student
+from medistill.stages.targets import make_targets
 from medistill.stages.teacher import fit_teacher
 
 RECIPE = "recipe.yaml"
@@ -73,8 +76,10 @@ def run(
         _save_recipe(context)
         prepared = prepare_data(context)
         _say_data(context, prepared)
+        rehearse(context, prepared)
         _distill(context, prepared)
-        evaluate_run(context, prepared)
+        judge_run = evaluate_run if prepared.images.task == "single-label" else measure_run
+        judge_run(context, prepared)
         write_student_bundle(context, prepared)
     return context.run.path
 
@@ -92,6 +97,7 @@ def teach(
     with context.run.locked():
         _save_recipe(context)
         prepared = prepare_data(context)
+        rehearse(context, prepared)
         for fold in context.folds():
             fit_teacher(context, prepared, fold)
     return context.run.path

@@ -8,22 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from medistill.core.types import Task
+
 _FLOOR = 1e-12
 
 
 def selection_scores(
-    labels: NDArray[np.float32], probabilities: NDArray[np.float64]
+    labels: NDArray[np.float32], probabilities: NDArray[np.float64], task: Task = "single-label"
 ) -> Mapping[str, float]:
     """AUROC and log loss of predictions.
 
     Args:
-        labels: (N, C) one-hot.
-        probabilities: (N, C), rows summing to 1.
+        labels: (N, C) one-hot; multi-label: 0, 1, or NaN where unknown.
+        probabilities: (N, C), rows summing to 1; multi-label: each label's own.
+        task: ``single-label`` or ``multi-label``.
 
     Returns:
         ``auroc``: of class 1 for two classes, else the mean over classes, each against the rest;
-        ``loss``: mean negative log probability of the true class, in nats.
+        ``loss``: mean negative log probability of the true class, in nats. Multi-label: mean
+        AUROC of the labels that have both a yes and a no (NaN where none has); ``loss`` the sum
+        over an image's known labels, averaged over images.
     """
+    if task == "multi-label":
+        return _several(labels, probabilities)
     truth = labels.argmax(axis=1)
     if labels.shape[1] == 2:
         auroc = roc_auc_score(truth, probabilities[:, 1])
@@ -31,3 +38,22 @@ def selection_scores(
         auroc = roc_auc_score(labels, probabilities, average="macro")
     chosen = probabilities[np.arange(len(truth)), truth]
     return {"auroc": float(auroc), "loss": float(-np.log(np.maximum(chosen, _FLOOR)).mean())}
+
+
+def _several(
+    labels: NDArray[np.float32], probabilities: NDArray[np.float64]
+) -> Mapping[str, float]:
+    known = ~np.isnan(labels)
+    aurocs = [
+        roc_auc_score(labels[rows, column], probabilities[rows, column])
+        for column, rows in enumerate(known.T)
+        if len(np.unique(labels[rows, column])) == 2
+    ]
+    truth = np.where(known, labels, 0)
+    sure = np.where(truth == 1, probabilities, 1 - probabilities)
+    each = np.where(known, -np.log(np.maximum(sure, _FLOOR)), 0).sum(axis=1)
+    counted = each[known.any(axis=1)]
+    return {
+        "auroc": float(np.mean(aurocs)) if aurocs else float("nan"),
+        "loss": float(counted.mean()) if len(counted) else float("nan"),
+    }

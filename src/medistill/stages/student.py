@@ -1,8 +1,9 @@
-"""Targets, student and control: the part of a run in which distilling happens."""
+"""Student and control: the part of a run in which distilling happens."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,55 +11,26 @@ from typing import Any
 
 import torch
 
-from medistill.core.files import sha256_json
+from medistill.core.files import sha256_file, sha256_json
+from medistill.methods.control import labels_alone
 from medistill.methods.method import Method
-from medistill.methods.supervised import Supervised
 from medistill.models.network import Network
 from medistill.models.weights import load_weights
 from medistill.recipe import ControlBlock
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
+from medistill.stages.predistil import (
+    predistil_steps,
+    predistil_student,
+    start_student,
+    student_start,
+)
+from medistill.stages.targets import distil_rows, teacher_side
 from medistill.stages.teacher import block_json, build
 from medistill.stages.training import Training, steps_for, train
-from medistill.teacher.cache import open_cache
-from medistill.teacher.cache_plan import plan_cache
-from medistill.teacher.cache_write import write_cache
 from medistill.teacher.frozen import FrozenTeacher
-from medistill.teacher.live import LiveTargets
 from medistill.teacher.targets import Targets
 from medistill.train.settings import TrainSettings
-
-
-def distil_rows(prepared: Prepared, fold: int) -> tuple[int, ...]:
-    """What the student sees: the *fit* part and all unlabelled images."""
-    return prepared.parts[fold].fit + prepared.unlabelled
-
-
-def make_targets(
-    context: Context, prepared: Prepared, fold: int, teacher: FrozenTeacher
-) -> Targets | None:
-    """Live targets, or the cache of a fold, written or continued where it is not whole."""
-    recipe = context.recipe
-    if not recipe.method.needs:
-        return None
-    if recipe.targets.mode == "live":
-        return LiveTargets(teacher, recipe.method.needs, precision=recipe.targets.precision)
-    plan = plan_cache(
-        store=prepared.store,
-        rows=distil_rows(prepared, fold),
-        policy=recipe.views,
-        teacher=teacher,
-        needs=recipe.method.needs,
-        precision=recipe.targets.precision,
-    )
-    # Named by its key: a changed teacher or view policy gets a cache of its own.
-    name = f"{context.scope(fold)}targets/{sha256_json(plan.key.to_json())[:12]}"
-    folder = context.run.stage(name)
-    if not plan.is_whole(folder):
-        context.reporter.say(plan.sentence)
-        counting = context.reporter.counting("Asking the teacher")
-        write_cache(plan, folder, batch_size=64, progress=counting)
-    return open_cache(plan, folder)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +46,7 @@ class Pupil:
         settings: how long and how fast.
         targets: the teacher's word; None for the control.
         teacher: who gives it; None for the control.
+        base: weights to start from; None for random ones.
     """
 
     role: str
@@ -84,12 +57,12 @@ class Pupil:
     settings: TrainSettings
     targets: Targets | None = None
     teacher: FrozenTeacher | None = None
+    base: Path | None = None
 
     @property
     def teacher_size(self) -> int | None:
         """Side at which a live teacher sees the views."""
-        live = isinstance(self.targets, LiveTargets) and self.teacher is not None
-        return self.teacher.size if live and self.teacher else None
+        return teacher_side(self.targets, self.teacher)
 
 
 def train_student(
@@ -111,20 +84,28 @@ def train_student(
         settings=_seeded(recipe.train, seed),
         targets=targets,
         teacher=teacher,
+        base=predistil_student(context, prepared, fold, seed, teacher),
     )
     _train(context, prepared, pupil)
 
 
 def train_control(context: Context, prepared: Prepared, fold: int, seed: int) -> None:
-    """Train the control: same student, views and number of steps, labels alone."""
+    """Train the control: same student, views and number of steps, labels alone.
+
+    Steps that the student spent on learning without labels count: the control gets them too.
+    """
     recipe = context.recipe
+    settings = control_settings(recipe.train, recipe.control)
+    steps = steps_for(len(distil_rows(prepared, fold)), settings.batch_size)
+    more = math.ceil(predistil_steps(context, prepared, fold) / steps)
+    settings = dataclasses.replace(settings, epochs=settings.epochs + more)
     pupil = Pupil(
         role="control",
         fold=fold,
         seed=seed,
         rows=prepared.parts[fold].fit,
-        method=Supervised(),
-        settings=_seeded(control_settings(recipe.train, recipe.control), seed),
+        method=labels_alone(recipe.method, prepared.images.task),
+        settings=_seeded(settings, seed),
     )
     _train(context, prepared, pupil)
 
@@ -156,6 +137,7 @@ def _inputs(context: Context, prepared: Prepared, pupil: Pupil, steps: int) -> d
         "teacher": teacher.weights_hash if teacher else None,
         "targets": block_json(recipe.targets) if teacher else None,
         "steps_per_epoch": steps,
+        "base": sha256_file(pupil.base) if pupil.base else student_start(recipe),
     }
 
 
@@ -169,8 +151,9 @@ def _train(context: Context, prepared: Prepared, pupil: Pupil) -> None:
         return
     with context.run.writing(name, inputs) as stage:
         torch.manual_seed(settings.seed)
+        network = start_student(context, prepared, pupil.base)
         training = Training(
-            network=build(context, prepared, recipe.student),
+            network=network,
             method=pupil.method,
             rows=pupil.rows,
             select=prepared.parts[pupil.fold].select,

@@ -12,7 +12,7 @@ import torch
 from medistill.core.files import sha256_file, sha256_json
 from medistill.data.parts import cross_folds, cut_part
 from medistill.data.views import ViewPolicy
-from medistill.methods.supervised import Supervised
+from medistill.methods.control import labels_alone
 from medistill.models.build import ModelSpec, build_model
 from medistill.models.network import Network
 from medistill.models.probe import probed
@@ -193,7 +193,7 @@ def _fit_member(
     train(
         Training(
             network=network,
-            method=Supervised(),
+            method=labels_alone(context.recipe.method, prepared.images.task),
             rows=rows,
             select=select,
             views=teacher_views(context),
@@ -220,7 +220,7 @@ def _freeze(context: Context, prepared: Prepared, folder: Path, fold: int) -> Fr
         load_weights(network.backbone, folder / f"member-{number}.safetensors")
         members.append(network)
     held = held_out(context, prepared, fold) if block.cross_fit else None
-    return FrozenTeacher(members, held_out=held)
+    return FrozenTeacher(members, held_out=held, task=prepared.images.task)
 
 
 def predistil(context: Context, prepared: Prepared, fold: int) -> Path | None:

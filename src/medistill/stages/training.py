@@ -83,6 +83,7 @@ def train(
         folder=folder,
         score=scorer(prepared, training.select),
         progress=listen,
+        task=prepared.images.task,
     )
 
 
@@ -93,6 +94,6 @@ def scorer(prepared: Prepared, rows: Sequence[int]) -> Callable[[Network], Mappi
     def score(network: Network) -> Mapping[str, float]:
         if not rows:
             return {}
-        return selection_scores(labels, predict_rows(network, prepared, rows))
+        return selection_scores(labels, predict_rows(network, prepared, rows), prepared.images.task)
 
     return score

@@ -108,3 +108,25 @@ def test_impossible_blocks_are_refused(given: dict[str, Any], message: str) -> N
 def test_colour_images_for_a_gray_model_are_refused(channels: Channels) -> None:
     with pytest.raises(RecipeError, match="the images are rgb and the model takes one channel"):
         build_model(ModelSpec(**SMALL, channels=1), classes=2, channels=channels)
+
+
+def test_training_may_normalise_otherwise_than_predicting() -> None:
+    values = ((0.56,), (0.22,))
+    given = ModelSpec(
+        name="vit",
+        image_size=16,
+        patch_size=8,
+        width=8,
+        depth=1,
+        heads=1,
+        channels=1,
+        normalisation=values,
+        train_normalisation="half",
+    )
+    network, seen = build_model(given, classes=2), []
+    network.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    images = torch.rand(1, 1, 16, 16)
+    network.eval()(images)
+    network.train()(images)
+    torch.testing.assert_close(seen[0], (images - 0.56) / 0.22)
+    torch.testing.assert_close(seen[1], (images - 0.5) / 0.5)

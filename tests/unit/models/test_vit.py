@@ -149,3 +149,52 @@ def test_unknown_feature_is_refused() -> None:
 def test_images_of_another_size_are_refused() -> None:
     with pytest.raises(ValueError, match=r"images of \(40, 40\) for a ViT of 32"):
         small()(torch.rand(1, 3, 40, 40))
+
+
+DRPL = [
+    ("vit_small", None, None, 21_669_512),
+    ("vit_small", "k", None, 21_707_912),
+    ("vit_small", "k", "leff", 21_975_176),
+    ("vit_tiny", None, None, 5_526_344),
+    ("vit_tiny", "k", None, 5_564_744),
+    ("vit_tiny", "k", "leff", 5_698_376),
+]
+
+
+@pytest.mark.parametrize(("name", "relative", "local", "parameters"), DRPL)
+def test_drpl_vits_have_the_parameters_worked_out_by_hand(
+    name: str, relative: str | None, local: str | None, parameters: int
+) -> None:
+    with torch.device("meta"):
+        model = VisionTransformer(
+            image_size=224,
+            patch_size=16,
+            classes=4,
+            distilled=True,
+            relative=relative,
+            local=local,
+            **VIT_SIZES[name]._asdict(),
+        )
+    assert count_parameters(model) == parameters
+
+
+@pytest.mark.parametrize("mode", ["k", "q", "qk", "qkv", "bias"])
+def test_relative_positions_change_nothing_until_they_learn(mode: str) -> None:
+    plain, image = small(), torch.rand(2, 3, 32, 32)
+    relative = small(relative=mode)
+    relative.load_state_dict({**relative.state_dict(), **plain.state_dict()})
+    want = frozenset({"attention.1"})
+    torch.testing.assert_close(relative.eval()(image, want), plain.eval()(image, want))
+    for table in relative.blocks[0].attn.relative.parameters():
+        torch.nn.init.normal_(table)
+    assert not torch.allclose(relative(image).logits, plain(image).logits)
+    torch.testing.assert_close(
+        relative(image, want).features["attention.1"].sum(-1), torch.ones(2, 3, 17)
+    )
+
+
+@pytest.mark.parametrize("local", ["leff", "localvit", "localvit-se", "localvit-eca"])
+def test_local_parts_learn(local: str) -> None:
+    model = small(local=local, distilled=True)
+    model(torch.rand(2, 3, 32, 32)).logits.sum().backward()
+    assert all(p.grad is not None for p in model.blocks[0].parameters())

@@ -1,0 +1,108 @@
+"""Label-free distillation by resemblance: between images, and between the places of an image.
+
+Unlabelled scans are many; a student may learn to see on them before it learns from labels.
+
+    L = w KL(softmax(t_i . t_j / T) || softmax(s_i . t_j / T)) over the images of a batch
+      + v KL(the same between the positions of each image)
+
+with all embeddings at length 1; the first of them of Fang et al., "SEED: Self-supervised
+Distillation for Visual Representation", ICLR 2021, the second a spatial form of Tung and Mori,
+"Similarity-Preserving Knowledge Distillation", ICCV 2019.
+
+Departures from the paper
+-------------------------
+- ``temperature`` = .07 is SEED's; the batch takes the place of its queue of 65,536 embeddings.
+- ``embedding_weight`` (w) = ``position_weight`` (v) = 1 and ``teacher_map`` are our defaults.
+- ``student`` and teacher are joined by a linear map in the first term only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from torch import Tensor, nn
+
+from medistill.core.types import Task
+from medistill.losses.affinity import embedding_affinity, position_affinity
+from medistill.methods.features import as_map, layers, require_layers, require_maps
+from medistill.methods.method import ANY_TASK, Shapes
+from medistill.methods.ranges import check_temperature, check_weights
+from medistill.models.network import Network
+from medistill.models.outputs import Outputs
+
+if TYPE_CHECKING:
+    from medistill.data.batch import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Affinity:
+    """Resemblances of embeddings and of positions; reads no labels.
+
+    Attributes:
+        temperature: T.
+        embedding_weight: w, of the resemblances between images.
+        position_weight: v, of those between the positions of an image.
+        teacher_map: the teacher's map, or tokens, whose positions are compared.
+
+    Raises:
+        RecipeError: a value is out of range.
+    """
+
+    temperature: float = 0.07
+    embedding_weight: float = 1.0
+    position_weight: float = 1.0
+    teacher_map: str = "stage4"
+    tasks: ClassVar[frozenset[Task]] = ANY_TASK
+    smallest_batch: ClassVar[int] = 2
+
+    def __post_init__(self) -> None:
+        check_temperature(self.temperature)
+        check_weights(embedding_weight=self.embedding_weight, position_weight=self.position_weight)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The pooled embedding and a map."""
+        return frozenset({"pooled", self.teacher_map})
+
+    def wants(self, student: Network) -> frozenset[str]:
+        """The pooled embedding and the last layer.
+
+        Raises:
+            RecipeError: the student shows no layer.
+        """
+        last = require_layers(student.feature_names, 1, method="affinity")[-1]
+        return frozenset({"pooled", last})
+
+    def adapters(self, student_dims: Shapes, teacher_dims: Shapes) -> nn.ModuleDict:
+        """A linear map from the student's width to the teacher's.
+
+        Raises:
+            RecipeError: the teacher's feature has no positions.
+        """
+        require_maps(teacher_dims, [self.teacher_map], field="teacher_map")
+        widths = student_dims["pooled"][0], teacher_dims["pooled"][0]
+        return nn.ModuleDict({"pooled": nn.Linear(*widths)})
+
+    def terms(
+        self,
+        outputs: Outputs,
+        targets: Mapping[str, Tensor],
+        batch: Batch,
+        adapters: nn.ModuleDict,
+    ) -> dict[str, Tensor]:
+        """``embeddings`` and ``positions``."""
+        projected = adapters["pooled"](outputs.features["pooled"])
+        images = embedding_affinity(
+            student=projected, teacher=targets["pooled"], temperature=self.temperature
+        )
+        places = position_affinity(
+            student=as_map(outputs.features[layers(outputs.features)[-1]]),
+            teacher=as_map(targets[self.teacher_map]),
+            temperature=self.temperature,
+        )
+        return {
+            "embeddings": self.embedding_weight * images,
+            "positions": self.position_weight * places,
+        }

@@ -1,0 +1,31 @@
+"""What a method is held against: its own loss on labels, without the teacher."""
+
+from __future__ import annotations
+
+from medistill.core.errors import RecipeError
+from medistill.core.types import Task
+from medistill.methods.method import Method
+from medistill.methods.rms_net import RMSNet
+from medistill.methods.supervised import Supervised
+from medistill.methods.supervised_labels import SupervisedLabels
+
+
+def labels_alone(method: Method, task: Task) -> Method:
+    """The method that fits teacher and control: the same loss on labels, and nothing else.
+
+    Args:
+        method: the student's.
+        task: what the labels are.
+
+    Raises:
+        RecipeError: no method fits labels of this task.
+    """
+    if task == "single-label":
+        return Supervised()
+    if task == "multi-label":
+        if isinstance(method, RMSNet):
+            return SupervisedLabels(focus=method.focus, positive=method.positive)
+        return method if isinstance(method, SupervisedLabels) else SupervisedLabels()
+    raise RecipeError(
+        where="data", what=f"the task is {task}", cure="Give images with one or several labels."
+    )

@@ -1,0 +1,133 @@
+"""Locality guidance: feature maps of a convolutional network guide layers of a ViT.
+
+Li, Yin, Peng, Li, Wang and others, "Locality Guidance for Improving Vision Transformers on Tiny
+Datasets", ECCV 2022.
+
+    L = CE(z_s, y) + w sum over pairs of mean (R P f_s - f_t)^2
+
+The student's first, middle and last layer are projected (P, 1 x 1) and resized (R) to three of the
+teacher's maps, from fine to coarse. Made for a ViT that sees few images.
+
+Departures from the paper
+-------------------------
+- ``teacher_stages`` are timm's names of the last three stages of five; the paper's teacher is a
+  ResNet-56 at low resolution with three.
+- ``guide_weight`` = 2.5 is the paper's; the squared difference is a mean over everything.
+- The student's map is brought to the teacher's resolution, whichever is finer.
+- ``soft_weight`` and ``temperature`` add Hinton's term; 0 as in the paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from medistill.core.errors import RecipeError
+from medistill.core.types import Task
+from medistill.losses.logits import softened_kl
+from medistill.losses.maps import map_match
+from medistill.losses.task import cross_entropy
+from medistill.methods.classes import check_same_classes
+from medistill.methods.features import as_map, layers, map_shape, require_layers, require_maps
+from medistill.methods.method import SINGLE_LABEL, Shapes
+from medistill.methods.ranges import check_temperature, check_weights
+from medistill.models.network import Network
+from medistill.models.outputs import Outputs
+
+if TYPE_CHECKING:
+    from medistill.data.batch import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Locality:
+    """Guidance by a convolutional network's maps.
+
+    Attributes:
+        teacher_stages: the teacher's maps, from fine to coarse.
+        guide_weight: w.
+        soft_weight: weight of Hinton's term; 0 leaves it out.
+        temperature: T of Hinton's term.
+
+    Raises:
+        RecipeError: a value is out of range.
+    """
+
+    teacher_stages: tuple[str, ...] = ("stage2", "stage3", "stage4")
+    guide_weight: float = 2.5
+    soft_weight: float = 0.0
+    temperature: float = 2.0
+    tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
+    smallest_batch: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        check_weights(guide_weight=self.guide_weight, soft_weight=self.soft_weight)
+        check_temperature(self.temperature)
+        if not self.teacher_stages:
+            raise RecipeError(
+                where="method.teacher_stages", what="no stage guides", cure="Name at least one."
+            )
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The named stages, and the logits for Hinton's term."""
+        return frozenset({*self.teacher_stages, *({"logits"} if self.soft_weight else set())})
+
+    def wants(self, student: Network) -> frozenset[str]:
+        """As many layers as there are stages, from the first to the last.
+
+        Raises:
+            RecipeError: the student has too few.
+        """
+        count = len(self.teacher_stages)
+        found = require_layers(student.feature_names, count, method="locality guidance")
+        last = len(found) - 1
+        steps = [round(last * (i + 0.01) / max(1, count - 1)) for i in range(count)]
+        return frozenset(found[min(last, step)] for step in steps)
+
+    def adapters(self, student_dims: Shapes, teacher_dims: Shapes) -> nn.ModuleDict:
+        """A 1 x 1 convolution a stage, from the student's width to the teacher's channels.
+
+        Raises:
+            RecipeError: a named feature has no positions, or other classes.
+        """
+        require_maps(teacher_dims, self.teacher_stages, field="teacher_stages")
+        if self.soft_weight:
+            check_same_classes(student_dims, teacher_dims)
+        pairs = zip(layers(student_dims.keys()), self.teacher_stages, strict=True)
+        return nn.ModuleDict(
+            {
+                stage: nn.Conv2d(map_shape(student_dims[mine])[0], map_shape(shape)[0], 1)
+                for mine, stage in pairs
+                for shape in [teacher_dims[stage]]
+            }
+        )
+
+    def terms(
+        self,
+        outputs: Outputs,
+        targets: Mapping[str, Tensor],
+        batch: Batch,
+        adapters: nn.ModuleDict,
+    ) -> dict[str, Tensor]:
+        """``hard``, ``guide``, and ``soft`` where it has a weight."""
+        matches = [
+            map_match(
+                student=adapters[stage](as_map(outputs.features[mine])),
+                teacher=as_map(targets[stage]),
+            )
+            for mine, stage in zip(layers(outputs.features), self.teacher_stages, strict=True)
+        ]
+        terms = {
+            "hard": cross_entropy(logits=outputs.logits, labels=batch.labels),
+            "guide": self.guide_weight * torch.stack(matches).sum(),
+        }
+        if self.soft_weight:
+            soft = softened_kl(
+                student=outputs.logits, teacher=targets["logits"], temperature=self.temperature
+            )
+            terms["soft"] = self.soft_weight * soft
+        return terms

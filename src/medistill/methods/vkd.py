@@ -1,0 +1,102 @@
+"""VkD: the pooled student, projected orthogonally, regresses the teacher's normalised features.
+
+Miles, Elezi and Deng, "VkD: Improving Knowledge Distillation using Orthogonal Projections", CVPR
+2024.
+
+    L = CE(z_s, y) + w smooth_L1(Q f_s, LN(f_t)) + v T^2 KL(softmax(z_t / T) || softmax(z_d / T))
+
+f are pooled features, Q a linear map without bias whose matrix is kept orthogonal, LN the
+layer-norm without learned scale; z_d are the distillation token's logits, or the only ones where
+there is no such token.
+
+Departures from the paper
+-------------------------
+- ``feature_weight`` (w) = 1, ``score_weight`` (v) = 1 and ``temperature`` = 1 are our defaults.
+- A student wider than its teacher gets a matrix with orthonormal rows instead of columns.
+- ``standardise`` is an addition: Sun et al., CVPR 2024.
+- Unlabelled images count in both terms of the teacher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import orthogonal
+
+from medistill.core.types import Task
+from medistill.losses.embedding import embedding_match
+from medistill.losses.logits import softened_kl
+from medistill.losses.task import cross_entropy
+from medistill.methods.classes import check_same_classes, check_standardise, score_pair
+from medistill.methods.heads import HEADS, has_heads
+from medistill.methods.method import SINGLE_LABEL, Shapes
+from medistill.methods.ranges import check_temperature, check_weights
+from medistill.models.network import Network
+from medistill.models.outputs import Outputs
+
+if TYPE_CHECKING:
+    from medistill.data.batch import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class VkD:
+    """Features through an orthogonal projection, and scores.
+
+    Attributes:
+        feature_weight: w, of the features.
+        score_weight: v, of the softened scores.
+        temperature: T.
+        standardise: compare standardised logits; needs three or more classes.
+
+    Raises:
+        RecipeError: a value is out of range.
+    """
+
+    feature_weight: float = 1.0
+    score_weight: float = 1.0
+    temperature: float = 1.0
+    standardise: bool = False
+    needs: ClassVar[frozenset[str]] = frozenset({"logits", "pooled"})
+    tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
+    smallest_batch: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        check_weights(feature_weight=self.feature_weight, score_weight=self.score_weight)
+        check_temperature(self.temperature)
+
+    def wants(self, student: Network) -> frozenset[str]:
+        """The pooled features, and both heads of a student that has two."""
+        return frozenset({"pooled", *HEADS} if has_heads(student) else {"pooled"})
+
+    def adapters(self, student_dims: Shapes, teacher_dims: Shapes) -> nn.ModuleDict:
+        """The orthogonal projection.
+
+        Raises:
+            RecipeError: other classes, or two classes to standardise.
+        """
+        check_same_classes(student_dims, teacher_dims)
+        check_standardise(self.standardise, student_dims)
+        widths = student_dims["pooled"][0], teacher_dims["pooled"][0]
+        return nn.ModuleDict({"pooled": orthogonal(nn.Linear(*widths, bias=False))})
+
+    def terms(
+        self,
+        outputs: Outputs,
+        targets: Mapping[str, Tensor],
+        batch: Batch,
+        adapters: nn.ModuleDict,
+    ) -> dict[str, Tensor]:
+        """``hard``, ``features`` and ``soft``."""
+        head, taught = (outputs.features.get(name, outputs.logits) for name in HEADS)
+        projected = adapters["pooled"](outputs.features["pooled"])
+        match = embedding_match(student=projected, teacher=targets["pooled"])
+        ours, theirs = score_pair(taught, targets["logits"], standardise=self.standardise)
+        soft = softened_kl(student=ours, teacher=theirs, temperature=self.temperature)
+        return {
+            "hard": cross_entropy(logits=head, labels=batch.labels),
+            "features": self.feature_weight * match,
+            "soft": self.score_weight * soft,
+        }

@@ -1,0 +1,110 @@
+"""Student before labels: distilled without them on everything that may be seen."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import torch
+
+from medistill.core.files import sha256_file, sha256_json
+from medistill.models.network import Network
+from medistill.models.weights import load_published, load_weights
+from medistill.recipe import Recipe
+from medistill.stages.context import Context
+from medistill.stages.data import Prepared
+from medistill.stages.targets import distil_rows, make_targets, teacher_side
+from medistill.stages.teacher import block_json, build
+from medistill.stages.training import Training, steps_for, train
+from medistill.teacher.frozen import FrozenTeacher
+
+
+def predistil_steps(context: Context, prepared: Prepared, fold: int) -> int:
+    """Optimiser steps of the label-free stage; 0 where the recipe has none."""
+    block = context.recipe.predistil
+    if block is None:
+        return 0
+    rows = len(distil_rows(prepared, fold))
+    return block.train.epochs * steps_for(rows, block.train.batch_size)
+
+
+def predistil_student(
+    context: Context, prepared: Prepared, fold: int, seed: int, teacher: FrozenTeacher
+) -> Path | None:
+    """Run the label-free stage of one fold and seed; the file of its weights.
+
+    Returns:
+        None where the recipe has no such stage.
+    """
+    recipe = context.recipe
+    if recipe.predistil is None:
+        return None
+    name = f"{context.scope(fold)}seed-{seed}/student-base"
+    inputs = {
+        "data": prepared.store.data_hash,
+        "rows": sha256_json(distil_rows(prepared, fold)),
+        "student": block_json(recipe.student),
+        "start": student_start(recipe),
+        "predistil": block_json(recipe.predistil),
+        "views": block_json(recipe.views),
+        "teacher": teacher.weights_hash,
+        "targets": block_json(recipe.targets),
+        "seed": seed,
+    }
+    if not context.run.is_current(name, inputs):
+        with context.run.writing(name, inputs) as stage:
+            _train(context, prepared, fold, seed, teacher, stage.folder, name)
+    return context.run.stage(name) / "weights.safetensors"
+
+
+def student_start(recipe: Recipe) -> str | None:
+    """What a student's first weights are, for its manifest."""
+    given = Path(recipe.student_weights) if recipe.student_weights else None
+    return sha256_file(given) if given and given.is_file() else recipe.student_weights
+
+
+def start_student(context: Context, prepared: Prepared, base: Path | None = None) -> Network:
+    """The student before its training: distilled without labels, published, given or random."""
+    recipe = context.recipe
+    network = build(context, prepared, recipe.student)
+    if base is not None:
+        load_weights(network.backbone, base)
+    elif recipe.student_weights == "published":
+        load_published(network.backbone, recipe.student.name, ignore_head=True)
+    elif recipe.student_weights is not None:
+        load_weights(network.backbone, Path(recipe.student_weights), ignore_head=True)
+    return network
+
+
+def _train(
+    context: Context,
+    prepared: Prepared,
+    fold: int,
+    seed: int,
+    teacher: FrozenTeacher,
+    folder: Path,
+    name: str,
+) -> None:
+    recipe, block = context.recipe, context.recipe.predistil
+    if block is None:
+        raise ValueError("no predistil block")
+    settings = dataclasses.replace(block.train, seed=block.train.seed + seed)
+    torch.manual_seed(settings.seed)
+    network = start_student(context, prepared)
+    targets = make_targets(context, prepared, fold, teacher, method=block.method)
+    train(
+        Training(
+            network=network,
+            method=block.method,
+            rows=distil_rows(prepared, fold),
+            select=(),
+            views=recipe.views,
+            settings=settings,
+            targets=targets,
+            teacher_size=teacher_side(targets, teacher),
+        ),
+        prepared,
+        folder,
+        context.reporter.training(name),
+    )
+    teacher.verify_unchanged()

@@ -1,0 +1,125 @@
+"""Everything that can be refused before anything is trained, is refused here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from medistill.core.errors import RecipeError
+from medistill.methods.method import Method
+from medistill.models.network import Network, feature_shapes
+from medistill.models.spec import ModelSpec
+from medistill.recipe import Recipe, StudentPredistilBlock
+from medistill.stages.context import Context
+from medistill.stages.data import Prepared
+from medistill.stages.teacher import build
+from medistill.train.settings import TrainSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lecture:
+    """One distillation that a recipe asks for.
+
+    Attributes:
+        trail: key of the block.
+        method: how targets become a loss.
+        train: how long and how fast.
+        student: who learns.
+        teacher: who is asked.
+    """
+
+    trail: str
+    method: Method
+    train: TrainSettings
+    student: ModelSpec
+    teacher: ModelSpec
+
+
+def lectures(recipe: Recipe) -> Iterator[Lecture]:
+    """Every distillation of a recipe."""
+    large, first = recipe.teacher.model, recipe.teacher.predistil
+    if first is not None:
+        yield Lecture(
+            trail="teacher.predistil",
+            method=first.method,
+            train=first.train,
+            student=large,
+            teacher=first.model,
+        )
+    blocks: dict[str, Recipe | StudentPredistilBlock | None]
+    blocks = {"predistil": recipe.predistil, "": recipe}
+    for trail, block in blocks.items():
+        if block is not None:
+            yield Lecture(
+                trail=trail,
+                method=block.method,
+                train=block.train,
+                student=recipe.student,
+                teacher=large,
+            )
+
+
+def rehearse(context: Context, prepared: Prepared) -> None:
+    """Build every pair with random weights and let the methods refuse what they cannot do.
+
+    Costs two forward passes of one image a pair.
+
+    Raises:
+        RecipeError: a method cannot do what the recipe, the data or the networks ask of it.
+    """
+    for lecture in lectures(context.recipe):
+        _check_task(lecture, prepared)
+        _check_batch(lecture, prepared, context)
+        student = build(context, prepared, lecture.student)
+        teacher = build(context, prepared, lecture.teacher)
+        _check_needs(lecture, teacher)
+        features = lecture.method.needs - {"logits"}
+        lecture.method.adapters(
+            feature_shapes(student, lecture.method.wants(student)),
+            feature_shapes(teacher, features),
+        )
+        _say_inert(lecture, context, len(prepared.images.classes))
+
+
+def _check_task(lecture: Lecture, prepared: Prepared) -> None:
+    task = prepared.images.task
+    if task not in lecture.method.tasks:
+        meant = " or ".join(sorted(lecture.method.tasks))
+        raise RecipeError(
+            where=f"{_key(lecture)}.name",
+            what=f"{type(lecture.method).__name__} is for {meant} images, and these are {task}",
+            cure="Choose another method, or other labels.",
+        )
+
+
+def _check_batch(lecture: Lecture, prepared: Prepared, context: Context) -> None:
+    rows = min(len(prepared.parts[fold].fit) for fold in context.folds())
+    size = min(lecture.train.batch_size, rows + len(prepared.unlabelled))
+    if size < lecture.method.smallest_batch:
+        raise RecipeError(
+            where=f"{lecture.trail}.train.batch_size".lstrip("."),
+            what=f"{type(lecture.method).__name__} compares images with each other, and a step "
+            f"has {size}",
+            cure=f"Give at least {lecture.method.smallest_batch}, better 32.",
+        )
+
+
+def _check_needs(lecture: Lecture, teacher: Network) -> None:
+    known = teacher.feature_names | {"logits"}
+    for name in sorted(lecture.method.needs - known):
+        raise RecipeError(
+            where=_key(lecture),
+            what=f"{lecture.teacher.name} has no feature '{name}' to teach with",
+            cure=f"Choose another teacher, or name one of: {', '.join(sorted(known))}.",
+        )
+
+
+def _say_inert(lecture: Lecture, context: Context, classes: int) -> None:
+    """Name the terms that cannot teach this number of classes."""
+    inert: Callable[[int], Mapping[str, str]] | None = getattr(lecture.method, "inert", None)
+    for term, reason in (inert(classes) if inert else {}).items():
+        context.reporter.say(f"Left out with {classes} classes: {term}, since {reason}.")
+
+
+def _key(lecture: Lecture) -> str:
+    return f"{lecture.trail}.method".lstrip(".")

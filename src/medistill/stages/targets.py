@@ -1,0 +1,60 @@
+"""Targets of a run: what the student sees, and where the teacher's word on it comes from."""
+
+from __future__ import annotations
+
+from medistill.core.files import sha256_json
+from medistill.methods.method import Method
+from medistill.stages.context import Context
+from medistill.stages.data import Prepared
+from medistill.teacher.cache import open_cache
+from medistill.teacher.cache_plan import plan_cache
+from medistill.teacher.cache_write import write_cache
+from medistill.teacher.frozen import FrozenTeacher
+from medistill.teacher.live import LiveTargets
+from medistill.teacher.targets import Targets
+
+
+def teacher_side(targets: Targets | None, teacher: FrozenTeacher | None) -> int | None:
+    """Side at which a live teacher sees the views; None where it is not asked."""
+    return teacher.size if isinstance(targets, LiveTargets) and teacher is not None else None
+
+
+def distil_rows(prepared: Prepared, fold: int) -> tuple[int, ...]:
+    """What the student sees: the *fit* part and all unlabelled images."""
+    return prepared.parts[fold].fit + prepared.unlabelled
+
+
+def make_targets(
+    context: Context,
+    prepared: Prepared,
+    fold: int,
+    teacher: FrozenTeacher,
+    *,
+    method: Method | None = None,
+) -> Targets | None:
+    """Live targets, or the cache of a fold, written or continued where it is not whole.
+
+    ``method`` is whose targets are meant; the recipe's by default.
+    """
+    recipe = context.recipe
+    needs = (method or recipe.method).needs
+    if not needs:
+        return None
+    if recipe.targets.mode == "live":
+        return LiveTargets(teacher, needs, precision=recipe.targets.precision)
+    plan = plan_cache(
+        store=prepared.store,
+        rows=distil_rows(prepared, fold),
+        policy=recipe.views,
+        teacher=teacher,
+        needs=needs,
+        precision=recipe.targets.precision,
+    )
+    # Named by its key: a changed teacher or view policy gets a cache of its own.
+    name = f"{context.scope(fold)}targets/{sha256_json(plan.key.to_json())[:12]}"
+    folder = context.run.stage(name)
+    if not plan.is_whole(folder):
+        context.reporter.say(plan.sentence)
+        counting = context.reporter.counting("Asking the teacher")
+        write_cache(plan, folder, batch_size=64, progress=counting)
+    return open_cache(plan, folder)

@@ -1,0 +1,36 @@
+"""Label-free distillation by resemblance."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from medistill.core.errors import RecipeError
+from medistill.losses.affinity import embedding_affinity, position_affinity
+from medistill.methods.affinity import Affinity
+from medistill.models.outputs import Outputs
+from tests.unit.methods.small_batch import NAN, make_batch
+
+
+def test_terms_are_those_of_the_losses_and_need_no_labels() -> None:
+    torch.manual_seed(0)
+    features = {"pooled": torch.randn(4, 6), "tokens.5": torch.randn(4, 17, 6)}
+    targets = {"pooled": torch.randn(4, 6), "stage4": torch.randn(4, 9, 2, 2)}
+    batch = make_batch(torch.full((4, 2), NAN))
+    adapters = nn.ModuleDict({"pooled": nn.Identity()})
+    method = Affinity(embedding_weight=2.0, position_weight=3.0)
+    found = method.terms(Outputs(torch.zeros(4, 2), features), targets, batch, adapters)
+    images = embedding_affinity(
+        student=features["pooled"], teacher=targets["pooled"], temperature=0.07
+    )
+    patches = features["tokens.5"][:, 1:].transpose(1, 2).reshape(4, 6, 4, 4)
+    places = position_affinity(student=patches, teacher=targets["stage4"], temperature=0.07)
+    torch.testing.assert_close(found["embeddings"], 2 * images)
+    torch.testing.assert_close(found["positions"], 3 * places)
+
+
+def test_a_map_is_needed() -> None:
+    dims = {"logits": (2,), "pooled": (6,), "tokens.5": (17, 6)}
+    with pytest.raises(RecipeError, match="method.teacher_map: .* has no positions"):
+        Affinity(teacher_map="head").adapters(dims, {"pooled": (8,), "head": (2,)})

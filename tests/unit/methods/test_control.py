@@ -1,0 +1,27 @@
+"""Which method fits labels alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from medistill.core.errors import RecipeError
+from medistill.methods.control import labels_alone
+from medistill.methods.hinton import Hinton
+from medistill.methods.multi_label import MultiLabel
+from medistill.methods.supervised import Supervised
+from medistill.methods.supervised_labels import SupervisedLabels
+
+
+def test_by_task() -> None:
+    assert labels_alone(Hinton(), "single-label") == Supervised()
+    assert labels_alone(MultiLabel(), "multi-label") == SupervisedLabels()
+
+
+def test_the_methods_own_loss_on_labels_is_kept() -> None:
+    focal = SupervisedLabels(focus=2.0, positive=0.25)
+    assert labels_alone(focal, "multi-label") == focal
+
+
+def test_no_labels_no_control() -> None:
+    with pytest.raises(RecipeError, match="the task is segmentation"):
+        labels_alone(Hinton(), "segmentation")

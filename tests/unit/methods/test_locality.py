@@ -1,0 +1,50 @@
+"""Locality guidance: which layers, and the distance of their maps."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from medistill.core.errors import RecipeError
+from medistill.methods.locality import Locality
+from medistill.models.outputs import Outputs
+from tests.unit.methods.small_batch import make_batch
+
+
+def student(depth: int) -> Any:
+    return SimpleNamespace(feature_names=frozenset(f"tokens.{i}" for i in range(depth)))
+
+
+@pytest.mark.parametrize(("depth", "chosen"), [(12, {0, 6, 11}), (6, {0, 3, 5}), (3, {0, 1, 2})])
+def test_first_middle_and_last_are_guided(depth: int, chosen: set[int]) -> None:
+    assert Locality().wants(student(depth)) == {f"tokens.{i}" for i in chosen}
+
+
+def test_a_shallow_student_is_refused() -> None:
+    with pytest.raises(RecipeError, match="it shows 2 layers, and locality guidance guides 3"):
+        Locality().wants(student(2))
+
+
+def test_guide_by_hand() -> None:
+    """Maps of ones against maps of zeros are 1 apart; two pairs, weight 3."""
+    method = Locality(teacher_stages=("stage3", "stage4"), guide_weight=3.0)
+    ours = {"tokens.0": torch.ones(1, 5, 2), "tokens.5": torch.ones(1, 5, 2)}
+    theirs = {"stage3": torch.zeros(1, 2, 4, 4), "stage4": torch.zeros(1, 2, 2, 2)}
+    adapters = nn.ModuleDict({"stage3": nn.Identity(), "stage4": nn.Identity()})
+    batch = make_batch(torch.eye(2)[:1])
+    found = method.terms(Outputs(torch.zeros(1, 2), ours), theirs, batch, adapters)
+    assert found["guide"].item() == pytest.approx(6.0)
+    assert set(found) == {"hard", "guide"}
+
+
+def test_adapters_fit_width_to_channels() -> None:
+    dims = {"logits": (2,), "tokens.0": (5, 8), "tokens.3": (5, 8), "tokens.5": (5, 8)}
+    stages = {"stage2": (16, 8, 8), "stage3": (24, 4, 4), "stage4": (32, 2, 2)}
+    adapters = Locality().adapters(dims, stages)
+    assert adapters["stage3"](torch.zeros(1, 8, 2, 2)).shape == (1, 24, 2, 2)
+    with pytest.raises(RecipeError, match="'stage4' has no positions"):
+        Locality().adapters(dims, {**stages, "stage4": (32,)})

@@ -1,0 +1,52 @@
+"""RMS-Net's terms and refusals."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from medistill.core.errors import RecipeError
+from medistill.losses.attention import attention_transfer
+from medistill.losses.labels import focal
+from medistill.losses.similarity import similarity_preserving
+from medistill.methods.control import labels_alone
+from medistill.methods.rms_net import RMSNet
+from medistill.methods.supervised_labels import SupervisedLabels
+from medistill.models.outputs import Outputs
+from tests.unit.methods.small_batch import NAN, make_batch
+
+LEVELS = ("stage2", "stage3", "stage4")
+
+
+def test_terms_are_those_of_the_losses() -> None:
+    torch.manual_seed(0)
+    ours = {name: torch.randn(4, 3, 4, 4) for name in LEVELS}
+    theirs = {name: torch.randn(4, 5, 2, 2) for name in LEVELS}
+    labels = torch.tensor([[1.0, 0.0], [NAN, 1.0], [0.0, 0.0], [1.0, 1.0]])
+    logits, batch = torch.randn(4, 2), make_batch(labels)
+    found = RMSNet().terms(Outputs(logits, ours), theirs, batch, nn.ModuleDict())
+    assert set(found) == {"focal", "attention", "similarity"}
+    maps = [attention_transfer(student=ours[name], teacher=theirs[name]) for name in LEVELS]
+    torch.testing.assert_close(found["attention"], 170 * sum(maps, torch.zeros(())))
+    alike = similarity_preserving(student=ours["stage4"], teacher=theirs["stage4"])
+    torch.testing.assert_close(found["similarity"], 210 * 4 / 32 * alike)
+    expected = focal(logits=logits, labels=labels, focus=2.0, positive=0.25)
+    torch.testing.assert_close(found["focal"], expected)
+
+
+def test_the_control_keeps_the_focal_loss() -> None:
+    control = labels_alone(RMSNet(positive=None), "multi-label")
+    assert control == SupervisedLabels(focus=2.0, positive=None)
+
+
+def test_a_student_without_maps_is_refused() -> None:
+    student: Any = SimpleNamespace(feature_names=frozenset({"tokens.0", "pooled"}))
+    with pytest.raises(RecipeError, match="it has no 'stage2', whose attention rms_net compares"):
+        RMSNet().wants(student)
+    dims = {"logits": (2,), **{name: (3, 4, 4) for name in LEVELS}}
+    with pytest.raises(RecipeError, match="the teacher's 'stage3' is no map"):
+        RMSNet().adapters(dims, {**dims, "stage3": (16, 8)})
