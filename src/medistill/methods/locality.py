@@ -8,6 +8,9 @@ Datasets", ECCV 2022.
 The student's first, middle and last layer are projected (P, 1 x 1) and resized (R) to three of the
 teacher's maps, from fine to coarse. Made for a ViT that sees few images.
 
+With ``normalise`` f_t is layer-normed over its channels at each place, without learned scale, so
+that one weight suits teachers of any scale (as Miles et al., CVPR 2024, do with embeddings).
+
 Departures from the paper
 -------------------------
 - ``teacher_stages`` are timm's names of the last three stages of five; the paper's teacher is a
@@ -15,6 +18,7 @@ Departures from the paper
 - ``guide_weight`` = 2.5 is the paper's; the squared difference is a mean over everything.
 - The student's map is brought to the teacher's resolution, whichever is finer.
 - ``soft_weight`` and ``temperature`` add Hinton's term; 0 as in the paper.
+- ``normalise`` and ``student_layers`` are ours; by default both are as in the paper.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from medistill.core.errors import RecipeError
 from medistill.core.types import Task
@@ -48,7 +53,10 @@ class Locality:
 
     Attributes:
         teacher_stages: the teacher's maps, from fine to coarse.
+        student_layers: the student's layers that they guide, counted from 0; null takes the
+            first, the middle and the last.
         guide_weight: w.
+        normalise: layer-norm the teacher's maps over their channels.
         soft_weight: weight of Hinton's term; 0 leaves it out.
         temperature: T of Hinton's term.
 
@@ -57,7 +65,9 @@ class Locality:
     """
 
     teacher_stages: tuple[str, ...] = ("stage2", "stage3", "stage4")
+    student_layers: tuple[int, ...] | None = None
     guide_weight: float = 2.5
+    normalise: bool = False
     soft_weight: float = 0.0
     temperature: float = 2.0
     tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
@@ -69,6 +79,13 @@ class Locality:
         if not self.teacher_stages:
             raise RecipeError(
                 where="method.teacher_stages", what="no stage guides", cure="Name at least one."
+            )
+        chosen = self.student_layers
+        if chosen is not None and len(set(chosen)) != len(self.teacher_stages):
+            raise RecipeError(
+                where="method.student_layers",
+                what=f"{len(set(chosen))} layers for {len(self.teacher_stages)} stages",
+                cure="Name one layer for each stage, in the same order.",
             )
 
     @property
@@ -82,11 +99,20 @@ class Locality:
         Raises:
             RecipeError: the student has too few.
         """
-        count = len(self.teacher_stages)
+        count = max(len(self.teacher_stages), 1 + max(self.student_layers or (0,)))
         found = require_layers(student.feature_names, count, method="locality guidance")
-        last = len(found) - 1
-        steps = [round(last * (i + 0.01) / max(1, count - 1)) for i in range(count)]
-        return frozenset(found[min(last, step)] for step in steps)
+        return frozenset(found[layer] for layer in self.student_layers or self._even(len(found)))
+
+    def _even(self, depth: int) -> list[int]:
+        """First, middle and last layer; evenly more or fewer for more or fewer stages."""
+        last, count = depth - 1, len(self.teacher_stages)
+        return [min(last, round(last * (i + 0.01) / max(1, count - 1))) for i in range(count)]
+
+    def _goal(self, target: Tensor) -> Tensor:
+        goal = as_map(target)
+        if not self.normalise:
+            return goal
+        return functional.layer_norm(goal.float().movedim(1, -1), goal.shape[1:2]).movedim(-1, 1)
 
     def adapters(self, student_dims: Shapes, teacher_dims: Shapes) -> nn.ModuleDict:
         """A 1 x 1 convolution a stage, from the student's width to the teacher's channels.
@@ -117,7 +143,7 @@ class Locality:
         matches = [
             map_match(
                 student=adapters[stage](as_map(outputs.features[mine])),
-                teacher=as_map(targets[stage]),
+                teacher=self._goal(targets[stage]),
             )
             for mine, stage in zip(layers(outputs.features), self.teacher_stages, strict=True)
         ]

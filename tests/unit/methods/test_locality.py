@@ -48,3 +48,24 @@ def test_adapters_fit_width_to_channels() -> None:
     assert adapters["stage3"](torch.zeros(1, 8, 2, 2)).shape == (1, 24, 2, 2)
     with pytest.raises(RecipeError, match="'stage4' has no positions"):
         Locality().adapters(dims, {**stages, "stage4": (32,)})
+
+
+def test_layers_may_be_named() -> None:
+    method = Locality(teacher_stages=("stage3",), student_layers=(2,))
+    assert method.wants(student(4)) == {"tokens.2"}
+    with pytest.raises(RecipeError, match="it shows 2 layers, and locality guidance guides 3"):
+        method.wants(student(2))
+    with pytest.raises(RecipeError, match="2 layers for 1 stages"):
+        Locality(teacher_stages=("stage3",), student_layers=(1, 2))
+
+
+def test_a_normalised_teacher_has_no_scale() -> None:
+    """Channels 1 and 3 have mean 2 and deviation 1: they become -1 and 1, so zeros are 1 apart."""
+    method = Locality(teacher_stages=("stage3",), guide_weight=1.0, normalise=True)
+    theirs = torch.tensor([1.0, 3.0]).reshape(1, 2, 1, 1).expand(1, 2, 2, 2)
+    adapters = nn.ModuleDict({"stage3": nn.Identity()})
+    for scale in (1.0, 100.0):
+        outputs = Outputs(torch.zeros(1, 2), {"tokens.0": torch.zeros(1, 5, 2)})
+        batch = make_batch(torch.eye(2)[:1])
+        found = method.terms(outputs, {"stage3": scale * theirs}, batch, adapters)
+        assert found["guide"].item() == pytest.approx(1.0, abs=1e-4)
