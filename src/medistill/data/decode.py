@@ -22,7 +22,12 @@ Decoded = Stored | str
 
 
 def decoded_in_order(
-    samples: Sequence[Sample], *, stored_size: int, channels: Channels, workers: int = 0
+    samples: Sequence[Sample],
+    *,
+    stored_size: int,
+    channels: Channels,
+    window: str | None = None,
+    workers: int = 0,
 ) -> Iterator[tuple[Sample, Decoded]]:
     """Yield each sample with its stored pixels, or with the reason why it cannot be read.
 
@@ -30,18 +35,22 @@ def decoded_in_order(
         samples: what to decode, in this order whatever ``workers`` is.
         stored_size: pixels of the short side.
         channels: ``gray`` or ``rgb``.
+        window: gray scale of CT (``imaging.window``), or None for what each file declares.
         workers: processes that decode; at most ``2 * workers + 1`` images wait in memory. 0
             decodes in the caller's.
     """
-    decode = functools.partial(_decode, stored_size=stored_size, channels=channels)
+    decode = functools.partial(_decode, stored_size=stored_size, channels=channels, window=window)
     if workers == 0:
         return ((sample, decode(sample)) for sample in samples)
     return _with_processes(samples, decode, workers)
 
 
-def _decode(sample: Sample, *, stored_size: int, channels: Channels) -> Decoded:
+def _decode(
+    sample: Sample, *, stored_size: int, channels: Channels, window: str | None = None
+) -> Decoded:
     try:
-        return to_stored(read_image(sample.path), stored_size=stored_size, channels=channels)
+        picture = read_image(sample.path, window=window, frame=sample.frame, plane=sample.plane)
+        return to_stored(picture, stored_size=stored_size, channels=channels)
     except DataError as error:
         return error.what
 

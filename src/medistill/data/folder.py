@@ -10,7 +10,7 @@ from types import MappingProxyType
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.duplicates import identical_files
-from medistill.imaging.reader import IMAGE_SUFFIXES
+from medistill.imaging.reader import is_image_name
 
 #: Folder names that mean a split, lower case.
 SPLIT_FOLDERS: Mapping[str, str] = MappingProxyType(
@@ -96,7 +96,7 @@ def images_below(folder: Path) -> list[Path]:
 
 def is_image(name: str) -> bool:
     """Whether a file name has an image's ending and is not hidden."""
-    return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
+    return is_image_name(name)
 
 
 def _found(root: Path) -> Iterator[tuple[str, Path, str, str | None]]:
@@ -137,6 +137,6 @@ def _refuse_loose(folder: Path) -> None:
 def _no_image(folder: Path) -> DataError:
     return DataError(
         where=folder,
-        what="this class folder holds no PNG, JPEG, TIFF or BMP image",
+        what="this class folder holds no PNG, JPEG, TIFF, BMP, DICOM or NIfTI image",
         cure="Add images or remove the folder.",
     )

@@ -35,6 +35,8 @@ class DataBlock:
         layout: name of the layout, or null to recognise it.
         stored_size: short side of the stored images in pixels.
         channels: ``gray`` or ``rgb``.
+        window: gray scale of CT: ``lung``, ``mediastinum``, ``bone`` or ``centre/width`` in HU;
+            null takes what each file declares.
         folds: 1 for one split into four parts, K for grouped K-fold over all images.
         fold: run this fold only (0 to K-1), or null for all.
         seed: seed of the parts.
@@ -48,6 +50,7 @@ class DataBlock:
     layout: str | None = None
     stored_size: int = 256
     channels: Literal["gray", "rgb"] = "gray"
+    window: str | None = None
     folds: int = 1
     fold: int | None = None
     seed: int = 0
