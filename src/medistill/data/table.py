@@ -22,7 +22,7 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True)
-class _Table:
+class Table:
     """A CSV file with lower-case column names; ``rows`` keeps their order in the file."""
 
     path: Path
@@ -61,16 +61,16 @@ def read_table(path: Path) -> ImageSet:
         DataError: no such file, not a table, a column missing or doubled, an empty cell where a
             value is needed, an unknown split, an image listed twice, or fewer than two classes.
     """
-    table = _load(path)
+    table = load_table(path)
     label_column = table.one_of(_LABELS) or _missing_column(table, "label")
     if "path" not in table.columns:
         _missing_column(table, "path")
-    cells = _filled(table, label_column)
+    cells = filled(table, label_column)
     labels = read_labels(cells, where=path, column=label_column)
     names = _names(table)
     files = {name: path.parent / row["path"] for name, row in zip(names, table.rows, strict=True)}
     group_column = table.one_of(_GROUPS)
-    groups = _filled(table, group_column) if group_column else _own_groups(files)
+    groups = filled(table, group_column) if group_column else _own_groups(files)
     return ImageSet(
         name="table",
         root=path,
@@ -82,7 +82,7 @@ def read_table(path: Path) -> ImageSet:
     )
 
 
-def _load(path: Path) -> _Table:
+def load_table(path: Path) -> Table:
     if not path.is_file():
         raise DataError(where=path, what="there is no such file", cure="Check the path.")
     try:
@@ -98,7 +98,7 @@ def _load(path: Path) -> _Table:
     return _checked(path, [line for line in lines if any(line)])
 
 
-def _checked(path: Path, lines: list[list[str]]) -> _Table:
+def _checked(path: Path, lines: list[list[str]]) -> Table:
     if len(lines) < 2:
         cure = "Give a header (path, label, ...) and one line for each image."
         raise DataError(where=path, what="lists no image", cure=cure)
@@ -115,10 +115,10 @@ def _checked(path: Path, lines: list[list[str]]) -> _Table:
             cure="Quote cells that contain the separator.",
         )
     rows = tuple(dict(zip(columns, line, strict=True)) for line in lines[1:])
-    return _Table(path, columns, rows)
+    return Table(path, columns, rows)
 
 
-def _missing_column(table: _Table, name: str) -> str:
+def _missing_column(table: Table, name: str) -> str:
     raise DataError(
         where=table.path,
         what=f"has no column '{name}' (it has: {', '.join(table.columns)})",
@@ -126,7 +126,7 @@ def _missing_column(table: _Table, name: str) -> str:
     )
 
 
-def _filled(table: _Table, column: str) -> list[str]:
+def filled(table: Table, column: str) -> list[str]:
     """Cells of a column that may not be empty."""
     cells = [row[column] for row in table.rows]
     empty = [number for number, cell in enumerate(cells, start=1) if not cell]
@@ -148,8 +148,8 @@ def _rows(numbers: list[int]) -> str:
     return f"row {shown}{more}"
 
 
-def _names(table: _Table) -> list[str]:
-    names = [PurePath(os.path.normpath(cell)).as_posix() for cell in _filled(table, "path")]
+def _names(table: Table) -> list[str]:
+    names = [PurePath(os.path.normpath(cell)).as_posix() for cell in filled(table, "path")]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(
@@ -166,7 +166,7 @@ def _own_groups(files: Mapping[str, Path]) -> list[str]:
 
 
 def _samples(
-    table: _Table, files: Mapping[str, Path], labels: Labels, groups: list[str]
+    table: Table, files: Mapping[str, Path], labels: Labels, groups: list[str]
 ) -> tuple[Sample, ...]:
     found = [
         Sample(
@@ -184,7 +184,7 @@ def _samples(
     return tuple(sorted(found, key=lambda sample: sample.name))
 
 
-def _split(table: _Table, number: int) -> str | None:
+def _split(table: Table, number: int) -> str | None:
     word = table.rows[number].get("split", "")
     if word and word.lower() not in SPLIT_FOLDERS:
         raise DataError(
