@@ -8,15 +8,16 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import NoReturn
 
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.duplicates import identical_files
 from medistill.data.folder import NO_PATIENTS, SPLIT_FOLDERS
-from medistill.data.table_labels import Labels, read_labels
+from medistill.data.table_labels import Labels, masked, read_class_columns, read_labels
 
-_LABELS, _GROUPS = ("label", "labels"), ("patient", "group")
-_KNOWN = frozenset({"path", "split", *_LABELS, *_GROUPS})
+LABELS, _GROUPS = ("label", "labels"), ("patient", "group")
+_KNOWN = frozenset({"path", "split", *LABELS, *_GROUPS})
 _DELIMITERS = ",;\t"
 _SHOWN = 3
 
@@ -51,8 +52,9 @@ def read_table(path: Path) -> ImageSet:
 
     ``path``: image, relative to the file's folder. ``label``: one class; or ``labels``: classes
     joined by ``|`` (also in ``label``), ``none`` for no finding. The class ``unlabelled`` means no
-    label. ``patient`` or ``group`` (optional): what must not be cut by a split. ``split``
-    (optional): train, val or test. Every other column becomes an attribute of the sample.
+    label. Without both, every column of 1, 0, -1 (uncertain) and blank (unknown) is a class, as in
+    CheXpert: what is uncertain or unknown is masked. ``patient`` or ``group`` (optional): what must
+    not be cut by a split. ``split`` (optional): train, val or test. Every other column becomes an attribute of the sample.
 
     Args:
         path: the CSV file (comma, semicolon or tab; UTF-8).
@@ -62,11 +64,9 @@ def read_table(path: Path) -> ImageSet:
             value is needed, an unknown split, an image listed twice, or fewer than two classes.
     """
     table = load_table(path)
-    label_column = table.one_of(_LABELS) or _missing_column(table, "label")
     if "path" not in table.columns:
         _missing_column(table, "path")
-    cells = filled(table, label_column)
-    labels = read_labels(cells, where=path, column=label_column)
+    labels = _labels(table)
     names = _names(table)
     files = {name: path.parent / row["path"] for name, row in zip(names, table.rows, strict=True)}
     group_column = table.one_of(_GROUPS)
@@ -78,11 +78,28 @@ def read_table(path: Path) -> ImageSet:
         classes=labels.classes,
         samples=_samples(table, files, labels, groups),
         group_word=group_column or "image",
-        caveats=() if group_column == "patient" else (NO_PATIENTS,),
+        caveats=(*(() if group_column == "patient" else (NO_PATIENTS,)), *masked(labels)),
     )
 
 
+def _labels(table: Table) -> Labels:
+    """From the column ``label`` or ``labels``, else from one column of 1, 0, -1, blank a class."""
+    column = table.one_of(LABELS)
+    if column is not None:
+        return read_labels(filled(table, column), where=table.path, column=column)
+    others = {name: [row[name] for row in table.rows] for name in table.columns}
+    labels = read_class_columns({k: v for k, v in others.items() if k not in _KNOWN})
+    if labels is None:
+        _missing_column(table, "label")
+    return labels
+
+
 def load_table(path: Path) -> Table:
+    """Load a CSV file with lower-case column names.
+
+    Raises:
+        DataError: no such file, or not a table.
+    """
     if not path.is_file():
         raise DataError(where=path, what="there is no such file", cure="Check the path.")
     try:
@@ -118,7 +135,7 @@ def _checked(path: Path, lines: list[list[str]]) -> Table:
     return Table(path, columns, rows)
 
 
-def _missing_column(table: Table, name: str) -> str:
+def _missing_column(table: Table, name: str) -> NoReturn:
     raise DataError(
         where=table.path,
         what=f"has no column '{name}' (it has: {', '.join(table.columns)})",
@@ -135,7 +152,7 @@ def filled(table: Table, column: str) -> list[str]:
             where=table.path,
             what=f"column '{column}' is empty in {_rows(empty)}",
             cure="Fill it in: 'unlabelled' where the label is unknown, 'none' for no finding."
-            if column in _LABELS
+            if column in LABELS
             else "Fill it in, or remove the rows.",
         )
     return cells

@@ -9,6 +9,7 @@ import gzip
 import io
 import warnings
 import zlib
+from pathlib import Path
 from typing import Any, BinaryIO, cast, get_args
 
 import numpy as np
@@ -170,3 +171,23 @@ def _chosen(count: int, frame: int | None, where: object) -> int:
 
 def _span(values: NDArray[np.float64]) -> str:
     return f"values from {values.min():g} to {values.max():g}"
+
+
+def slice_count(path: Path, plane: Plane) -> int:
+    """Number of slices of a volume along a plane, from its header.
+
+    Raises:
+        DataError: the file cannot be opened, or is damaged.
+    """
+    import nibabel
+
+    try:
+        with path.open("rb") as stream:
+            volume = open_volume(stream, path)
+    except OSError as error:
+        raise refusal(path, f"cannot be opened ({error.strerror})") from error
+    transform = nibabel.io_orientation(volume.affine)  # type: ignore[no-untyped-call]
+    axis = np.flatnonzero(transform[:, 0] == _AXIS[plane])
+    if not len(axis):
+        raise refusal(path, "has axes that are not independent")
+    return int(volume.shape[int(axis[0])])
