@@ -7,6 +7,7 @@ import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from medistill.imaging.resize import Channels, to_stored
 Stored = NDArray[np.uint16]
 #: Stored pixels, or the reason why there are none.
 Decoded = Stored | str
+Result = TypeVar("Result")
 
 
 def decoded_in_order(
@@ -40,9 +42,22 @@ def decoded_in_order(
             decodes in the caller's.
     """
     decode = functools.partial(_decode, stored_size=stored_size, channels=channels, window=window)
+    return in_order(samples, decode, workers=workers)
+
+
+def in_order(
+    samples: Sequence[Sample], act: Callable[[Sample], Result], *, workers: int = 0
+) -> Iterator[tuple[Sample, Result]]:
+    """Yield each sample with what ``act`` makes of it, in order, a few at a time.
+
+    Args:
+        samples: the samples.
+        act: what to do; it is pickled to the workers.
+        workers: processes; 0 works in the caller's.
+    """
     if workers == 0:
-        return ((sample, decode(sample)) for sample in samples)
-    return _with_processes(samples, decode, workers)
+        return ((sample, act(sample)) for sample in samples)
+    return _with_processes(samples, act, workers)
 
 
 def _decode(
@@ -56,15 +71,15 @@ def _decode(
 
 
 def _with_processes(
-    samples: Sequence[Sample], decode: Callable[[Sample], Decoded], workers: int
-) -> Iterator[tuple[Sample, Decoded]]:
-    waiting: deque[tuple[Sample, Future[Decoded]]] = deque()
+    samples: Sequence[Sample], act: Callable[[Sample], Result], workers: int
+) -> Iterator[tuple[Sample, Result]]:
+    waiting: deque[tuple[Sample, Future[Result]]] = deque()
     # Spawned, since a fork copies the locks of threads that torch may have started.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context)
     try:
         for sample in samples:
-            waiting.append((sample, pool.submit(decode, sample)))
+            waiting.append((sample, pool.submit(act, sample)))
             if len(waiting) > 2 * workers:
                 yield _oldest(waiting)
         while waiting:
@@ -74,6 +89,6 @@ def _with_processes(
         pool.shutdown(cancel_futures=True)
 
 
-def _oldest(waiting: deque[tuple[Sample, Future[Decoded]]]) -> tuple[Sample, Decoded]:
+def _oldest(waiting: deque[tuple[Sample, Future[Result]]]) -> tuple[Sample, Result]:
     sample, future = waiting.popleft()
     return sample, future.result()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from medistill.core.files import sha256_file
 from medistill.data.closest import CLOSEST, Bits, closest_components, without_wide
-from medistill.data.perceptual import perceptual_hashes
+from medistill.data.perceptual import bits_of, perceptual_hashes
 
 Numbers = NDArray[np.int64]
 
@@ -64,9 +64,23 @@ def near_duplicate_groups(
         MissingExtraError: imagehash or scipy is not installed.
     """
     hashes = perceptual_hashes(paths, cache=cache)
-    groups = {name: name for name in paths}
+    return {name: name for name in paths} | _clustered(hashes, distance)
+
+
+def cluster_hashes(hashes: Mapping[str, str], *, distance: int) -> dict[str, str]:
+    """Group of every image as :func:`near_duplicate_groups`, from hashes that are known.
+
+    Args:
+        hashes: 16 hexadecimal digits by name.
+        distance: largest number of different bits within a cluster, from 0 to 64.
+    """
+    return _clustered({name: bits_of(text) for name, text in hashes.items()}, distance)
+
+
+def _clustered(hashes: Mapping[str, Bits], distance: int) -> dict[str, str]:
     if not hashes:
-        return groups
+        return {}
+    groups: dict[str, str] = {}
     names = sorted(hashes)
     distinct, member = np.unique([hashes[name] for name in names], axis=0, return_inverse=True)
     closest = closest_components(distinct, min(distance, CLOSEST))

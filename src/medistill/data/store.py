@@ -182,6 +182,11 @@ def _append_all(
     return rows, skipped
 
 
+def content_hash(values: Stored) -> str:
+    """SHA-256 of the shape and pixels of a stored image, in hexadecimal."""
+    return _content_hash(values.shape, values.astype("<u2", copy=False).tobytes())
+
+
 def _content_hash(shape: tuple[int, ...], data: bytes) -> str:
     return sha256_bytes("x".join(map(str, shape)).encode() + b":" + data)
 

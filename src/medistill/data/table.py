@@ -54,7 +54,8 @@ def read_table(path: Path) -> ImageSet:
     joined by ``|`` (also in ``label``), ``none`` for no finding. The class ``unlabelled`` means no
     label. Without both, every column of 1, 0, -1 (uncertain) and blank (unknown) is a class, as in
     CheXpert: what is uncertain or unknown is masked. ``patient`` or ``group`` (optional): what must
-    not be cut by a split. ``split`` (optional): train, val or test. Every other column becomes an attribute of the sample.
+    not be cut by a split. ``split`` (optional): train, val or test. Every other column becomes an
+    attribute of the sample.
 
     Args:
         path: the CSV file (comma, semicolon or tab; UTF-8).

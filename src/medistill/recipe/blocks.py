@@ -42,6 +42,7 @@ class DataBlock:
         seed: seed of the parts.
         shares: shares of the parts.
         unlabelled: folder or phantom specification of further images without labels, or null.
+        allow: fatal findings of the check, by name, in spite of which to train.
         skip_unreadable: leave unreadable images out instead of stopping.
         workers: processes that decode images and draw phantoms; 0 works in this one.
     """
@@ -56,6 +57,7 @@ class DataBlock:
     seed: int = 0
     shares: SharesBlock = field(default_factory=SharesBlock)
     unlabelled: str | None = None
+    allow: tuple[str, ...] = ()
     skip_unreadable: bool = False
     workers: int = 0
 

@@ -22,6 +22,7 @@ from medistill.data.parts import conflicting_rows, fold_parts, holdout_parts
 from medistill.data.store import Store, build_store, open_store, stored_images
 from medistill.data.unlabelled import read_unlabelled
 from medistill.recipe import DataBlock
+from medistill.stages.check import check_before_training
 from medistill.stages.context import Context
 
 STAGE = "data"
@@ -103,6 +104,7 @@ def _write(context: Context, inputs: Mapping[str, Any]) -> None:
         )
         images = stored_images(images, store)
         parts = _cut(images, block)
+        check_before_training(images, parts, block, stage.folder / "check", reporter)
         _save(stage.folder / "images.json", _moved(images, stage.folder, context.run.stage(STAGE)))
         removed = len(conflicting_rows(images)) if block.folds == 1 else 0
         write_json(
