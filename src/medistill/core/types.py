@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 Task = Literal["single-label", "multi-label", "segmentation"]
+Plane = Literal["axial", "coronal", "sagittal"]
 PartName = Literal["fit", "select", "calibrate", "evaluate"]
 PART_NAMES: tuple[PartName, ...] = ("fit", "select", "calibrate", "evaluate")
 
@@ -25,6 +26,8 @@ class Sample:
         split: ``train``, ``val`` or ``test`` as published, or None.
         mask: mask file (segmentation), or None.
         attributes: further columns, for example sex or site.
+        frame: frame of a multi-frame file, or slice of a volume, from 0; None for single pictures.
+        plane: along which plane a volume is cut.
     """
 
     path: Path
@@ -34,6 +37,8 @@ class Sample:
     split: str | None = None
     mask: Path | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
+    frame: int | None = None
+    plane: Plane = "axial"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medistill.core.files import sha256_file
-from medistill.data.perceptual import Bits, perceptual_hashes
+from medistill.data.closest import CLOSEST, Bits, closest_components, without_wide
+from medistill.data.perceptual import bits_of, perceptual_hashes
+
+Numbers = NDArray[np.int64]
 
 #: Default diameter of a cluster, of 64 bits. Measured on 100 images each of COVID-CT (from papers)
 #: and SARS-CoV-2-CT, the share of altered copies within it: JPEG quality 50, half size and gamma
@@ -46,11 +49,11 @@ def near_duplicate_groups(
 ) -> dict[str, str]:
     """Group of every image: the first name of its cluster of near-duplicates.
 
-    Clusters are of complete linkage on the Hamming distance of 64-bit perceptual hashes: no two
-    members differ in more than ``distance`` bits, so that clusters cannot chain through a set of
+    Pictures of at most 2 different bits, of 64-bit perceptual hashes, are joined first, unless they
+    chain to more than ``distance`` bits. All is then joined by complete linkage: no two members of
+    a cluster differ in more than ``distance`` bits, so that clusters cannot chain through a set of
     similar slices (single linkage at 6 bits puts 541 slices of SARS-CoV-2-CT into one). The price
-    is that a pair near the border may be cut. Identical pictures always share a cluster. An image
-    that cannot be read is its own.
+    is that a pair of 3 bits or more may be cut. An image that cannot be read is its own.
 
     Args:
         paths: image file by name.
@@ -61,38 +64,66 @@ def near_duplicate_groups(
         MissingExtraError: imagehash or scipy is not installed.
     """
     hashes = perceptual_hashes(paths, cache=cache)
-    groups = {name: name for name in paths}
+    return {name: name for name in paths} | _clustered(hashes, distance)
+
+
+def cluster_hashes(hashes: Mapping[str, str], *, distance: int) -> dict[str, str]:
+    """Group of every image as :func:`near_duplicate_groups`, from hashes that are known.
+
+    Args:
+        hashes: 16 hexadecimal digits by name.
+        distance: largest number of different bits within a cluster, from 0 to 64.
+    """
+    return _clustered({name: bits_of(text) for name, text in hashes.items()}, distance)
+
+
+def _clustered(hashes: Mapping[str, Bits], distance: int) -> dict[str, str]:
     if not hashes:
-        return groups
+        return {}
+    groups: dict[str, str] = {}
     names = sorted(hashes)
     distinct, member = np.unique([hashes[name] for name in names], axis=0, return_inverse=True)
-    cluster = _linked_in_blocks(distinct, distance)[member.ravel()]
+    closest = closest_components(distinct, min(distance, CLOSEST))
+    closest = without_wide(distinct, closest, distance)
+    cluster = _linked_in_blocks(distinct, distance, closest)[member.ravel()]
     first: dict[int, str] = {}
     for name, number in zip(names, cluster.tolist(), strict=True):
         groups[name] = first.setdefault(number, name)
     return groups
 
 
-def _linked_in_blocks(hashes: Bits, distance: int, block: int = _BLOCK) -> NDArray[np.int64]:
+def _linked_in_blocks(
+    hashes: Bits, distance: int, closest: Numbers, block: int = _BLOCK
+) -> Numbers:
     """Cluster number of each of N different hashes, of shape (N,).
 
-    Above ``block`` hashes each first goes to the nearest of some pivots, and only hashes of one
-    pivot are linked: the diameter stays bounded, pairs across a border stay apart.
+    Above ``block`` hashes each component first goes to the nearest of some pivots, and only hashes
+    of one pivot are linked: the diameter stays bounded, pairs across a border stay apart, unless
+    they are of one component.
     """
     if len(hashes) <= block:
-        return _linked(hashes, distance)
-    nearest = _nearest(hashes, hashes[:: max(1, block // 4)])
+        return _linked(hashes, distance, closest)
+    nearest = _nearest(hashes, hashes[:: max(1, block // 4)])[closest]
     clusters = np.empty(len(hashes), dtype=np.int64)
     offset = 0
     for pivot in np.unique(nearest):
         rows = np.flatnonzero(nearest == pivot)
-        for piece in np.array_split(rows, -(-len(rows) // block)):
-            clusters[piece] = _linked(hashes[piece], distance) + offset
+        rows = rows[np.argsort(closest[rows], kind="stable")]
+        for piece in _pieces(rows, closest, block):
+            clusters[piece] = _linked(hashes[piece], distance, closest[piece]) + offset
             offset += len(piece) + 1
     return clusters
 
 
-def _nearest(hashes: Bits, pivots: Bits) -> NDArray[np.int64]:
+def _pieces(rows: Numbers, closest: Numbers, block: int) -> list[Numbers]:
+    """Rows, sorted by component, cut into pieces of about ``block`` that cut no component."""
+    starts = np.flatnonzero(np.diff(closest[rows], prepend=-1))
+    wanted = np.arange(block, len(rows), block)
+    cuts = np.unique(starts[np.searchsorted(starts, wanted, side="right") - 1])
+    return [piece for piece in np.split(rows, cuts[cuts > 0]) if len(piece)]
+
+
+def _nearest(hashes: Bits, pivots: Bits) -> Numbers:
     best = np.full(len(hashes), hashes.shape[1] + 1)
     nearest = np.zeros(len(hashes), dtype=np.int64)
     for number, pivot in enumerate(pivots):
@@ -102,13 +133,16 @@ def _nearest(hashes: Bits, pivots: Bits) -> NDArray[np.int64]:
     return nearest
 
 
-def _linked(hashes: Bits, distance: int) -> NDArray[np.int64]:
+def _linked(hashes: Bits, distance: int, closest: Numbers) -> Numbers:
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import pdist
 
     if len(hashes) < 2:
         return np.zeros(len(hashes), dtype=np.int64)
     bits = pdist(hashes, "cityblock")
+    # At distance 0 they are joined before all others; complete linkage then goes by the farthest.
+    same = pdist(closest[:, None], "cityblock") == 0
+    bits[same] = 0
     numbers = fcluster(linkage(bits, "complete"), distance + 0.5, "distance")
     return np.asarray(numbers, dtype=np.int64)
 

@@ -9,8 +9,9 @@ from types import MappingProxyType
 
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
+from medistill.data.dicom_groups import group_of, identities
 from medistill.data.duplicates import identical_files
-from medistill.imaging.reader import IMAGE_SUFFIXES
+from medistill.imaging.reader import is_image_name
 
 #: Folder names that mean a split, lower case.
 SPLIT_FOLDERS: Mapping[str, str] = MappingProxyType(
@@ -36,7 +37,8 @@ def read_folder(root: Path) -> ImageSet:
     """Read class subfolders, or train/val/test subfolders that hold them.
 
     Images lie in a class folder at any depth. Each image is its own group, except that files with
-    the same bytes share one. A class folder named ``unlabelled`` gives images without a label.
+    the same bytes share one, and that DICOM files are grouped by patient, else by study. A class
+    folder named ``unlabelled`` gives images without a label.
 
     Args:
         root: the folder.
@@ -47,7 +49,11 @@ def read_folder(root: Path) -> ImageSet:
     """
     found = sorted(_found(root), key=lambda item: item[0])
     classes = _classes(root, {class_name for _, _, class_name, _ in found})
-    group = identical_files({name: path for name, path, _, _ in found})
+    paths = {name: path for name, path, _, _ in found}
+    known = identities(paths)
+    patients = all(name in known and known[name].patient for name in paths)
+    same = identical_files(paths)
+    group = {name: group_of(known.get(name), same[name]) for name in paths}
     samples = tuple(
         Sample(path=path, name=name, label=classes.get(word), group=group[name], split=split)
         for name, path, word, split in found
@@ -58,8 +64,8 @@ def read_folder(root: Path) -> ImageSet:
         task="single-label",
         classes=tuple(classes),
         samples=samples,
-        group_word="image",
-        caveats=(NO_PATIENTS,),
+        group_word="patient" if patients else "patient or study" if known else "image",
+        caveats=() if patients else (NO_PATIENTS,),
     )
 
 
@@ -96,7 +102,7 @@ def images_below(folder: Path) -> list[Path]:
 
 def is_image(name: str) -> bool:
     """Whether a file name has an image's ending and is not hidden."""
-    return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
+    return is_image_name(name)
 
 
 def _found(root: Path) -> Iterator[tuple[str, Path, str, str | None]]:
@@ -137,6 +143,6 @@ def _refuse_loose(folder: Path) -> None:
 def _no_image(folder: Path) -> DataError:
     return DataError(
         where=folder,
-        what="this class folder holds no PNG, JPEG, TIFF or BMP image",
+        what="this class folder holds no PNG, JPEG, TIFF, BMP, DICOM or NIfTI image",
         cure="Add images or remove the folder.",
     )

@@ -22,6 +22,20 @@ def labels_matrix(images: ImageSet) -> NDArray[np.float32]:
     return np.array(rows, dtype=np.float32).reshape(len(images.samples), len(images.classes))
 
 
+def plain_label(label: int | tuple[float, ...] | None) -> int | list[float | None] | None:
+    """A label as JSON has it: unknown classes are null instead of NaN."""
+    if isinstance(label, tuple):
+        return [None if value != value else value for value in label]
+    return label
+
+
+def label_of(plain: int | list[float | None] | None) -> int | tuple[float, ...] | None:
+    """The label that :func:`plain_label` wrote."""
+    if isinstance(plain, list):
+        return tuple(float("nan") if value is None else float(value) for value in plain)
+    return plain
+
+
 def _label_row(sample: Sample, classes: int) -> NDArray[np.float32]:
     if isinstance(sample.label, tuple):
         return np.array(sample.label, dtype=np.float32)

@@ -9,8 +9,16 @@ from types import MappingProxyType
 
 from medistill.core.errors import DataError, UnknownNameError
 from medistill.core.types import ImageSet
+from medistill.data.chestxray14 import is_chestxray14, read_chestxray14
 from medistill.data.covid_ct import is_covid_ct, read_covid_ct
+from medistill.data.covid_radiography import is_covid_radiography, read_covid_radiography
+from medistill.data.deit_covid import is_deit_covid, read_deit_covid
+from medistill.data.dicom_tree import is_dicom_tree, read_dicom_tree
 from medistill.data.folder import read_folder, subfolders
+from medistill.data.ictcf import is_ictcf, read_ictcf
+from medistill.data.mask_folders import is_mask_folders, read_mask_folders
+from medistill.data.medmnist import PREFIX, fetched, is_medmnist, read_medmnist
+from medistill.data.nifti_pairs import is_nifti_pairs, read_nifti_pairs
 from medistill.data.phantom import read_phantom
 from medistill.data.sars_cov_2_ct import is_sars_cov_2_ct, read_sars_cov_2_ct
 from medistill.data.table import is_table, read_table
@@ -44,6 +52,42 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
             is_sars_cov_2_ct,
             lambda root, cache: read_sars_cov_2_ct(root, cache=cache),
         ),
+        "chestxray14": Layout(
+            "Data_Entry_2017.csv and images",
+            is_chestxray14,
+            lambda root, _: read_chestxray14(root),
+        ),
+        "covid-radiography": Layout(
+            "COVID, Normal, Lung_Opacity and Viral Pneumonia",
+            is_covid_radiography,
+            lambda root, cache: read_covid_radiography(root, cache=cache),
+        ),
+        "deit-covid": Layout(
+            "covid_labels.csv and images", is_deit_covid, lambda path, _: read_deit_covid(path)
+        ),
+        "ictcf": Layout(
+            "NiCT, nCT and pCT", is_ictcf, lambda root, cache: read_ictcf(root, cache=cache)
+        ),
+        "medmnist": Layout(
+            "an npz file of MedMNIST",
+            is_medmnist,
+            lambda path, cache: read_medmnist(path, cache=cache),
+        ),
+        "nifti": Layout(
+            "imagesTr and labelsTr of NIfTI volumes",
+            is_nifti_pairs,
+            lambda root, _: read_nifti_pairs(root),
+        ),
+        "masks": Layout(
+            "folders 'images' and 'masks' of files with the same names",
+            is_mask_folders,
+            lambda root, _: read_mask_folders(root),
+        ),
+        "dicom": Layout(
+            "DICOM files at any depth beside one CSV file of labels",
+            is_dicom_tree,
+            lambda root, _: read_dicom_tree(root),
+        ),
         "table": Layout(
             "a CSV file with the columns path and label", is_table, lambda path, _: read_table(path)
         ),
@@ -66,7 +110,8 @@ def read_data(
     """Read a set of images, recognising its layout.
 
     Args:
-        spec: a path; or ``phantom``, or ``phantom:count=400,size=128,seed=0,start=0,task=lesion``
+        spec: a path; ``medmnist:FLAG[,size=64]`` (downloaded); or ``phantom``, or
+            ``phantom:count=400,size=128,seed=0,start=0,task=lesion``
             with any of these values, for images that are drawn.
         layout: a key of ``LAYOUTS`` or ``phantom``, or None to recognise it.
         cache: folder for what is worth keeping: drawn phantoms, perceptual hashes.
@@ -78,7 +123,8 @@ def read_data(
     """
     if layout == PHANTOM or (layout is None and str(spec).partition(":")[0] == PHANTOM):
         return _read_phantom(str(spec), cache, workers)
-    path = Path(spec)
+    fetch = str(spec).startswith(f"{PREFIX}:")
+    path = fetched(str(spec), cache) if fetch else Path(spec)
     name = layout or _recognised(path)
     if name not in LAYOUTS:
         known = (*LAYOUTS, PHANTOM)

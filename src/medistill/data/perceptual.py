@@ -15,6 +15,8 @@ from medistill.imaging.gray import to_gray
 from medistill.imaging.reader import read_image
 
 Bits = NDArray[np.bool_]
+Float = NDArray[np.float32]
+HashFunction = Callable[[Image.Image], str]
 _CACHE = "perceptual-hashes.json"
 _FORMAT = "phash-64-1"
 
@@ -40,7 +42,7 @@ def perceptual_hashes(paths: Mapping[str, Path], *, cache: Path | None = None) -
         if path.is_file():
             text = _remembered(path, known, hash_of)
             if text:
-                found[name] = _bits(text)
+                found[name] = bits_of(text)
     if cache is not None and len(known) > before:
         cache.mkdir(parents=True, exist_ok=True)
         write_json(cache / _CACHE, {"format": _FORMAT, "hashes": known})
@@ -54,25 +56,40 @@ def _remembered(path: Path, known: dict[str, str], hash_of: Callable[[Path], str
     return known[key]
 
 
-def _hasher() -> Callable[[Path], str]:
-    """From file to 16 hexadecimal digits, or an empty text where it cannot be read."""
+def hash_function() -> HashFunction:
+    """Imagehash's ``phash`` of 64 bits, from a gray 8-bit picture to 16 hexadecimal digits.
+
+    Raises:
+        MissingExtraError: imagehash is not installed.
+    """
     try:
         import imagehash
     except ImportError as error:
         raise MissingExtraError(command="grouping near-duplicates", extra="train") from error
+    return lambda picture: str(imagehash.phash(picture, hash_size=8))
+
+
+def picture_hash(gray: Float, hash_of: HashFunction) -> str:
+    """Perceptual hash of gray pixels of shape (H, W) in [0, 1]."""
+    return hash_of(Image.fromarray(np.rint(gray * 255).astype(np.uint8)))
+
+
+def _hasher() -> Callable[[Path], str]:
+    """From file to 16 hexadecimal digits, or an empty text where it cannot be read."""
+    act = hash_function()
 
     def hash_of(path: Path) -> str:
         try:
             gray = to_gray(read_image(path).pixels)
         except DataError:
             return ""
-        picture = Image.fromarray(np.rint(gray * 255).astype(np.uint8))
-        return str(imagehash.phash(picture, hash_size=8))
+        return picture_hash(gray, act)
 
     return hash_of
 
 
-def _bits(text: str) -> Bits:
+def bits_of(text: str) -> Bits:
+    """A hash of 16 hexadecimal digits as 64 bits."""
     return np.unpackbits(np.frombuffer(bytes.fromhex(text), dtype=np.uint8)).astype(np.bool_)
 
 

@@ -17,6 +17,7 @@ from medistill.core.errors import DataError
 from medistill.core.files import read_json, sha256_bytes, sha256_json, write_json
 from medistill.core.types import ImageSet, Sample
 from medistill.data.decode import Decoded, Stored, decoded_in_order
+from medistill.data.labels import plain_label
 from medistill.imaging.resize import Channels
 
 _FORMAT = "medistill-store-1"
@@ -89,6 +90,7 @@ def build_store(
     *,
     stored_size: int,
     channels: Channels,
+    window: str | None = None,
     skip_unreadable: bool = False,
     progress: Callable[[int, int], None] | None = None,
     workers: int = 0,
@@ -104,6 +106,7 @@ def build_store(
         folder: where to write; an older store there is replaced, anything else is refused.
         stored_size: pixels of the short side.
         channels: ``gray`` or ``rgb``.
+        window: gray scale of CT (``imaging.window``), or None for what each file declares.
         skip_unreadable: leave out images that cannot be read instead of failing.
         progress: called with (done, total) after each image.
         workers: processes that decode (spawned: guard your script's ``__main__``); 0 decodes here.
@@ -115,7 +118,11 @@ def build_store(
     _refuse_foreign(folder)
     with _beside(folder) as partial:
         decoded = decoded_in_order(
-            images.samples, stored_size=stored_size, channels=channels, workers=workers
+            images.samples,
+            stored_size=stored_size,
+            channels=channels,
+            window=window,
+            workers=workers,
         )
         with (partial / _PIXELS).open("wb") as stream:
             rows, skipped = _append_all(stream, decoded, len(images.samples), progress)
@@ -175,12 +182,20 @@ def _append_all(
     return rows, skipped
 
 
+def content_hash(values: Stored) -> str:
+    """SHA-256 of the shape and pixels of a stored image, in hexadecimal."""
+    return _content_hash(values.shape, values.astype("<u2", copy=False).tobytes())
+
+
 def _content_hash(shape: tuple[int, ...], data: bytes) -> str:
     return sha256_bytes("x".join(map(str, shape)).encode() + b":" + data)
 
 
 def _data_hash(images: ImageSet, rows: list[_Row]) -> str:
-    pairs = [(row.hash, sample.label) for row, sample in zip(rows, images.samples, strict=True)]
+    pairs = [
+        (row.hash, plain_label(sample.label))
+        for row, sample in zip(rows, images.samples, strict=True)
+    ]
     return sha256_json({"task": images.task, "classes": images.classes, "rows": pairs})
 
 

@@ -8,21 +8,22 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import NoReturn
 
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.duplicates import identical_files
 from medistill.data.folder import NO_PATIENTS, SPLIT_FOLDERS
-from medistill.data.table_labels import Labels, read_labels
+from medistill.data.table_labels import Labels, masked, read_class_columns, read_labels
 
-_LABELS, _GROUPS = ("label", "labels"), ("patient", "group")
-_KNOWN = frozenset({"path", "split", *_LABELS, *_GROUPS})
+LABELS, _GROUPS = ("label", "labels"), ("patient", "group")
+_KNOWN = frozenset({"path", "split", *LABELS, *_GROUPS})
 _DELIMITERS = ",;\t"
 _SHOWN = 3
 
 
 @dataclass(frozen=True)
-class _Table:
+class Table:
     """A CSV file with lower-case column names; ``rows`` keeps their order in the file."""
 
     path: Path
@@ -51,8 +52,10 @@ def read_table(path: Path) -> ImageSet:
 
     ``path``: image, relative to the file's folder. ``label``: one class; or ``labels``: classes
     joined by ``|`` (also in ``label``), ``none`` for no finding. The class ``unlabelled`` means no
-    label. ``patient`` or ``group`` (optional): what must not be cut by a split. ``split``
-    (optional): train, val or test. Every other column becomes an attribute of the sample.
+    label. Without both, every column of 1, 0, -1 (uncertain) and blank (unknown) is a class, as in
+    CheXpert: what is uncertain or unknown is masked. ``patient`` or ``group`` (optional): what must
+    not be cut by a split. ``split`` (optional): train, val or test. Every other column becomes an
+    attribute of the sample.
 
     Args:
         path: the CSV file (comma, semicolon or tab; UTF-8).
@@ -61,16 +64,14 @@ def read_table(path: Path) -> ImageSet:
         DataError: no such file, not a table, a column missing or doubled, an empty cell where a
             value is needed, an unknown split, an image listed twice, or fewer than two classes.
     """
-    table = _load(path)
-    label_column = table.one_of(_LABELS) or _missing_column(table, "label")
+    table = load_table(path)
     if "path" not in table.columns:
         _missing_column(table, "path")
-    cells = _filled(table, label_column)
-    labels = read_labels(cells, where=path, column=label_column)
+    labels = _labels(table)
     names = _names(table)
     files = {name: path.parent / row["path"] for name, row in zip(names, table.rows, strict=True)}
     group_column = table.one_of(_GROUPS)
-    groups = _filled(table, group_column) if group_column else _own_groups(files)
+    groups = filled(table, group_column) if group_column else _own_groups(files)
     return ImageSet(
         name="table",
         root=path,
@@ -78,11 +79,28 @@ def read_table(path: Path) -> ImageSet:
         classes=labels.classes,
         samples=_samples(table, files, labels, groups),
         group_word=group_column or "image",
-        caveats=() if group_column == "patient" else (NO_PATIENTS,),
+        caveats=(*(() if group_column == "patient" else (NO_PATIENTS,)), *masked(labels)),
     )
 
 
-def _load(path: Path) -> _Table:
+def _labels(table: Table) -> Labels:
+    """From the column ``label`` or ``labels``, else from one column of 1, 0, -1, blank a class."""
+    column = table.one_of(LABELS)
+    if column is not None:
+        return read_labels(filled(table, column), where=table.path, column=column)
+    others = {name: [row[name] for row in table.rows] for name in table.columns}
+    labels = read_class_columns({k: v for k, v in others.items() if k not in _KNOWN})
+    if labels is None:
+        _missing_column(table, "label")
+    return labels
+
+
+def load_table(path: Path) -> Table:
+    """Load a CSV file with lower-case column names.
+
+    Raises:
+        DataError: no such file, or not a table.
+    """
     if not path.is_file():
         raise DataError(where=path, what="there is no such file", cure="Check the path.")
     try:
@@ -98,7 +116,7 @@ def _load(path: Path) -> _Table:
     return _checked(path, [line for line in lines if any(line)])
 
 
-def _checked(path: Path, lines: list[list[str]]) -> _Table:
+def _checked(path: Path, lines: list[list[str]]) -> Table:
     if len(lines) < 2:
         cure = "Give a header (path, label, ...) and one line for each image."
         raise DataError(where=path, what="lists no image", cure=cure)
@@ -115,10 +133,10 @@ def _checked(path: Path, lines: list[list[str]]) -> _Table:
             cure="Quote cells that contain the separator.",
         )
     rows = tuple(dict(zip(columns, line, strict=True)) for line in lines[1:])
-    return _Table(path, columns, rows)
+    return Table(path, columns, rows)
 
 
-def _missing_column(table: _Table, name: str) -> str:
+def _missing_column(table: Table, name: str) -> NoReturn:
     raise DataError(
         where=table.path,
         what=f"has no column '{name}' (it has: {', '.join(table.columns)})",
@@ -126,7 +144,7 @@ def _missing_column(table: _Table, name: str) -> str:
     )
 
 
-def _filled(table: _Table, column: str) -> list[str]:
+def filled(table: Table, column: str) -> list[str]:
     """Cells of a column that may not be empty."""
     cells = [row[column] for row in table.rows]
     empty = [number for number, cell in enumerate(cells, start=1) if not cell]
@@ -135,7 +153,7 @@ def _filled(table: _Table, column: str) -> list[str]:
             where=table.path,
             what=f"column '{column}' is empty in {_rows(empty)}",
             cure="Fill it in: 'unlabelled' where the label is unknown, 'none' for no finding."
-            if column in _LABELS
+            if column in LABELS
             else "Fill it in, or remove the rows.",
         )
     return cells
@@ -148,8 +166,8 @@ def _rows(numbers: list[int]) -> str:
     return f"row {shown}{more}"
 
 
-def _names(table: _Table) -> list[str]:
-    names = [PurePath(os.path.normpath(cell)).as_posix() for cell in _filled(table, "path")]
+def _names(table: Table) -> list[str]:
+    names = [PurePath(os.path.normpath(cell)).as_posix() for cell in filled(table, "path")]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(
@@ -166,7 +184,7 @@ def _own_groups(files: Mapping[str, Path]) -> list[str]:
 
 
 def _samples(
-    table: _Table, files: Mapping[str, Path], labels: Labels, groups: list[str]
+    table: Table, files: Mapping[str, Path], labels: Labels, groups: list[str]
 ) -> tuple[Sample, ...]:
     found = [
         Sample(
@@ -184,7 +202,7 @@ def _samples(
     return tuple(sorted(found, key=lambda sample: sample.name))
 
 
-def _split(table: _Table, number: int) -> str | None:
+def _split(table: Table, number: int) -> str | None:
     word = table.rows[number].get("split", "")
     if word and word.lower() not in SPLIT_FOLDERS:
         raise DataError(

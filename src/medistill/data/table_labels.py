@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from medistill.data.folder import UNLABELLED
 
 _BAR = "|"
 #: Words for an image on which nothing was found, in a multi-label column.
+_ENTRIES = {"": "", "0": "0", "0.0": "0", "1": "1", "1.0": "1", "-1": "-1", "-1.0": "-1"}
 NO_FINDING = frozenset({"none", "no finding"})
 
 
@@ -22,11 +24,53 @@ class Labels:
         classes: names in the order of the indices: numbers by value, else alphabetical.
         values: as ``Sample.label``, one a row.
         several: whether an image may have several classes.
+        uncertain: entries marked -1, masked.
+        missing: blank entries, masked.
     """
 
     classes: tuple[str, ...]
     values: tuple[int | tuple[float, ...] | None, ...]
     several: bool
+    uncertain: int = 0
+    missing: int = 0
+
+
+def read_class_columns(columns: Mapping[str, Sequence[str]]) -> Labels | None:
+    """Labels from columns that hold 1, 0, -1 and blanks alone, and a 1 somewhere; None without any.
+
+    CheXpert (Irvin et al., AAAI 2019) writes labels so: -1 is uncertain, blank not mentioned. Both
+    become NaN, which is masked wherever labels are used.
+
+    Args:
+        columns: cells by name, all of one length.
+    """
+    held = {
+        name: [_ENTRIES.get(cell, "") for cell in cells]
+        for name, cells in columns.items()
+        if set(cells) <= set(_ENTRIES) and _ENTRIES.keys() & {"1", "1.0"} & set(cells)
+    }
+    if not held:
+        return None
+    meaning = {"1": 1.0, "0": 0.0}
+    rows = zip(*held.values(), strict=True)
+    entries = [entry for cells in held.values() for entry in cells]
+    return Labels(
+        tuple(held),
+        tuple(tuple(meaning.get(entry, math.nan) for entry in row) for row in rows),
+        several=True,
+        uncertain=entries.count("-1"),
+        missing=entries.count(""),
+    )
+
+
+def masked(labels: Labels) -> tuple[str, ...]:
+    """A sentence on the entries that are masked, if there are any."""
+    if not labels.uncertain + labels.missing:
+        return ()
+    return (
+        f"{labels.uncertain} uncertain (-1) and {labels.missing} blank entries of the labels are "
+        "unknown: they are masked.",
+    )
 
 
 def read_labels(cells: Sequence[str], *, where: Path, column: str) -> Labels:

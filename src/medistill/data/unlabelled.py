@@ -8,7 +8,7 @@ from pathlib import Path
 from medistill.core.errors import DataError
 from medistill.core.types import Sample
 from medistill.data.layouts import read_data
-from medistill.imaging.reader import IMAGE_SUFFIXES
+from medistill.imaging.reader import is_image_name
 
 
 def read_unlabelled(spec: str, *, cache: Path, workers: int = 0) -> tuple[Sample, ...]:
@@ -33,12 +33,12 @@ def read_unlabelled(spec: str, *, cache: Path, workers: int = 0) -> tuple[Sample
 
 
 def _below(root: Path) -> tuple[Sample, ...]:
-    paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    paths = sorted(path for path in root.rglob("*") if is_image_name(path.name))
     if not paths:
         raise DataError(
             where=root,
             what="holds no image",
-            cure="Name a folder with PNG, JPEG, TIFF or BMP files in data.unlabelled.",
+            cure="Name a folder with PNG, JPEG, TIFF, BMP or DICOM files in data.unlabelled.",
         )
     names = [path.relative_to(root).as_posix() for path in paths]
     return tuple(

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from medistill.core.errors import RecipeError, UnknownNameError
 from medistill.core.files import sha256_json
+from medistill.imaging.window import parse_window
 
 Channels = Literal["gray", "rgb"]
 Fit = Literal["stretch", "crop", "pad"]
@@ -33,6 +34,8 @@ class Preprocessing:
         fit: how a picture that is not square becomes square.
         stored_size: short side in pixels at which the training images were stored before they
             were rendered; prediction repeats it. None where no store was involved.
+        window: gray scale of CT (``imaging.window``): a preset or ``centre/width``; None takes
+            what each file declares.
 
     Raises:
         RecipeError: a value is impossible.
@@ -44,6 +47,7 @@ class Preprocessing:
     channels: Channels = "gray"
     fit: Fit = "stretch"
     stored_size: int | None = None
+    window: str | None = None
 
     def __post_init__(self) -> None:
         for key in ("size", "stored_size"):
@@ -59,6 +63,7 @@ class Preprocessing:
                     known=allowed,
                 )
         self._check_normalisation()
+        parse_window(self.window)
 
     def _check_normalisation(self) -> None:
         if len(self.mean) not in (1, 3) or len(self.mean) != len(self.std):

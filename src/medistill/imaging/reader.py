@@ -1,181 +1,110 @@
-"""Reads one image file into float pixels, whatever its mode. Torch-free.
+"""Reads one image file of any kind that medistill knows. Torch-free.
 
-The same picture saved as gray, RGB, RGBA, palette or 16-bit gray gives the same numbers, since
-every mode is divided by the white that it declares and never by what the image happens to hold.
+Training, export, prediction and serving all read through here: PNG, JPEG, TIFF and BMP
+(``imaging.raster``), DICOM (``imaging.dicom``) and NIfTI (``imaging.nifti``). What a file is, its
+first bytes say, never its name.
 """
 
 from __future__ import annotations
 
-import struct
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from medistill.core.types import Plane
+from medistill.imaging.dicom import decode_dicom
+from medistill.imaging.nifti import decode_nifti
+from medistill.imaging.picture import MAX_ASPECT, MAX_PIXELS, Picture, refusal
+from medistill.imaging.raster import decode_raster
+from medistill.imaging.sniff import HEAD_BYTES, is_dicom, is_nifti
+from medistill.imaging.window import Window, parse_window
 
-from medistill.core.errors import DataError
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MAX_ASPECT",
+    "MAX_PIXELS",
+    "Picture",
+    "decode_image",
+    "is_image_name",
+    "read_image",
+]
 
-#: Endings that the layouts look for, lower case.
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
-_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
-#: Above this many pixels a file is refused before it is decoded (a decompression bomb).
-MAX_PIXELS = 64_000_000
-#: Above this ratio of sides a file is refused, since its stored form would be huge.
-MAX_ASPECT = 32
-_ORIENTATION = 0x0112
-_TIFF_BITS, _TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
-_UNREADABLE = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError)
-_DAMAGED = (*_UNREADABLE, OverflowError, MemoryError, struct.error, zlib.error)
-_BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-
-Float = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One decoded image.
-
-    Attributes:
-        pixels: float32 in [0, 1], of shape (H, W) or (H, W, 3); 0 is black, 1 the declared white.
-        history: what was done to come here, for example ``("PNG RGBA 300x200", "alpha on black")``.
-    """
-
-    pixels: Float
-    history: tuple[str, ...] = ()
+#: Endings that the layouts look for, lower case; ``.nii.gz`` too (:func:`is_image_name`).
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".dicom", ".nii"}
+)
 
 
-def read_image(path: Path) -> Picture:
-    """Read a PNG, JPEG, TIFF or BMP file.
+def is_image_name(name: str) -> bool:
+    """Whether a file name has an image's ending and is not hidden."""
+    plain = name.lower().removesuffix(".gz") if name.lower().endswith(".nii.gz") else name.lower()
+    return not name.startswith(".") and Path(plain).suffix in IMAGE_SUFFIXES
 
-    Alpha is composited on black: an opaque image is unchanged to the last bit, and whatever lies
-    under full transparency cannot reach a model. 16-bit and 12-bit images are divided by the white
-    of their declared depth. EXIF orientation is applied.
+
+def read_image(
+    path: Path,
+    *,
+    window: str | Window | None = None,
+    frame: int | None = None,
+    plane: Plane = "axial",
+) -> Picture:
+    """Read a PNG, JPEG, TIFF, BMP, DICOM or NIfTI file.
 
     Args:
         path: the image file.
+        window: gray scale of CT: ``lung``, ``mediastinum``, ``bone``, ``centre/width`` in
+            Hounsfield units, or a value; None takes what the file declares. Files without physical
+            units ignore it.
+        frame: which frame of a multi-frame DICOM file, or which slice of a volume, from 0. None
+            reads single pictures alone.
+        plane: along which plane a volume is cut: ``axial``, ``coronal`` or ``sagittal``.
+
+    Returns:
+        Pixels in [0, 1], and what was done to them.
 
     Raises:
         DataError: the file is missing, not an image, truncated, of several frames, or too large.
+        RecipeError: the window is not known.
     """
     try:
         stream = path.open("rb")
     except FileNotFoundError:
-        raise _refusal(path, "there is no such file") from None
+        raise refusal(path, "there is no such file") from None
     except OSError as error:
-        raise _refusal(path, f"cannot be opened ({error.strerror})") from error
+        raise refusal(path, f"cannot be opened ({error.strerror})") from error
     with stream:
-        return decode_image(stream, where=path)
+        return decode_image(stream, where=path, window=window, frame=frame, plane=plane)
 
 
-def decode_image(stream: BinaryIO, *, where: object) -> Picture:
+def decode_image(
+    stream: BinaryIO,
+    *,
+    where: object,
+    window: str | Window | None = None,
+    frame: int | None = None,
+    plane: Plane = "axial",
+) -> Picture:
     """Decode an open binary stream as :func:`read_image` does.
 
     Args:
-        stream: the encoded image, positioned at its start.
+        stream: the encoded image, positioned at its start; it can be rewound.
         where: how errors name it.
+        window: as :func:`read_image`.
+        frame: as :func:`read_image`.
+        plane: as :func:`read_image`.
 
     Raises:
         DataError: as :func:`read_image`.
+        RecipeError: as :func:`read_image`.
     """
-    with _named_faults(where), Image.open(stream, formats=_FORMATS) as image:
-        _check_header(image, where)
-        image.load()
-        upright = ImageOps.exif_transpose(image)
-        tags = dict(getattr(image, "tag_v2", {}))
-        orientation = image.getexif().get(_ORIENTATION, 1)
-    width, height = image.size
-    turned = () if orientation == 1 else (f"EXIF orientation {orientation}",)
-    pixels, steps = _pixels_of(upright, tags, where)
-    return Picture(pixels, (f"{image.format} {image.mode} {width}x{height}", *turned, *steps))
-
-
-@contextmanager
-def _named_faults(where: object) -> Iterator[None]:
-    """Whatever Pillow raises over a bad file becomes one error that names it."""
+    seen = parse_window(window)
     try:
-        yield
-    except UnidentifiedImageError:
-        raise _refusal(where, "is not a PNG, JPEG, TIFF or BMP image") from None
-    except _BOMB:
-        raise _refusal(where, f"has more than {MAX_PIXELS:,} pixels") from None
-    except _DAMAGED as error:
-        raise _refusal(where, f"is damaged or truncated ({_reason(error)})") from error
-
-
-def _refusal(where: object, what: str) -> DataError:
-    cure = "Replace or remove the file, or allow unreadable images to be skipped."
-    return DataError(where=where, what=what, cure=cure)
-
-
-def _reason(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
-
-
-def _check_header(image: Image.Image, where: object) -> None:
-    """Refuse by what the header says, before memory is spent on pixels."""
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise _refusal(where, f"has {width} x {height} pixels, more than {MAX_PIXELS:,}")
-    if max(width, height) > MAX_ASPECT * max(1, min(width, height)):
-        raise _refusal(where, f"is {width} x {height} pixels: sides beyond 1:{MAX_ASPECT}")
-    frames = int(getattr(image, "n_frames", 1))
-    # An MPO file is a photograph followed by its preview: the first frame is the picture.
-    if frames > 1 and image.format != "MPO":
-        raise _refusal(where, f"holds {frames} frames, one is expected")
-
-
-def _pixels_of(
-    image: Image.Image, tags: dict[int, Any], where: object
-) -> tuple[Float, tuple[str, ...]]:
-    if image.mode == "F" or image.mode.startswith("I"):
-        pixels, step = _deep_gray(image, tags, where)
-        return pixels, (step,)
-    if image.has_transparency_data:
-        return _on_black(image), ("alpha on black",)
-    return _plain(image), ()
-
-
-def _deep_gray(image: Image.Image, tags: dict[int, Any], where: object) -> tuple[Float, str]:
-    """Gray beyond 8 bits, over the white of its declared depth."""
-    values = np.asarray(image).astype(np.float64)
-    if image.mode == "F":
-        white, step = 1.0, "float, white 1"
-    else:
-        # Mode I is what 16-bit files are often saved as; 32 bits have no agreed white.
-        bits = tags.get(_TIFF_BITS, (16,))[0] if image.mode.startswith("I;16") else 16
-        white, step = float(2**bits - 1), f"{bits}-bit, white {2**bits - 1}"
-    if not np.isfinite(values).all() or values.min() < 0 or values.max() > white:
-        raise _out_of_range(values, white, where)
-    scaled = values / white
-    # Pillow inverts 8-bit and 1-bit files whose zero is white, but not the deeper ones.
-    return _frozen(1 - scaled if tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO else scaled), step
-
-
-def _out_of_range(values: NDArray[np.float64], white: float, where: object) -> DataError:
-    low, high = np.nanmin(values), np.nanmax(values)
-    return DataError(
-        where=where,
-        what=f"holds values from {low:g} to {high:g}, beyond black 0 and white {white:g}",
-        cure="Save it as 8- or 16-bit gray over the full range (CT: after applying a window).",
-    )
-
-
-def _on_black(image: Image.Image) -> Float:
-    layers = np.asarray(image.convert("RGBA")).astype(np.float64)
-    return _frozen(layers[..., :3] / 255 * (layers[..., 3:] / 255))
-
-
-def _plain(image: Image.Image) -> Float:
-    flat = image.convert("L" if image.mode in {"1", "L"} else "RGB")
-    return _frozen(np.asarray(flat).astype(np.float64) / 255)
-
-
-def _frozen(values: NDArray[np.float64]) -> Float:
-    pixels = values.astype(np.float32)
-    pixels.flags.writeable = False
-    return pixels
+        start = stream.tell()
+        head = stream.read(HEAD_BYTES)
+        stream.seek(start)
+    except OSError as error:
+        raise refusal(where, f"cannot be read ({error.strerror})") from error
+    if is_dicom(head):
+        return decode_dicom(stream, where=where, window=seen, frame=frame)
+    if is_nifti(head):
+        return decode_nifti(stream, where=where, window=seen, frame=frame, plane=plane)
+    return decode_raster(stream, where=where)

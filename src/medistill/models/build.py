@@ -50,6 +50,7 @@ def build_model(
     channels: Channels = "gray",
     fit: Fit = "stretch",
     stored_size: int | None = None,
+    window: str | None = None,
     data_statistics: Statistics | None = None,
     where: str = "model",
 ) -> Network:
@@ -61,6 +62,7 @@ def build_model(
         channels: what the store holds; a model that takes three repeats a gray image.
         fit: how a picture that is not square becomes square.
         stored_size: short side of the stored images in pixels, for the preprocessing.
+        window: gray scale of CT, for the preprocessing.
         data_statistics: (mean, std) of the fit images in [0, 1]; needed by ``normalisation: data``.
         where: name of the recipe block, for messages.
 
@@ -83,6 +85,7 @@ def build_model(
         channels=channels,
         fit=fit,
         stored_size=stored_size,
+        window=window,
     )
     while_training = None
     if spec.train_normalisation is not None:

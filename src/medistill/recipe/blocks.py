@@ -35,11 +35,14 @@ class DataBlock:
         layout: name of the layout, or null to recognise it.
         stored_size: short side of the stored images in pixels.
         channels: ``gray`` or ``rgb``.
+        window: gray scale of CT: ``lung``, ``mediastinum``, ``bone`` or ``centre/width`` in HU;
+            null takes what each file declares.
         folds: 1 for one split into four parts, K for grouped K-fold over all images.
         fold: run this fold only (0 to K-1), or null for all.
         seed: seed of the parts.
         shares: shares of the parts.
         unlabelled: folder or phantom specification of further images without labels, or null.
+        allow: fatal findings of the check, by name, in spite of which to train.
         skip_unreadable: leave unreadable images out instead of stopping.
         workers: processes that decode images and draw phantoms; 0 works in this one.
     """
@@ -48,11 +51,13 @@ class DataBlock:
     layout: str | None = None
     stored_size: int = 256
     channels: Literal["gray", "rgb"] = "gray"
+    window: str | None = None
     folds: int = 1
     fold: int | None = None
     seed: int = 0
     shares: SharesBlock = field(default_factory=SharesBlock)
     unlabelled: str | None = None
+    allow: tuple[str, ...] = ()
     skip_unreadable: bool = False
     workers: int = 0
 

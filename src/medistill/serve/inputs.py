@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from medistill.imaging.reader import IMAGE_SUFFIXES
+from medistill.imaging.reader import IMAGE_SUFFIXES, is_image_name
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def _walk_or_problem(folder: Path) -> Iterator[Input]:
         found = True
         yield item
     if not found:
-        endings = ", ".join(sorted(suffix.lstrip(".") for suffix in IMAGE_SUFFIXES))
+        endings = ", ".join(sorted(suffix.lstrip(".") for suffix in (*IMAGE_SUFFIXES, ".nii.gz")))
         yield Input(folder, f"the folder holds no image ({endings})")
 
 
@@ -61,5 +61,5 @@ def _walk(folder: Path) -> Iterator[Input]:
         if entry.is_dir():
             if not entry.is_symlink():
                 yield from _walk(entry)
-        elif entry.suffix.lower() in IMAGE_SUFFIXES:
+        elif is_image_name(entry.name):
             yield Input(entry)

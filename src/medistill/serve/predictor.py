@@ -133,7 +133,9 @@ class Predictor:
         if item.problem is not None:
             return item.problem
         try:
-            return self.prepare(read_image(item.path))
+            return self.prepare(
+                read_image(item.path, window=self.bundle.manifest.preprocessing.window)
+            )
         except DataError as error:
             return error.what
 

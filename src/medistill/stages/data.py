@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from medistill.core.errors import DataError
 from medistill.core.files import read_json, sha256_json, write_json
 from medistill.core.types import PART_NAMES, ImageSet, PartName, Parts, Sample
-from medistill.data.labels import labels_matrix
+from medistill.data.labels import label_of, labels_matrix, plain_label
 from medistill.data.layouts import read_data
 from medistill.data.parts import conflicting_rows, fold_parts, holdout_parts
 from medistill.data.store import Store, build_store, open_store, stored_images
 from medistill.data.unlabelled import read_unlabelled
 from medistill.recipe import DataBlock
+from medistill.stages.check import check_before_training
 from medistill.stages.context import Context
 
 STAGE = "data"
@@ -96,12 +97,14 @@ def _write(context: Context, inputs: Mapping[str, Any]) -> None:
             stage.folder / "store",
             stored_size=block.stored_size,
             channels=block.channels,
+            window=block.window,
             skip_unreadable=block.skip_unreadable,
             progress=reporter.counting("Reading images"),
             workers=block.workers,
         )
         images = stored_images(images, store)
         parts = _cut(images, block)
+        check_before_training(images, parts, block, stage.folder / "check", reporter)
         _save(stage.folder / "images.json", _moved(images, stage.folder, context.run.stage(STAGE)))
         removed = len(conflicting_rows(images)) if block.folds == 1 else 0
         write_json(
@@ -162,6 +165,7 @@ def _save(path: Path, images: ImageSet) -> None:
         sample["path"] = str(sample["path"])
         sample["mask"] = None if sample["mask"] is None else str(sample["mask"])
         sample["attributes"] = dict(sample["attributes"])
+        sample["label"] = plain_label(sample["label"])
     write_json(path, value)
 
 
@@ -207,8 +211,7 @@ def _load(path: Path) -> ImageSet:
 def _load_sample(value: dict[str, Any]) -> Sample:
     value["path"] = Path(value["path"])
     value["mask"] = None if value["mask"] is None else Path(value["mask"])
-    label = value["label"]
-    value["label"] = tuple(label) if isinstance(label, list) else label
+    value["label"] = label_of(value["label"])
     return Sample(**value)
 
 

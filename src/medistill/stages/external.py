@@ -99,6 +99,7 @@ def _of_run(context: Context, images: ImageSet, cache: Path) -> Judged:
         images,
         cache / "store",
         stored_size=data.stored_size,
+        window=data.window,
         channels=data.channels,
         skip_unreadable=True,
         progress=context.reporter.counting("Reading images"),

@@ -172,6 +172,7 @@ def build(context: Context, prepared: Prepared, spec: ModelSpec) -> Network:
         classes=len(prepared.images.classes),
         channels=data.channels,
         stored_size=data.stored_size,
+        window=data.window,
         fit=context.recipe.views.fit,
     )
 

@@ -32,7 +32,7 @@ def test_order_is_that_of_the_samples(samples: tuple[Sample, ...], workers: int)
 def test_bad_image_is_a_reason_in_its_place(samples: tuple[Sample, ...], workers: int) -> None:
     decoded = decoded_in_order(samples, stored_size=8, channels="rgb", workers=workers)
     reasons = {row: pixels for row, (_, pixels) in enumerate(decoded) if isinstance(pixels, str)}
-    assert reasons == {3: "is not a PNG, JPEG, TIFF or BMP image"}
+    assert reasons == {3: "is not a PNG, JPEG, TIFF or BMP image, nor DICOM or NIfTI"}
 
 
 def test_few_images_wait_in_memory(samples: tuple[Sample, ...]) -> None:

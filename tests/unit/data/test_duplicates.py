@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from medistill.data.closest import closest_components
 from medistill.data.duplicates import (
     NEAR_DISTANCE,
     _linked_in_blocks,
@@ -92,7 +93,7 @@ def test_unreadable_image_is_its_own_group(tmp_path: Path) -> None:
 def test_distance_itself_is_within(distance: int, clusters: int) -> None:
     hashes = np.zeros((2, 64), dtype=np.bool_)
     hashes[1, :4] = True
-    assert len(set(_linked_in_blocks(hashes, distance).tolist())) == clusters
+    assert len(set(_linked_in_blocks(hashes, distance, np.arange(2)).tolist())) == clusters
 
 
 def _pairs(count: int) -> Bits:
@@ -105,8 +106,10 @@ def _pairs(count: int) -> Bits:
 
 def test_blocks_keep_the_diameter_bounded_and_most_pairs_joined() -> None:
     hashes = _pairs(200)
-    whole = _linked_in_blocks(hashes, 4, block=400)
-    blocked = _linked_in_blocks(hashes, 4, block=100)
+    whole = _linked_in_blocks(hashes, 4, np.arange(400), block=400)
+    blocked = _linked_in_blocks(hashes, 4, np.arange(400), block=100)
+    held = _linked_in_blocks(hashes, 4, closest_components(hashes), block=100)
+    np.testing.assert_array_equal(held[::2], held[1::2])
     assert len(set(whole.tolist())) == 200
     np.testing.assert_array_equal(whole[::2], whole[1::2])
     for number in set(blocked.tolist()):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nibabel
+import numpy as np
 import pytest
 
 from medistill.core.errors import DataError, UnknownNameError
 from medistill.data.layouts import LAYOUTS, read_data
 from tests.unit.data.pictures import save_noise
+from tests.unit.imaging.dicom_files import save
 
 
 def _save_all(root: Path, *names: str) -> Path:
@@ -35,7 +38,69 @@ def _folder(root: Path) -> Path:
     return _save_all(root, "COVID/1.png", "normal/2.png")
 
 
-MADE = {"covid-ct": _covid_ct, "sars-cov-2-ct": _sars, "table": _table, "folder": _folder}
+def _chestxray14(root: Path) -> Path:
+    (root / "Data_Entry_2017.csv").write_text(
+        "Image Index,Finding Labels,Patient ID\n1.png,Mass,1\n"
+    )
+    return _save_all(root, "images/1.png")
+
+
+def _covid_radiography(root: Path) -> Path:
+    return _save_all(root, "COVID/1.png", "Normal/2.png", "Viral Pneumonia/3.png")
+
+
+def _deit_covid(root: Path) -> Path:
+    lines = ["Image Index,Normal,Pneumonia,COVID,fold", "1.png,1,0,0,train"]
+    (root / "covid_labels.csv").write_text("\n".join(lines))
+    return _save_all(root, "1.png")
+
+
+def _ictcf(root: Path) -> Path:
+    return _save_all(root, "NiCT/1.png", "nCT/2.png", "pCT/3.png")
+
+
+def _medmnist(root: Path) -> Path:
+    held = {
+        "train_images": np.zeros((2, 4, 4), dtype=np.uint8),
+        "train_labels": np.array([[0], [1]]),
+    }
+    np.savez(root / "a.npz", **held)
+    return root / "a.npz"
+
+
+def _nifti(root: Path) -> Path:
+    for folder in ("imagesTr", "labelsTr"):
+        (root / folder).mkdir()
+        volume = nibabel.Nifti1Image(np.zeros((2, 2, 2), dtype=np.uint8), np.eye(4))
+        nibabel.save(volume, root / folder / "a.nii.gz")  # type: ignore[no-untyped-call]
+    return root
+
+
+def _masks(root: Path) -> Path:
+    return _save_all(root, "images/1.png", "masks/1.png")
+
+
+def _dicom(root: Path) -> Path:
+    save(root / "a" / "IM1", np.zeros((4, 4), dtype=np.uint8), PatientID="p1")
+    save(root / "b" / "IM2", np.ones((4, 4), dtype=np.uint8), PatientID="p2")
+    (root / "labels.csv").write_text("patient,label\np1,x\np2,y\n")
+    return root
+
+
+MADE = {
+    "covid-ct": _covid_ct,
+    "sars-cov-2-ct": _sars,
+    "chestxray14": _chestxray14,
+    "covid-radiography": _covid_radiography,
+    "deit-covid": _deit_covid,
+    "ictcf": _ictcf,
+    "medmnist": _medmnist,
+    "nifti": _nifti,
+    "masks": _masks,
+    "dicom": _dicom,
+    "table": _table,
+    "folder": _folder,
+}
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from medistill.core.errors import DataError
-from medistill.data.table_labels import read_labels
+from medistill.data.table_labels import masked, read_class_columns, read_labels
 
 WHERE = Path("list.csv")
 
@@ -46,3 +47,20 @@ def test_column_labels_is_multi_label_without_a_bar() -> None:
 def test_too_few_classes_are_refused(cells: list[str], column: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read_labels(cells, where=WHERE, column=column)
+
+
+def test_columns_of_classes_as_in_chexpert() -> None:
+    columns = {
+        "sex": ["F", "M", "F"],
+        "age": ["1", "70", "0"],
+        "edema": ["1.0", "-1.0", ""],
+        "fracture": ["0", "1", "-1"],
+        "never": ["", "0", ""],
+    }
+    labels = read_class_columns(columns)
+    assert labels is not None
+    assert labels.classes == ("edema", "fracture")
+    np.testing.assert_array_equal(labels.values, [[1, 0], [np.nan, 1], [np.nan, np.nan]])
+    assert (labels.uncertain, labels.missing) == (2, 1)
+    assert "2 uncertain (-1) and 1 blank" in masked(labels)[0]
+    assert read_class_columns({"sex": ["F", "M"]}) is None

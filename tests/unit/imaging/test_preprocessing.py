@@ -25,6 +25,7 @@ def test_json_round_trip() -> None:
         {"channels": "rgb"},
         {"fit": "crop"},
         {"stored_size": 256},
+        {"window": "lung"},
     ],
 )
 def test_every_value_changes_the_hash(change: dict[str, Any]) -> None:
@@ -46,6 +47,7 @@ def test_hash_does_not_depend_on_the_type_of_number() -> None:
         ({"mean": (0.5,), "std": (0.0,)}, r"std: \(0.0,\) is not positive"),
         ({"mean": (0.5,), "std": (0.5,), "channels": "rgb"}, "the model takes one channel"),
         ({"channels": "grey"}, "Did you mean 'gray'"),
+        ({"window": "lungs"}, "Did you mean 'lung'"),
         ({"fit": "padd"}, "Did you mean 'pad'"),
     ],
 )

@@ -15,10 +15,18 @@ def touch(root: Path, *names: str) -> None:
 
 
 def test_folders_are_walked_sorted_and_only_images_are_taken(tmp_path: Path) -> None:
-    touch(tmp_path, "b.png", "a.JPG", "c/d.tiff", "c/a.bmp", "notes.txt", ".hidden.png")
+    touch(tmp_path, "b.png", "a.JPG", "c/d.tiff", "c/a.bmp", "notes.txt", ".hidden.png", "v.nii.gz")
     touch(tmp_path, ".cache/x.png", "z.tif", "病人 一/图 像.jpeg")
     found = [item.path.relative_to(tmp_path).as_posix() for item in find_inputs([tmp_path])]
-    assert found == ["a.JPG", "b.png", "c/a.bmp", "c/d.tiff", "z.tif", "病人 一/图 像.jpeg"]
+    assert found == [
+        "a.JPG",
+        "b.png",
+        "c/a.bmp",
+        "c/d.tiff",
+        "v.nii.gz",
+        "z.tif",
+        "病人 一/图 像.jpeg",
+    ]
 
 
 def test_named_files_are_always_tried_and_keep_their_order(tmp_path: Path) -> None:
@@ -31,7 +39,10 @@ def test_a_folder_without_images_is_a_problem(tmp_path: Path) -> None:
     touch(tmp_path, "deep/notes.txt")
     (item,) = find_inputs([tmp_path])
     assert item.path == tmp_path
-    assert item.problem == "the folder holds no image (bmp, jpeg, jpg, png, tif, tiff)"
+    assert (
+        item.problem
+        == "the folder holds no image (bmp, dcm, dicom, jpeg, jpg, nii, nii.gz, png, tif, tiff)"
+    )
 
 
 def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:

@@ -1,0 +1,149 @@
+"""Classes, groups and labels: how many there are, where, and what is unknown."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from medistill.check.finding import Finding, share
+from medistill.check.subject import Subject
+
+#: A class this many times rarer than the largest is said; one in fewer groups cannot be split.
+IMBALANCE, FEWEST_GROUPS = 10.0, 4
+_UNSPLIT = "all"
+
+
+def class_findings(subject: Subject) -> Iterator[Finding]:
+    """Counts by class and part; imbalance; classes too rare to be split."""
+    images = subject.images
+    if images.task == "segmentation":
+        return
+    counts: dict[str, Counter[str]] = {name: Counter() for name in images.classes}
+    groups: dict[str, set[str]] = {name: set() for name in images.classes}
+    for sample in images.samples:
+        for word in subject.label_words(sample):
+            counts[word][subject.parts.get(sample.name, _UNSPLIT)] += 1
+            groups[word].add(sample.group)
+    table = {
+        name: {"images": sum(c.values()), "groups": len(groups[name]), "parts": dict(c)}
+        for name, c in counts.items()
+    }
+    words = ", ".join(f"{name} {sum(c.values()):,}" for name, c in counts.items())
+    yield Finding(check="classes", severity="note", text=f"images: {words}", figures=table)
+    yield from _rare(subject, {name: len(held) for name, held in groups.items()})
+    yield from _imbalance({name: sum(c.values()) for name, c in counts.items()})
+
+
+def _rare(subject: Subject, groups: dict[str, int]) -> Iterator[Finding]:
+    rare = {name: count for name, count in groups.items() if count < FEWEST_GROUPS}
+    if rare:
+        words = ", ".join(f"{name} ({count})" for name, count in rare.items())
+        single = subject.images.task == "single-label"
+        yield Finding(
+            check="rare-classes",
+            severity="fatal" if single else "warning",
+            text=f"classes in fewer than {FEWEST_GROUPS} groups "
+            f"({subject.images.group_word}): {words}",
+            cure="Add images of other groups, or drop or merge the class.",
+            figures=rare,
+        )
+
+
+def _imbalance(counts: dict[str, int]) -> Iterator[Finding]:
+    held = {name: count for name, count in counts.items() if count}
+    if held and max(held.values()) > IMBALANCE * min(held.values()):
+        rarest = min(held, key=lambda name: held[name])
+        ratio = max(held.values()) / held[rarest]
+        yield Finding(
+            check="imbalance",
+            severity="warning",
+            text=f"'{rarest}' is {ratio:.0f} times rarer than the largest class",
+            cure="Judge by the AUROC and sensitivity of each class, not by accuracy.",
+            figures={"ratio": round(ratio, 1), "rarest": rarest},
+        )
+
+
+def group_findings(subject: Subject) -> Iterator[Finding]:
+    """How many groups, and groups that lie in two parts."""
+    images = subject.images
+    sizes = Counter(sample.group for sample in images.samples)
+    yield Finding(
+        check="groups",
+        severity="note",
+        text=f"{len(images.samples):,} images in {len(sizes):,} groups ({images.group_word}), "
+        f"the largest of {max(sizes.values()):,}",
+        figures={"images": len(images.samples), "groups": len(sizes), "word": images.group_word},
+    )
+    held: dict[str, dict[str, list[str]]] = {}
+    for sample in images.samples:
+        if sample.name in subject.parts:
+            parts = held.setdefault(sample.group, {})
+            parts.setdefault(subject.parts[sample.name], []).append(sample.name)
+    cut = {group: parts for group, parts in held.items() if len(parts) > 1}
+    if cut:
+        affected = sum(len(names) for parts in cut.values() for names in parts.values())
+        yield Finding(
+            check="shared-groups",
+            severity="warning",
+            text=f"{len(cut)} groups ({images.group_word}) with {affected} images lie in two parts",
+            cure="Training leaves their images out of the earlier part; or use the proposed parts.",
+            figures={"groups": len(cut), "images": affected},
+            groups=[[n for names in parts.values() for n in names] for parts in cut.values()],
+        )
+
+
+def mixed_findings(subject: Subject) -> Iterator[Finding]:
+    """Numbered subjects (``personN``) that occur in two classes under one number."""
+    words: dict[str, set[str]] = {}
+    names: dict[str, list[str]] = {}
+    for sample in subject.images.samples:
+        person = _person(sample.name)
+        if person:
+            words.setdefault(person, set()).update(subject.label_words(sample))
+            names.setdefault(person, []).append(sample.name)
+    shared = sorted(person for person, held in words.items() if len(held) > 1)
+    if shared:
+        images = sum(len(names[person]) for person in shared)
+        yield Finding(
+            check="person-in-two-classes",
+            severity="warning",
+            text=f"{len(shared)} of {len(words)} numbers of persons in file names occur in two "
+            f"classes ({images} images), for example {shared[0]}",
+            cure="Group by that number, and have the labels of these persons looked at.",
+            figures={"persons": len(words), "shared": len(shared), "images": images},
+            groups=[names[person] for person in shared],
+        )
+
+
+def _person(name: str) -> str:
+    match = re.match(r"(person\d+|patient[ _-]?\d+)(?=[_\-. ])", name.rpartition("/")[2], re.I)
+    return match[1].lower() if match else ""
+
+
+def label_findings(subject: Subject) -> Iterator[Finding]:
+    """Images without label, and unknown entries of a multi-label set."""
+    images = subject.images
+    if images.task == "segmentation":
+        return
+    bare = [sample.name for sample in images.samples if sample.label is None]
+    if bare:
+        yield Finding(
+            check="unlabelled",
+            severity="note",
+            text=f"{share(len(bare), len(images.samples))} images have no label",
+            figures={"images": len(bare)},
+        )
+    entries = [v for s in images.samples if isinstance(s.label, tuple) for v in s.label]
+    unknown = sum(math.isnan(value) for value in entries)
+    if unknown:
+        grave = unknown > len(entries) / 2
+        yield Finding(
+            check="unknown-labels",
+            severity="warning" if grave else "note",
+            text=f"{share(unknown, len(entries))} entries of the labels are missing or uncertain: "
+            "they are masked",
+            cure="Read blanks as 0 yourself if your source says so." if grave else "",
+            figures={"entries": len(entries), "unknown": unknown},
+        )

@@ -1,0 +1,143 @@
+"""Exact and near copies: within and across parts, and with conflicting labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from medistill.check.finding import Finding, share
+from medistill.check.subject import Subject, by
+from medistill.data.duplicates import cluster_hashes
+
+#: Different bits, of 64, within a cluster of near copies. Tighter than what groups slices without
+#: patient ids (10), where a false pair costs little: of 331,183 pairs of chest radiographs of
+#: different patients 783 are within 10 bits, 26 within 6, 2 within 4, none within 2.
+NEAR_BITS = 4
+#: A cluster of more than this share of the set is refused.
+LARGEST_SHARE = 0.05
+_FEWEST_LARGE = 20
+
+
+def copy_findings(subject: Subject) -> Iterator[Finding]:
+    """Pictures that are the same pixel by pixel, whatever their format."""
+    samples = subject.readable
+    names = [sample.name for sample in samples]
+    clusters = by((subject.facts[name].content for name in names), names)
+    several = [held for held in clusters.values() if len(held) > 1]
+    if several:
+        count = sum(len(held) - 1 for held in several)
+        yield Finding(
+            check="exact-copies",
+            severity="warning",
+            text=f"{share(count, len(names))} images are copies of another, pixel by pixel",
+            cure="Remove the copies; until then give each cluster one group.",
+            figures={"copies": count, "clusters": len(several)},
+            groups=several,
+        )
+    yield from _conflicts(subject, several, "exact-copies-with-other-labels", "fatal")
+    yield from _across(subject, several, "exact-copies-across-parts")
+
+
+def near_findings(subject: Subject) -> Iterator[Finding]:
+    """Pictures that look the same by perceptual hash, beyond exact copies."""
+    samples = subject.readable
+    names = [s.name for s in samples if _structured(subject, s.name)]
+    found = cluster_hashes({n: subject.facts[n].bits for n in names}, distance=NEAR_BITS)
+    clusters = by((found[name] for name in names), names)
+    near = [held for held in clusters.values() if len({subject.facts[n].content for n in held}) > 1]
+    if near:
+        count = sum(map(len, near))
+        yield Finding(
+            check="near-copies",
+            severity="warning",
+            text=f"{share(count, len(names))} images have a near copy (at most {NEAR_BITS} of 64 "
+            f"bits), in {len(near):,} clusters, the largest of {max(map(len, near))}",
+            cure="Keep each cluster in one part: the proposed groups do.",
+            figures={"images": count, "clusters": len(near), "largest": max(map(len, near))},
+            groups=sorted(near, key=len, reverse=True),
+        )
+    yield from _conflicts(subject, near, "near-copies-with-other-labels", "warning")
+    yield from _across(subject, near, "near-copies-across-parts")
+    yield from _large(list(clusters.values()), len(names))
+
+
+def _structured(subject: Subject, name: str) -> bool:
+    """Whether there is anything to compare: flat pictures are all alike."""
+    facts = subject.facts[name]
+    return facts.high - facts.low >= 0.02
+
+
+def _conflicts(
+    subject: Subject, clusters: Sequence[Sequence[str]], check: str, severity: str
+) -> Iterator[Finding]:
+    if subject.images.task != "single-label":
+        return
+    label = {s.name: s.label for s in subject.images.samples if s.label is not None}
+    wrong = [held for held in clusters if len({label[n] for n in held if n in label}) > 1]
+    if wrong:
+        yield Finding(
+            check=check,
+            severity="fatal" if severity == "fatal" else "warning",
+            text=f"{len(wrong)} clusters of copies hold images of different classes",
+            cure="Have their labels looked at: at most one can be right.",
+            figures={"clusters": len(wrong)},
+            groups=wrong,
+        )
+
+
+def _across(subject: Subject, clusters: Sequence[Sequence[str]], check: str) -> Iterator[Finding]:
+    """Copies in two parts that no common group holds together."""
+    group = {s.name: s.group for s in subject.images.samples}
+    cut = [h for h in clusters if len({subject.parts[n] for n in h if n in subject.parts}) > 1]
+    loose = [held for held in cut if len({group[name] for name in held}) > 1]
+    if loose:
+        pairs = sum(len(held) for held in loose)
+        yield Finding(
+            check=check,
+            severity="fatal",
+            text=f"{len(loose)} clusters of copies ({pairs} images) lie in two parts",
+            cure="Use the proposed parts, or put each cluster into one group.",
+            figures={"clusters": len(loose), "images": pairs},
+            groups=loose,
+        )
+
+
+def _large(clusters: Sequence[Sequence[str]], total: int) -> Iterator[Finding]:
+    largest = max(clusters, key=len, default=[])
+    if len(largest) > max(_FEWEST_LARGE, LARGEST_SHARE * total):
+        yield Finding(
+            check="large-cluster",
+            severity="fatal",
+            text=f"one cluster of near copies holds {share(len(largest), total)} images",
+            cure="Such a set has too few different images to be split; look at the pictures.",
+            figures={"images": len(largest), "of": total},
+            groups=[largest],
+        )
+
+
+def united(subject: Subject) -> dict[str, str]:
+    """A group for each readable image that holds its own group and all of its copies together."""
+    samples = subject.readable
+    names = [sample.name for sample in samples]
+    hashes = {n: subject.facts[n].bits for n in names if _structured(subject, n)}
+    near = cluster_hashes(hashes, distance=NEAR_BITS)
+    row = {name: number for number, name in enumerate(names)}
+    parent = np.arange(len(names))
+    keys = (
+        [f"g{s.group}" for s in samples],
+        [f"c{subject.facts[n].content}" for n in names],
+        [f"n{near.get(n, n)}" for n in names],
+    )
+    for words in keys:
+        for held in by(words, names).values():
+            for one, two in pairwise(held):
+                parent[_root(parent, row[two])] = _root(parent, row[one])
+    return {name: f"group {_root(parent, row[name])}" for name in names}
+
+
+def _root(parent: np.ndarray, row: int) -> int:
+    while parent[row] != row:
+        row = int(parent[row])
+    return row

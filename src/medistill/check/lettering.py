@@ -1,0 +1,67 @@
+"""Suspicion of burnt-in text: rows of small bright signs of one height."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Signs in one row from which text is suspected.
+FEWEST = 4
+_BRIGHT, _CONTRAST = 0.9, 0.35
+_LOWEST, _HIGHEST = 4, 0.08
+
+
+def letters(gray: NDArray[np.float32]) -> int:
+    """Number of signs in the longest row of them; 0 where there are fewer than four.
+
+    A sign is a connected bright region of letter size that stands out from its surroundings; a row
+    are signs of about one height on one line, close to each other. Bone and noise rarely form rows.
+
+    Args:
+        gray: (H, W) in [0, 1].
+    """
+    from scipy import ndimage
+
+    bright = gray >= _BRIGHT
+    if not bright.any() or bright.mean() > 0.5:
+        return 0
+    labelled, count = ndimage.label(bright, structure=np.ones((3, 3)))
+    if count < FEWEST or count > 20_000:
+        return 0
+    signs = [box for box in ndimage.find_objects(labelled) if _is_sign(box, gray)]
+    longest = max((_row_length(sign, signs) for sign in signs[:400]), default=0)
+    return longest if longest >= FEWEST else 0
+
+
+def _is_sign(box: tuple[slice, slice], gray: NDArray[np.float32]) -> bool:
+    rows, columns = box
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    tallest = max(_LOWEST + 1, _HIGHEST * gray.shape[0])
+    if not (_LOWEST <= height <= tallest and 1 <= width <= 1.6 * height):
+        return False
+    inside = gray[rows, columns]
+    if inside.size and (inside >= _BRIGHT).mean() > 0.92 and width > 0.6 * height:
+        return False  # a filled block is no letter
+    top, left = max(0, rows.start - 2), max(0, columns.start - 2)
+    around = gray[top : rows.stop + 2, left : columns.stop + 2]
+    dark = around[around < _BRIGHT]
+    return bool(dark.size) and float(np.median(dark)) <= _BRIGHT - _CONTRAST
+
+
+def _row_length(sign: tuple[slice, slice], signs: list[tuple[slice, slice]]) -> int:
+    """Signs on the line of one, walking to the right while gaps stay small."""
+    rows, columns = sign
+    height = rows.stop - rows.start
+    alike = sorted(
+        (other[1].start, other[1].stop)
+        for other in signs
+        if abs(other[0].stop - rows.stop) <= max(1, height // 6)
+        and abs((other[0].stop - other[0].start) - height) <= max(1, height // 4)
+        and other[1].start >= columns.start
+    )
+    length, end = 0, columns.stop
+    for start, stop in alike:
+        if start - end > 1.5 * height:
+            break
+        length, end = length + 1, max(end, stop)
+    return length

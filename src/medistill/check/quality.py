@@ -1,0 +1,97 @@
+"""Images that cannot be right: unreadable, constant, inverted, out of range, lettered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from medistill.check.finding import Finding, share
+from medistill.check.subject import Subject
+
+#: Gray between the 1st and 99th percentile below which a picture is constant, or hardly visible.
+CONSTANT, DIM = 0.004, 0.08
+#: Share of full white from which a picture is burnt out.
+BURNT = 0.6
+#: Correlation with the mean picture below which one looks inverted, where most are above the other.
+INVERTED, ALIKE = -0.5, 0.4
+_FEWEST = 8
+
+
+def quality_findings(subject: Subject) -> Iterator[Finding]:
+    """Unreadable, constant, dim, burnt-out and inverted-looking images; mixed formats."""
+    yield from _unreadable(subject)
+    names = [sample.name for sample in subject.readable]
+    spread = {name: subject.facts[name].high - subject.facts[name].low for name in names}
+    constant = [name for name in names if spread[name] < CONSTANT]
+    dim = [name for name in names if CONSTANT <= spread[name] < DIM]
+    burnt = [n for n in names if subject.facts[n].white > BURNT and n not in set(constant)]
+    total = len(names)
+    yield from _listed("constant", constant, total, "show one gray alone", "Remove them.")
+    cure = "Set data.window for CT, or export with a display window: the gray scale is lost."
+    yield from _listed("dim", dim, total, "use less than a twelfth of the gray scale", cure)
+    yield from _listed("burnt-out", burnt, total, "are mostly full white", cure)
+    cure = "Check MONOCHROME1 and how they were exported; invert or remove them."
+    yield from _listed("inverted", _inverted(subject, names), total, "look inverted", cure)
+    kinds = Counter(subject.facts[name].kind for name in names)
+    words = ", ".join(f"{kind} {count:,}" for kind, count in kinds.most_common(6))
+    yield Finding(check="formats", severity="note", text=words, figures=dict(kinds))
+
+
+def text_findings(subject: Subject) -> Iterator[Finding]:
+    """Images with what looks like burnt-in text."""
+    names = [s.name for s in subject.readable if subject.facts[s.name].letters]
+    if names:
+        ordered = sorted(names, key=lambda name: -subject.facts[name].letters)
+        yield Finding(
+            check="burnt-in-text",
+            severity="warning",
+            text=f"{share(len(names), len(subject.readable))} images seem to hold burnt-in text",
+            cure="Look at the sheet: text may name a patient, a side or a hospital; crop or cover.",
+            figures={"images": len(names)},
+            groups=[ordered],
+        )
+
+
+def _unreadable(subject: Subject) -> Iterator[Finding]:
+    problems = {n: f.problem for n, f in subject.facts.items() if f.problem}
+    if problems:
+        first = next(iter(problems.items()))
+        yield Finding(
+            check="unreadable",
+            severity="fatal",
+            text=f"{share(len(problems), len(subject.facts))} images cannot be read, for example "
+            f"{first[0]}: {first[1]}",
+            cure="Replace or remove them, or set data.skip_unreadable=true.",
+            figures={"images": len(problems), "reasons": dict(Counter(problems.values()))},
+            groups=[list(problems)],
+        )
+
+
+def _listed(check: str, names: list[str], total: int, words: str, cure: str) -> Iterator[Finding]:
+    if names:
+        yield Finding(
+            check=check,
+            severity="warning",
+            text=f"{share(len(names), total)} images {words}",
+            cure=cure,
+            figures={"images": len(names)},
+            groups=[names],
+        )
+
+
+def _inverted(subject: Subject, names: list[str]) -> list[str]:
+    """Images against the set's mean: only where most images are alike can one be judged."""
+    if len(names) < _FEWEST:
+        return []
+    held = b"".join(bytes.fromhex(subject.facts[name].thumb) for name in names)
+    thumbs = np.frombuffer(held, dtype=np.uint8).reshape(len(names), -1).astype(np.float32)
+    centred = thumbs - thumbs.mean(axis=1, keepdims=True)
+    scale = np.linalg.norm(centred, axis=1, keepdims=True)
+    unit = centred / np.maximum(scale, 1e-6)
+    mean = np.median(unit, axis=0)
+    likeness = unit @ (mean / max(float(np.linalg.norm(mean)), 1e-6))
+    if np.median(likeness) < ALIKE:
+        return []
+    return [name for name, value in zip(names, likeness.tolist(), strict=True) if value < INVERTED]

@@ -1,0 +1,62 @@
+"""What is checked: a set, its facts and its parts, in one value that every check reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from medistill.check.facts import Facts
+from medistill.core.types import ImageSet, Sample
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A set under examination.
+
+    Attributes:
+        images: the set.
+        facts: of each image by name.
+        parts: part of each image by name: a published split, or the parts of a run; images that
+            are in none are missing.
+        fitted_on: content hashes of the images that the teacher was fitted on, or None where no
+            teacher was named.
+    """
+
+    images: ImageSet
+    facts: Mapping[str, Facts]
+    parts: Mapping[str, str]
+    fitted_on: frozenset[str] | None = None
+
+    @property
+    def readable(self) -> tuple[Sample, ...]:
+        """Samples whose image can be read."""
+        return tuple(s for s in self.images.samples if not self.facts[s.name].problem)
+
+    def label_words(self, sample: Sample) -> tuple[str, ...]:
+        """Classes of an image; several or none in a multi-label set."""
+        if isinstance(sample.label, int):
+            return (self.images.classes[sample.label],)
+        values = sample.label or ()
+        return tuple(c for c, v in zip(self.images.classes, values, strict=False) if v == 1)
+
+    def class_truth(self, samples: Sequence[Sample]) -> dict[str, np.ndarray]:
+        """For each class 1, 0 or NaN (unknown) of every sample, shape (N,)."""
+        rows = np.array([self._row(sample) for sample in samples], dtype=np.float64)
+        rows = rows.reshape(len(samples), len(self.images.classes))
+        return {name: rows[:, k] for k, name in enumerate(self.images.classes)}
+
+    def _row(self, sample: Sample) -> list[float]:
+        count = len(self.images.classes)
+        if isinstance(sample.label, int):
+            return [float(k == sample.label) for k in range(count)]
+        return list(sample.label) if sample.label else [np.nan] * count
+
+
+def by(keys: Iterable[str], names: Iterable[str]) -> dict[str, list[str]]:
+    """Names by their key, in order."""
+    found: dict[str, list[str]] = {}
+    for key, name in zip(keys, names, strict=True):
+        found.setdefault(key, []).append(name)
+    return found

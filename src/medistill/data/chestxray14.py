@@ -1,0 +1,120 @@
+"""Layout ``chestxray14``: NIH ChestX-ray14 as published (Wang et al., CVPR 2017).
+
+``Data_Entry_2017*.csv``, images below ``images*/``, and lists of file names: the official
+``train_val_list.txt`` and ``test_list.txt``, or ``train_list.txt``, ``val_list.txt``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from medistill.core.errors import DataError
+from medistill.core.types import ImageSet, Sample
+from medistill.data.folder import images_below
+from medistill.data.table import Table, filled, load_table
+
+FINDINGS = (
+    "Atelectasis",
+    "Cardiomegaly",
+    "Consolidation",
+    "Edema",
+    "Effusion",
+    "Emphysema",
+    "Fibrosis",
+    "Hernia",
+    "Infiltration",
+    "Mass",
+    "Nodule",
+    "Pleural_Thickening",
+    "Pneumonia",
+    "Pneumothorax",
+)
+TEXT_LABELS = "Labels were mined from reports by a program: a share of them is wrong."
+_LISTS: Mapping[str, str] = MappingProxyType(
+    {"train_val": "train", "train": "train", "val": "val", "test": "test"}
+)
+_NONE = "no finding"
+
+
+def is_chestxray14(root: Path) -> bool:
+    """Whether a folder has the published layout."""
+    return root.is_dir() and _entry(root) is not None
+
+
+def read_chestxray14(root: Path) -> ImageSet:
+    """Read ChestX-ray14: 14 findings an image, grouped by patient.
+
+    Images that the table lists and that are not here are left out and counted.
+
+    Args:
+        root: the folder.
+
+    Raises:
+        DataError: no table, no image, or an unknown finding.
+    """
+    entry = _entry(root)
+    if entry is None:
+        raise DataError(
+            where=root,
+            what="does not hold Data_Entry_2017.csv",
+            cure="Give the folder of ChestX-ray14 as its authors publish it.",
+        )
+    table = load_table(entry)
+    here = {path.name: path for path in images_below(root)}
+    split = _splits(root)
+    listed = list(zip(filled(table, "image index"), table.rows, strict=True))
+    samples = sorted(
+        (_sample(root, here[name], row, split, table) for name, row in listed if name in here),
+        key=lambda sample: sample.name,
+    )
+    if not samples:
+        raise DataError(where=root, what="holds no image of its table", cure="Unpack the images.")
+    absent = len(listed) - len(samples)
+    left_out = (f"{absent} images of the table are not here.",) if absent else ()
+    return ImageSet(
+        name="chestxray14",
+        root=root,
+        task="multi-label",
+        classes=FINDINGS,
+        samples=tuple(samples),
+        group_word="patient",
+        caveats=(TEXT_LABELS, *left_out),
+    )
+
+
+def _sample(
+    root: Path, path: Path, row: Mapping[str, str], split: Mapping[str, str], table: Table
+) -> Sample:
+    held = {word for word in row["finding labels"].split("|") if word.lower() != _NONE}
+    unknown = held - set(FINDINGS)
+    if unknown:
+        raise DataError(
+            where=table.path,
+            what=f"has the unknown finding '{sorted(unknown)[0]}'",
+            cure=f"Use the 14 of the publication: {', '.join(FINDINGS)}.",
+        )
+    kept = {"view position": "view", "patient gender": "sex", "patient age": "age"}
+    return Sample(
+        path=path,
+        name=path.relative_to(root).as_posix(),
+        label=tuple(float(finding in held) for finding in FINDINGS),
+        group=f"patient {row['patient id']}",
+        split=split.get(path.name),
+        attributes={word: row[column] for column, word in kept.items() if row.get(column)},
+    )
+
+
+def _entry(root: Path) -> Path | None:
+    return next(iter(sorted(root.glob("Data_Entry_2017*.csv"))), None)
+
+
+def _splits(root: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for stem, split in _LISTS.items():
+        path = root / f"{stem}_list.txt"
+        if path.is_file():
+            names = path.read_text(encoding="utf-8").split()
+            found |= dict.fromkeys(names, split)
+    return found

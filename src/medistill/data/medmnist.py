@@ -1,0 +1,154 @@
+"""Layout ``medmnist``: an npz file of MedMNIST v2 (Yang et al., Scientific Data 10:41, 2023)."""
+
+from __future__ import annotations
+
+import urllib.request
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from medistill.core.errors import DataError
+from medistill.core.files import atomic_file, sha256_file
+from medistill.core.types import ImageSet, Sample, Task
+
+PREFIX = "medmnist"
+URL = "https://zenodo.org/records/10519652/files"
+_SPLITS = ("train", "val", "test")
+_SIZES = (28, 64, 128, 224)
+NO_IDS = "MedMNIST names no patients; its authors split by patient where their sources did."
+#: Class names of the flags that medistill is used for; others are numbered.
+CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "breastmnist": ("malignant", "normal or benign"),
+        "pneumoniamnist": ("normal", "pneumonia"),
+        "retinamnist": ("0", "1", "2", "3", "4"),
+        "chestmnist": (
+            "atelectasis",
+            "cardiomegaly",
+            "effusion",
+            "infiltration",
+            "mass",
+            "nodule",
+            "pneumonia",
+            "pneumothorax",
+            "consolidation",
+            "edema",
+            "emphysema",
+            "fibrosis",
+            "pleural",
+            "hernia",
+        ),
+    }
+)
+
+
+def is_medmnist(path: Path) -> bool:
+    """Whether a path is an npz file with MedMNIST's arrays."""
+    if not (path.is_file() and path.suffix.lower() == ".npz" and zipfile.is_zipfile(path)):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return {"train_images.npy", "train_labels.npy"} <= set(archive.namelist())
+
+
+def fetched(spec: str, cache: Path) -> Path:
+    """The npz file of ``medmnist:FLAG[,size=28]``, downloaded once into ``cache``.
+
+    Raises:
+        DataError: an impossible specification, or the file cannot be had; says where to place it.
+    """
+    flag, _, rest = spec.partition(":")[2].partition(",")
+    size = rest.partition("=")[2] or "28"
+    if not flag.isalnum() or size not in map(str, _SIZES):
+        cure = f"Write medmnist:FLAG or medmnist:FLAG,size=N with N of {_SIZES}."
+        raise DataError(where=spec, what="is not a data set of MedMNIST", cure=cure)
+    name = f"{flag}.npz" if size == "28" else f"{flag}_{size}.npz"
+    target = cache / name
+    if not target.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        _download(f"{URL}/{name}?download=1", target, spec)
+    return target
+
+
+def read_medmnist(path: Path, *, cache: Path) -> ImageSet:
+    """Unpack an npz file into PNG files below ``cache`` and list them with the published split.
+
+    Args:
+        path: the npz file.
+        cache: where the pictures go; those of an earlier call are used again.
+
+    Raises:
+        DataError: damaged, or not of two dimensions.
+    """
+    arrays = _arrays(path)
+    folder = cache / f"{path.stem}-{sha256_file(path)[:12]}"
+    labels = {split: arrays[f"{split}_labels"] for split in _SPLITS if f"{split}_labels" in arrays}
+    wide = max(value.reshape(len(value), -1).shape[1] for value in labels.values()) > 1
+    samples: list[Sample] = []
+    for split, held in labels.items():
+        pictures = arrays[f"{split}_images"]
+        names = _unpacked(pictures, folder, split, path)
+        for name, label in zip(names, held.reshape(len(held), -1).tolist(), strict=True):
+            value = tuple(map(float, label)) if wide else int(label[0])
+            group = f"{split} {name}"
+            samples.append(
+                Sample(path=folder / name, name=name, label=value, group=group, split=split)
+            )
+    task: Task = "multi-label" if wide else "single-label"
+    return ImageSet(
+        name="medmnist",
+        root=path,
+        task=task,
+        classes=_classes(path, labels, wide),
+        samples=tuple(sorted(samples, key=lambda sample: sample.name)),
+        group_word="image",
+        caveats=(NO_IDS,),
+    )
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as found:
+            return {name: found[name] for name in found.files}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+        cure = "Download it again."
+        raise DataError(where=path, what=f"is a damaged npz file ({error})", cure=cure) from error
+
+
+def _unpacked(pictures: NDArray[Any], folder: Path, split: str, path: Path) -> list[str]:
+    if pictures.ndim not in (3, 4) or (pictures.ndim == 4 and pictures.shape[-1] != 3):
+        what = f"holds pictures of the shape {pictures.shape[1:]}"
+        raise DataError(where=path, what=what, cure="Use a flag of two-dimensional pictures.")
+    names = [f"{split}/{number:06}.png" for number in range(len(pictures))]
+    (folder / split).mkdir(parents=True, exist_ok=True)
+    for name, picture in zip(names, pictures, strict=True):
+        if not (folder / name).is_file():
+            with atomic_file(folder / name) as stream:
+                Image.fromarray(picture.astype(np.uint8)).save(stream, "PNG")
+    return names
+
+
+def _classes(path: Path, labels: Mapping[str, NDArray[Any]], wide: bool) -> tuple[str, ...]:
+    first = next(iter(labels.values()))
+    highest = max(int(value.max()) for value in labels.values())
+    count = first.reshape(len(first), -1).shape[1] if wide else highest + 1
+    known = CLASSES.get(path.stem.partition("_")[0], ())
+    return known if len(known) == count else tuple(map(str, range(count)))
+
+
+def _download(url: str, target: Path, spec: str) -> None:
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer, atomic_file(target) as stream:
+            while piece := answer.read(2**20):
+                stream.write(piece)
+    except OSError as error:
+        raise DataError(
+            where=spec,
+            what=f"cannot be downloaded ({getattr(error, 'reason', error)})",
+            cure=f"Download {url.partition('?')[0]} elsewhere and give the file's path.",
+        ) from error

@@ -1,0 +1,131 @@
+"""From stored DICOM values to the gray that is shown: modality LUT, VOI LUT or window, inversion.
+
+The steps and their order are those of DICOM PS3.3, C.11.1 and C.11.2, and PS3.4, N.2.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+from pydicom.pixels.processing import apply_modality_lut, apply_voi
+
+from medistill.imaging.dicom_header import Layout
+from medistill.imaging.window import FULL_HU, Window, apply_window
+
+Values = NDArray[np.float64]
+Shown = tuple[Values, tuple[str, ...]]
+
+
+def displayed(
+    raw: NDArray[np.generic], dataset: Dataset, layout: Layout, window: Window | None
+) -> Shown:
+    """Stored values as gray.
+
+    Args:
+        raw: (H, W) whole numbers as stored.
+        dataset: the file's elements.
+        layout: how its pixels lie.
+        window: replaces the file's own for CT, in Hounsfield units.
+
+    Returns:
+        (H, W) float64 in [0, 1], 0 black and 1 white; and what was done.
+
+    Raises:
+        ValueError: impossible tables or windows.
+    """
+    stored = _without_unused_bits(raw, layout)
+    physical, modality_steps = _modality(stored, dataset)
+    shown, voi_steps = _voi(physical, dataset, layout, window)
+    steps = [*modality_steps, *voi_steps]
+    if layout.photometric == "MONOCHROME1":
+        shown = 1 - shown
+        steps.append("MONOCHROME1 inverted")
+    padding = _padding(stored, dataset)
+    if padding is not None and padding.any():
+        shown = np.where(padding, 0.0, shown)
+        steps.append("padding black")
+    return shown, tuple(steps)
+
+
+def _without_unused_bits(raw: NDArray[np.generic], layout: Layout) -> NDArray[np.int64]:
+    """Old files keep overlays in the bits above those stored: cut them off, extend the sign."""
+    values = raw.astype(np.int64)
+    if layout.bits_stored >= layout.bits_allocated:
+        return values
+    kept = values & ((1 << layout.bits_stored) - 1)
+    if layout.signed:
+        kept -= (kept >> (layout.bits_stored - 1)) << layout.bits_stored
+    return kept
+
+
+def _modality(stored: NDArray[np.int64], dataset: Dataset) -> tuple[Values, tuple[str, ...]]:
+    if dataset.get("ModalityLUTSequence"):
+        return np.asarray(apply_modality_lut(stored, dataset), np.float64), ("modality LUT",)
+    if dataset.get("RescaleSlope") is None or dataset.get("RescaleIntercept") is None:
+        return stored.astype(np.float64), ()
+    step = f"{float(dataset.RescaleSlope):g} x + {float(dataset.RescaleIntercept):g}"
+    return np.asarray(apply_modality_lut(stored, dataset), np.float64), (step,)
+
+
+def _voi(physical: Values, dataset: Dataset, layout: Layout, window: Window | None) -> Shown:
+    ct = layout.modality == "CT"
+    if window is not None and ct:
+        return apply_window(physical, window), (f"window {window}",)
+    if dataset.get("VOILUTSequence"):
+        return _voi_table(physical, dataset)
+    windows = _windows(dataset)
+    if windows:
+        function = str(dataset.get("VOILUTFunction") or "LINEAR")
+        step = f"window {windows[0]}" + (f", first of {len(windows)}" if windows[1:] else "")
+        return apply_window(physical, windows[0], function=function), (step,)
+    if ct and dataset.get("RescaleIntercept") is not None:
+        return apply_window(physical, FULL_HU), ("no window declared: -1024 to 3071 HU",)
+    low, high = _declared_range(dataset, layout)
+    scaled = np.clip((physical - low) / (high - low), 0, 1)
+    return scaled, (f"no window declared: {low:g} to {high:g}",)
+
+
+def _voi_table(physical: Values, dataset: Dataset) -> Shown:
+    bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
+    whole = np.rint(physical).astype(np.int64)
+    shown = np.asarray(apply_voi(whole, dataset), dtype=np.float64)
+    return np.clip(shown / (2**bits - 1), 0, 1), ("VOI LUT",)
+
+
+def _windows(dataset: Dataset) -> list[Window]:
+    """Windows of the file, without pairs that are not both given."""
+    centres, widths = (_numbers(dataset.get(k)) for k in ("WindowCenter", "WindowWidth"))
+    return [Window(c, w) for c, w in zip(centres, widths, strict=False)]
+
+
+def _numbers(value: object) -> list[float]:
+    if value is None or value == "":
+        return []
+    several = hasattr(value, "__iter__") and not isinstance(value, str)
+    return [float(item) for item in (value if several else [value])]  # type: ignore[attr-defined]
+
+
+def _declared_range(dataset: Dataset, layout: Layout) -> tuple[float, float]:
+    """What the stored bits can hold, after the modality LUT."""
+    if dataset.get("ModalityLUTSequence"):
+        return 0.0, 2.0 ** int(dataset.ModalityLUTSequence[0].LUTDescriptor[2]) - 1
+    low = -(2.0 ** (layout.bits_stored - 1)) if layout.signed else 0.0
+    high = low + 2.0**layout.bits_stored - 1
+    slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
+    if slope is None or intercept is None:
+        return low, high
+    ends = sorted(float(slope) * end + float(intercept) for end in (low, high))
+    if ends[0] == ends[1]:
+        raise ValueError("a rescale slope of 0")
+    return ends[0], ends[1]
+
+
+def _padding(stored: NDArray[np.int64], dataset: Dataset) -> NDArray[np.bool_] | None:
+    """Pixels that are no part of the picture (PS3.3, C.7.5.1.1.2)."""
+    value = dataset.get("PixelPaddingValue")
+    if not isinstance(value, int):
+        return None
+    limit = dataset.get("PixelPaddingRangeLimit")
+    ends = sorted((value, limit if isinstance(limit, int) else value))
+    return np.asarray((stored >= ends[0]) & (stored <= ends[1]))

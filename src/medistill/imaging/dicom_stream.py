@@ -1,0 +1,111 @@
+"""Compressed DICOM pixels: what decodes them, and whether they are as large as they claim."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from PIL import Image
+from pydicom import Dataset
+from pydicom.encaps import get_frame
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import (
+    UID,
+    JPEG2000TransferSyntaxes,
+    JPEGLSTransferSyntaxes,
+    RLELossless,
+)
+
+from medistill.imaging.dicom_header import Layout
+from medistill.imaging.picture import refusal
+
+#: Compressed forms that no permissively licensed decoder reads.
+_NO_DECODER = "Decompress it first, for example with dcmdjpeg (DCMTK) or gdcmconv --raw."
+_EXTRA = "Run: pip install 'medistill[dicom]'."
+_BY_EXTRA = (*JPEG2000TransferSyntaxes, *JPEGLSTransferSyntaxes)
+#: A run-length code never takes more than 129 bytes for 128, and a header of 64.
+_RLE_GROWTH = 2
+_SLACK = 4096
+_START_OF_FRAME: Mapping[int, str] = MappingProxyType(
+    {marker: "JPEG" for marker in (*range(0xC0, 0xC4), *range(0xC5, 0xC8), 0xF7)}
+)
+
+
+def check_stream(dataset: Dataset, layout: Layout, where: object) -> None:
+    """Refuse pixels that cannot be decoded, or that are not of the size that the header claims.
+
+    Raises:
+        DataError: no decoder, too few bytes, or a code stream of another size.
+    """
+    syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
+    if not syntax.is_transfer_syntax or syntax.is_private:
+        raise refusal(where, f"has the unknown transfer syntax '{str(syntax)[:40]}'")
+    if not syntax.is_compressed or syntax.is_deflated:
+        _check_length(dataset, layout, where)
+        return
+    _check_decoder(syntax, where)
+    data = get_frame(dataset.PixelData, layout.frame, number_of_frames=layout.frames)
+    if syntax == RLELossless:
+        if len(data) > _RLE_GROWTH * layout.frame_bytes + _SLACK:
+            raise refusal(where, "has run-length data beyond what its size can need")
+        return
+    _check_claimed(data, syntax, layout, where)
+
+
+def _check_length(dataset: Dataset, layout: Layout, where: object) -> None:
+    expected, found = layout.frame_bytes * layout.frames, len(dataset.PixelData)
+    if layout.photometric == "YBR_FULL_422":
+        # Two pixels share their colour: two values a pixel instead of three.
+        expected = expected * 2 // 3
+    if found < expected:
+        raise refusal(where, f"is truncated: {found:,} of {expected:,} bytes of pixels")
+
+
+def _check_decoder(syntax: UID, where: object) -> None:
+    try:
+        available = get_decoder(syntax).is_available
+    except NotImplementedError:
+        raise refusal(where, f"is compressed as {syntax.name}, not a picture's form") from None
+    if not available:
+        cure = _EXTRA if syntax in _BY_EXTRA else _NO_DECODER
+        raise refusal(where, f"is compressed as {syntax.name}, which nothing here decodes", cure)
+
+
+def _check_claimed(data: bytes, syntax: UID, layout: Layout, where: object) -> None:
+    """A code stream carries its own size, for which a decoder would take memory."""
+    claimed, bits = _claimed(data, syntax)
+    if claimed is None:
+        raise refusal(where, f"has {syntax.name} data without a size: damaged or of another form")
+    if claimed != (layout.width, layout.height):
+        found = "x".join(map(str, claimed))
+        raise refusal(where, f"claims {layout.size} pixels, its compressed data {found}")
+    if bits == 12 and syntax not in _BY_EXTRA:
+        raise refusal(where, "is JPEG of 12 bits, which nothing here decodes", _NO_DECODER)
+
+
+def _claimed(data: bytes, syntax: UID) -> tuple[tuple[int, int] | None, int]:
+    """Width and height, and the bits of a value for JPEG; None where there is no header."""
+    if syntax not in JPEG2000TransferSyntaxes:
+        return _jpeg_size(data)
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG2000",)) as image:
+            return image.size, 0
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None, 0
+
+
+def _jpeg_size(data: bytes) -> tuple[tuple[int, int] | None, int]:
+    """From the frame header of JPEG (ITU-T T.81, B.2.2) and JPEG-LS (T.87, C.2.2)."""
+    position = 2
+    while position + 9 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker in _START_OF_FRAME:
+            height = int.from_bytes(data[position + 5 : position + 7], "big")
+            width = int.from_bytes(data[position + 7 : position + 9], "big")
+            return (width, height), data[position + 4]
+        if marker == 0xFF:
+            position += 1
+            continue
+        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    return None, 0

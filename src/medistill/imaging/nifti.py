@@ -1,0 +1,193 @@
+"""Reads one slice of a NIfTI volume, upright as on a radiologist's screen. Torch-free.
+
+Volumes are brought to RAS+ axes first (nibabel), whatever order they are stored in.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import warnings
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medistill.core.errors import MedistillError, MissingExtraError
+from medistill.core.types import Plane
+from medistill.imaging.picture import Picture, check_size, frozen, reason_of, refusal
+from medistill.imaging.window import Window, apply_window
+
+_AXIS = {"sagittal": 0, "coronal": 1, "axial": 2}
+#: Above this many voxels a volume is refused before it is read.
+MAX_VOXELS = 1_000_000_000
+
+
+def decode_nifti(
+    stream: BinaryIO,
+    *,
+    where: object,
+    window: Window | None = None,
+    frame: int | None = None,
+    plane: Plane = "axial",
+) -> Picture:
+    """Decode one slice of an open NIfTI file.
+
+    The gray scale is ``window``, else the display range of the header (``cal_min``, ``cal_max``),
+    else the white of 8-bit data. Other values have no declared white and are refused.
+
+    Args:
+        stream: the file, gzipped or not, positioned at its start.
+        where: how errors name it.
+        window: in the volume's units (Hounsfield units for CT).
+        frame: the slice, from 0: from the left (sagittal), back (coronal) or feet (axial). None
+            reads volumes of one slice alone.
+        plane: the plane of the slice.
+
+    Returns:
+        (H, W) gray; the patient's right is on the left, and anterior (axial, sagittal: left) or
+        superior on top.
+
+    Raises:
+        DataError: damaged, too large, several slices and none chosen, or no gray scale declared.
+        MissingExtraError: nibabel is not installed.
+    """
+    volume = open_volume(stream, where)
+    header = volume.header
+    values, words = slice_of(volume, where=where, frame=frame, plane=plane)
+    if not np.isfinite(values).all():
+        raise refusal(where, "holds values that are not numbers")
+    low, high = float(header["cal_min"]), float(header["cal_max"])
+    if window is not None:
+        return Picture(frozen(apply_window(values, window)), (words, f"window {window}"))
+    if high > low:
+        shown = np.clip((values - low) / (high - low), 0, 1)
+        return Picture(frozen(shown), (words, f"display range {low:g} to {high:g}"))
+    if header.get_data_dtype() != np.uint8 or header.get_slope_inter()[0] not in (None, 1.0):
+        cure = "Name a window, for example window=lung or window=40/400."
+        raise refusal(where, f"declares no gray scale ({_span(values)})", cure)
+    return Picture(frozen(values / 255), (words,))
+
+
+def open_volume(stream: BinaryIO, where: object) -> Any:
+    """An open NIfTI file as a nibabel image in RAS+ axes, its voxels not yet read.
+
+    Raises:
+        DataError: damaged, or too large.
+        MissingExtraError: nibabel is not installed.
+    """
+    try:
+        import nibabel
+    except ImportError as error:
+        raise MissingExtraError(command="reading NIfTI", extra="nifti") from error
+    start = stream.tell()
+    zipped = stream.read(2) == b"\x1f\x8b"
+    stream.seek(start)
+    plain = gzip.GzipFile(fileobj=stream) if zipped else stream
+    wide = int.from_bytes(plain.read(4), "little") in (540, 0x1C020000)
+    plain.seek(0 if zipped else start)
+    kind = nibabel.Nifti2Image if wide else nibabel.Nifti1Image
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = kind.from_stream(cast("io.IOBase", plain))
+    except Exception as error:  # a parser of foreign bytes raises anything, and none may escape
+        raise refusal(where, f"is damaged NIfTI ({reason_of(error)})") from error
+    _check_shape(image.shape, where)
+    return image
+
+
+def slice_of(
+    volume: Any, *, where: object, frame: int | None, plane: Plane
+) -> tuple[NDArray[np.float64], str]:
+    """One slice of a volume, as float64 (H, W) in the volume's units, and words on it.
+
+    Raises:
+        DataError: no such slice, several slices and none chosen, or damaged.
+    """
+    if plane not in get_args(Plane):
+        raise refusal(where, f"cannot be cut along '{plane}'", f"Use {', '.join(_AXIS)}.")
+    import nibabel
+
+    try:
+        transform = nibabel.io_orientation(volume.affine)  # type: ignore[no-untyped-call]
+        if np.isnan(transform).any():
+            raise ValueError("its axes are not independent")
+        axis = int(np.flatnonzero(transform[:, 0] == _AXIS[plane])[0])
+        count = int(volume.shape[axis])
+        number = _chosen(count, frame, where)
+        flipped = transform[axis, 1] < 0
+        values = _read(volume, axis, count - 1 - number if flipped else number)
+        upright = _upright(values, np.delete(transform, axis, axis=0))
+    except MedistillError:
+        raise
+    except (OSError, ValueError, EOFError, zlib.error, OverflowError, MemoryError) as error:
+        raise refusal(where, f"is damaged or truncated ({reason_of(error)})") from error
+    words = f"NIfTI {'x'.join(map(str, volume.shape[:3]))}, {plane} slice {number}"
+    check_size(where, width=upright.shape[1], height=upright.shape[0])
+    return upright, words
+
+
+def _read(volume: Any, axis: int, number: int) -> NDArray[np.float64]:
+    """A plane of the volume as it is stored, without reading the rest."""
+    places = [slice(None)] * 3
+    index: list[Any] = list(places)
+    index[axis] = number
+    index += [0] * (len(volume.shape) - 3)
+    return np.asarray(volume.dataobj[tuple(index)], dtype=np.float64)
+
+
+def _upright(values: NDArray[np.float64], transform: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A stored plane turned to the screen: first remaining world axis across, second upwards."""
+    if transform[0, 0] > transform[1, 0]:
+        values, transform = values.T, transform[::-1]
+    for axis in range(2):
+        if transform[axis, 1] < 0:
+            values = np.flip(values, axis)
+    # RAS+ grows to the right, the front and the head; a screen shows the patient's right (sagittal:
+    # front) on the left, and front (axial) or head on top.
+    return np.flip(values, (0, 1)).T
+
+
+def _check_shape(shape: tuple[int, ...], where: object) -> None:
+    if len(shape) < 3 or any(length < 1 for length in shape):
+        raise refusal(where, f"has the shape {shape}, a volume is expected")
+    if int(np.prod([int(n) for n in shape], dtype=object)) > MAX_VOXELS:
+        raise refusal(where, f"claims the shape {shape}, more than {MAX_VOXELS:,} voxels")
+    if any(length > 1 for length in shape[3:]):
+        raise refusal(where, f"has the shape {shape}: several volumes, one is expected")
+
+
+def _chosen(count: int, frame: int | None, where: object) -> int:
+    if frame is None and count > 1:
+        cure = f"Choose one explicitly, from 0 to {count - 1}."
+        raise refusal(where, f"holds {count} slices, one is expected", cure)
+    if frame is not None and not 0 <= frame < count:
+        raise refusal(where, f"has no slice {frame}: it holds {count}")
+    return frame or 0
+
+
+def _span(values: NDArray[np.float64]) -> str:
+    return f"values from {values.min():g} to {values.max():g}"
+
+
+def slice_count(path: Path, plane: Plane) -> int:
+    """Number of slices of a volume along a plane, from its header.
+
+    Raises:
+        DataError: the file cannot be opened, or is damaged.
+    """
+    import nibabel
+
+    try:
+        with path.open("rb") as stream:
+            volume = open_volume(stream, path)
+    except OSError as error:
+        raise refusal(path, f"cannot be opened ({error.strerror})") from error
+    transform = nibabel.io_orientation(volume.affine)  # type: ignore[no-untyped-call]
+    axis = np.flatnonzero(transform[:, 0] == _AXIS[plane])
+    if not len(axis):
+        raise refusal(path, "has axes that are not independent")
+    return int(volume.shape[int(axis[0])])

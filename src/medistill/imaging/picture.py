@@ -1,0 +1,63 @@
+"""What every reader returns, and how it refuses. Torch-free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medistill.core.errors import DataError
+
+Float = NDArray[np.float32]
+#: Above this many pixels a file is refused before it is decoded (a decompression bomb).
+MAX_PIXELS = 64_000_000
+#: Above this ratio of sides a file is refused, since its stored form would be huge.
+MAX_ASPECT = 32
+_CURE = "Replace or remove the file, or allow unreadable images to be skipped."
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One decoded image.
+
+    Attributes:
+        pixels: float32 in [0, 1], of shape (H, W) or (H, W, 3); 0 is black, 1 the declared white.
+        history: what was done to come here, for example ``("PNG RGBA 300x200", "alpha on black")``.
+    """
+
+    pixels: Float
+    history: tuple[str, ...] = ()
+
+
+def refusal(where: object, what: str, cure: str = _CURE) -> DataError:
+    """The error for a file that is not read: ``what`` names the reason."""
+    return DataError(where=where, what=what, cure=cure)
+
+
+def check_size(where: object, *, width: int, height: int) -> None:
+    """Refuse by what a header says, before memory is spent on pixels.
+
+    Raises:
+        DataError: no pixels, more than ``MAX_PIXELS``, or a needle.
+    """
+    if width < 1 or height < 1:
+        raise refusal(where, f"has {width} x {height} pixels")
+    if width * height > MAX_PIXELS:
+        raise refusal(where, f"has {width} x {height} pixels, more than {MAX_PIXELS:,}")
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise refusal(where, f"is {width} x {height} pixels: sides beyond 1:{MAX_ASPECT}")
+
+
+def frozen(values: NDArray[np.float64]) -> Float:
+    """Values in [0, 1] as read-only float32."""
+    pixels = values.astype(np.float32)
+    pixels.flags.writeable = False
+    return pixels
+
+
+def reason_of(error: BaseException) -> str:
+    """First line of an error of a library (two if it announces more), or its kind, as a clause."""
+    lines = (str(error) or type(error).__name__).split("\n")
+    found = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
+    return " ".join(found.split()).rstrip(".")

@@ -1,0 +1,35 @@
+"""What a file is, by its first bytes. Torch-free."""
+
+from __future__ import annotations
+
+import zlib
+
+#: Bytes of a file's head that tell its kind.
+HEAD_BYTES = 1024
+_DICOM_MAGIC = slice(128, 132)
+# A data set without preamble begins with group 0002 or 0008, little or big endian.
+_BARE_DICOM = (b"\x02\x00\x00\x00", b"\x08\x00", b"\x00\x08\x00")
+_NIFTI_SIZES = {348: (344, (b"n+1\0",)), 540: (4, (b"n+2\0",))}
+
+
+def is_dicom(head: bytes) -> bool:
+    """Whether a file that begins so is DICOM, with or without its preamble (PS3.10, 7.1)."""
+    return head[_DICOM_MAGIC] == b"DICM" or head.startswith(_BARE_DICOM)
+
+
+def is_nifti(head: bytes) -> bool:
+    """Whether a file that begins so is a NIfTI-1 or NIfTI-2 volume in one file, or that gzipped."""
+    plain = _unzipped(head) if head.startswith(b"\x1f\x8b") else head
+    for order in ("little", "big"):
+        size = int.from_bytes(plain[:4], order)
+        offset, magics = _NIFTI_SIZES.get(size, (0, ()))
+        if plain[offset : offset + 4] in magics:
+            return True
+    return False
+
+
+def _unzipped(head: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(31).decompress(head, HEAD_BYTES)
+    except zlib.error:
+        return b""

@@ -1,0 +1,166 @@
+"""The check: alone as a command, and before every training."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from medistill.check.examine import examine, refuse_fatal
+from medistill.check.facts import Stored
+from medistill.check.finding import Finding
+from medistill.check.repair import write_proposal
+from medistill.check.sheet import HTML, write_sheets
+from medistill.check.subject import Subject
+from medistill.check.survey import survey
+from medistill.core.errors import DataError
+from medistill.core.files import read_json
+from medistill.core.types import ImageSet, Parts
+from medistill.data.layouts import LAYOUTS, read_data
+from medistill.recipe import DataBlock
+from medistill.stages.context import Reporter, SilentReporter
+
+PROPOSAL = "proposed-parts.csv"
+_SIGNS = {"fatal": "FATAL  ", "warning": "warning", "note": "note   "}
+
+
+def check(
+    data: str | Path,
+    *,
+    out: str | Path,
+    layout: str | None = None,
+    window: str | None = None,
+    teacher: str | Path | None = None,
+    workers: int = 0,
+    reporter: Reporter | None = None,
+) -> tuple[Finding, ...]:
+    """Check a set and write check.json, check.html and, where it can, proposed parts.
+
+    Args:
+        data: path, or a specification as for a run.
+        out: folder to write to, outside of the data; it also keeps what a second check reads.
+        layout: name of the layout, or None to recognise it.
+        window: gray scale of CT, or None for what each file declares.
+        teacher: run folder whose teacher is to be used on these images.
+        workers: processes that read images.
+        reporter: where to speak.
+
+    Returns:
+        Every finding, the gravest first.
+
+    Raises:
+        DataError: no data, or ``out`` lies in them.
+    """
+    speaker, folder = reporter or SilentReporter(), Path(out)
+    _refuse_inside(folder, data)
+    seen = None if teacher is None else _teacher(Path(teacher))
+    images = read_data(data, layout=layout, cache=folder / "cache", workers=workers)
+    looks = LAYOUTS[images.name].looks if images.name in LAYOUTS else "drawn"
+    speaker.say(f"layout: {images.name} ({looks})")
+    facts = survey(
+        images.samples,
+        cache=folder / "cache",
+        window=window,
+        stored=None if seen is None else seen[0],
+        workers=workers,
+        progress=speaker.counting("Reading images"),
+    )
+    parts = {sample.name: sample.split for sample in images.samples if sample.split}
+    subject = Subject(
+        images=images, facts=facts, parts=parts, fitted_on=None if seen is None else seen[1]
+    )
+    found = examine(subject)
+    write_sheets(subject, found, folder, window=window)
+    _say(speaker, images, found)
+    _propose(speaker, subject, folder)
+    return found
+
+
+def check_before_training(
+    images: ImageSet, parts: Mapping[int, Parts], block: DataBlock, folder: Path, speaker: Reporter
+) -> None:
+    """Check what a run is about to train on; fatal findings that are not allowed stop it.
+
+    Args:
+        images: the set, in the order to which the parts refer.
+        parts: parts of each fold.
+        block: the recipe's block.
+        folder: where check.json and check.html go.
+        speaker: where to speak.
+
+    Raises:
+        DataError: a fatal finding.
+        UnknownNameError: ``data.allow`` names none.
+    """
+    refuse_fatal((), where=images.root, allow=block.allow)
+    held = {row for cut in parts.values() for rows in cut.named().values() for row in rows}
+    part = _part_names(images, parts)
+    judged = dataclasses.replace(images, samples=tuple(images.samples[row] for row in sorted(held)))
+    facts = survey(
+        judged.samples,
+        window=block.window,
+        workers=block.workers,
+        progress=speaker.counting("Checking images"),
+    )
+    subject = Subject(images=judged, facts=facts, parts=part)
+    found = examine(subject)
+    write_sheets(subject, found, folder, window=block.window)
+    for finding in found:
+        if finding.severity != "note":
+            speaker.say(f"check: {finding.severity}: {finding.text} [{finding.check}]")
+    refuse_fatal(found, where=images.root, allow=block.allow)
+
+
+def _part_names(images: ImageSet, parts: Mapping[int, Parts]) -> dict[str, str]:
+    """Part of each image; under K-fold the fold in which it is evaluated."""
+    if len(parts) == 1:
+        named = next(iter(parts.values())).named()
+        return {images.samples[row].name: part for part, rows in named.items() for row in rows}
+    return {
+        images.samples[row].name: f"fold {fold}"
+        for fold, cut in parts.items()
+        for row in cut.evaluate
+    }
+
+
+def _say(speaker: Reporter, images: ImageSet, found: Sequence[Finding]) -> None:
+    for caveat in images.caveats:
+        speaker.say(f"caveat   {caveat}")
+    for finding in found:
+        speaker.say(f"{_SIGNS[finding.severity]}  {finding.check}: {finding.text}")
+        if finding.severity == "fatal":
+            speaker.say(f"         {finding.cure}")
+
+
+def _propose(speaker: Reporter, subject: Subject, folder: Path) -> None:
+    if subject.images.task == "segmentation":
+        speaker.say(f"pictures: {folder / HTML}")
+        return
+    why = write_proposal(subject, folder / PROPOSAL)
+    proposal = f"no parts can be proposed: {why}" if why else f"parts: {folder / PROPOSAL}"
+    speaker.say(f"pictures: {folder / HTML}; {proposal}")
+
+
+def _refuse_inside(folder: Path, data: str | Path) -> None:
+    root = Path(data)
+    if root.exists() and folder.resolve().is_relative_to(root.resolve()):
+        raise DataError(
+            where=folder,
+            what="lies in the data, where nothing is ever written",
+            cure="Name another folder with --out.",
+        )
+
+
+def _teacher(run: Path) -> tuple[Stored, frozenset[str]]:
+    """Form of the stored images of a run, and the hashes of those that its teacher saw."""
+    found: list[Mapping[str, Any]] = []
+    for path in sorted(run.glob("**/teacher/manifest.json")):
+        found.append(read_json(path)["outputs"])
+    if not found:
+        raise DataError(
+            where=run, what="holds no fitted teacher", cure="Name the folder of a run (--teacher)."
+        )
+    index = read_json(run / "data" / "store" / "index.json")
+    hashes = frozenset(name for outputs in found for name in outputs["fitted_on"])
+    return Stored(int(index["stored_size"]), index["channels"]), hashes

@@ -1,0 +1,65 @@
+"""A tree of DICOM files: labels by file, study or patient, grouped by patient."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medistill.core.errors import DataError
+from medistill.data.dicom_tree import is_dicom_tree, read_dicom_tree
+from tests.unit.imaging.dicom_files import save
+
+PIXELS = np.arange(16, dtype=np.uint8).reshape(4, 4)
+
+
+def _tree(root: Path, table: str, *, patient: bool = True) -> Path:
+    for number, (who, study) in enumerate((("p1", "1.1"), ("p1", "1.2"), ("p2", "2.1"))):
+        ids = {"PatientID": who if patient else "", "StudyInstanceUID": study}
+        save(root / who / study / f"IM{number}", PIXELS + number, Manufacturer="Maker", **ids)
+    (root / "labels.csv").write_text(table)
+    return root
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "patient,label\np1,ill\np2,well\n",
+        "study,label\n1.1,ill\n1.2,ill\n2.1,well\n",
+        "file,label\nIM0,ill\nIM1,ill\nIM2,well\n",
+        "path,label\np1/1.1/IM0,ill\np1/1.2/IM1,ill\np2/2.1/IM2,well\n",
+    ],
+)
+def test_labels_by_file_study_and_patient(tmp_path: Path, table: str) -> None:
+    root = _tree(tmp_path, table)
+    assert is_dicom_tree(root)
+    images = read_dicom_tree(root)
+    assert [s.name for s in images.samples] == ["p1/1.1/IM0", "p1/1.2/IM1", "p2/2.1/IM2"]
+    assert [s.label for s in images.samples] == [0, 0, 1]
+    assert [s.group for s in images.samples] == ["patient p1", "patient p1", "patient p2"]
+    assert (images.group_word, images.caveats) == ("patient", ())
+    assert images.samples[0].attributes == {"device": "Maker"}
+
+
+def test_without_patients_the_study_is_the_group(tmp_path: Path) -> None:
+    images = read_dicom_tree(_tree(tmp_path, "study,label\n1.1,a\n2.1,b\n", patient=False))
+    assert [s.group for s in images.samples] == ["study 1.1", "study 1.2", "study 2.1"]
+    assert [s.label for s in images.samples] == [0, None, 1]
+    assert "1 files have no row" in images.caveats[-1]
+
+
+def test_rows_without_file_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="1 values of 'patient' match no file, for example 'p9'"):
+        read_dicom_tree(_tree(tmp_path, "patient,label\np1,a\np2,b\np9,a\n"))
+
+
+def test_table_without_a_key_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="Name one column label, and one path"):
+        read_dicom_tree(_tree(tmp_path, "who,label\np1,a\np2,b\n"))
+
+
+def test_loop_of_links_ends(tmp_path: Path) -> None:
+    root = _tree(tmp_path, "patient,label\np1,ill\np2,well\n")
+    (root / "p1" / "loop").symlink_to(root)
+    assert len(read_dicom_tree(root).samples) == 3

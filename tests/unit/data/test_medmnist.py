@@ -1,0 +1,66 @@
+"""MedMNIST's npz form; a download that cannot be made says where the file goes."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medistill.core.errors import DataError
+from medistill.data.medmnist import fetched, is_medmnist, read_medmnist
+from medistill.imaging.reader import read_image
+
+
+def _npz(path: Path, *, labels: int = 1, colour: bool = False) -> Path:
+    draw = np.random.default_rng(0)
+    shape = (4, 8, 8, 3) if colour else (4, 8, 8)
+    arrays = {}
+    for split in ("train", "val", "test"):
+        arrays[f"{split}_images"] = draw.integers(0, 256, shape).astype(np.uint8)
+        arrays[f"{split}_labels"] = np.resize([0, 1], (4, labels)).astype(np.uint8)
+    np.savez(path, **arrays)
+    return path
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_pictures_labels_and_splits(tmp_path: Path, colour: bool) -> None:
+    path = _npz(tmp_path / "breastmnist.npz", colour=colour)
+    assert is_medmnist(path)
+    images = read_medmnist(path, cache=tmp_path / "cache")
+    assert (len(images.samples), images.task) == (12, "single-label")
+    assert images.classes == ("malignant", "normal or benign")
+    first = next(s for s in images.samples if s.name == "train/000000.png")
+    with np.load(path) as held:
+        expected = held["train_images"][0] / 255
+    np.testing.assert_allclose(read_image(first.path).pixels, expected, atol=1e-7)
+    assert {s.split for s in images.samples} == {"train", "val", "test"}
+
+
+def test_several_labels(tmp_path: Path) -> None:
+    images = read_medmnist(_npz(tmp_path / "x.npz", labels=3), cache=tmp_path / "cache")
+    assert (images.task, images.classes) == ("multi-label", ("0", "1", "2"))
+
+
+def test_missing_download_says_where_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(url: str, timeout: float) -> None:
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr(urllib.request, "urlopen", fail)
+    with pytest.raises(
+        DataError, match=r"cannot be downloaded .no network.*breastmnist_64\.npz else"
+    ):
+        fetched("medmnist:breastmnist,size=64", tmp_path)
+    with pytest.raises(DataError, match="Write medmnist:FLAG"):
+        fetched("medmnist:breastmnist,size=65", tmp_path)
+
+
+def test_damaged_file_is_refused(tmp_path: Path) -> None:
+    path = _npz(tmp_path / "x.npz")
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(DataError, match="is a damaged npz file"):
+        read_medmnist(path, cache=tmp_path)

@@ -1,0 +1,30 @@
+"""First bytes of DICOM and NIfTI, and of what only looks like them."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+from medistill.imaging.sniff import is_dicom, is_nifti
+
+NIFTI_1 = (348).to_bytes(4, "little") + b"\0" * 340 + b"n+1\0"
+NIFTI_2 = (540).to_bytes(4, "big") + b"n+2\0" + b"\0" * 532
+
+
+@pytest.mark.parametrize("head", [b"\0" * 128 + b"DICM", b"\x08\0\x05\0CS", b"\x02\0\0\0UL\4\0"])
+def test_dicom(head: bytes) -> None:
+    assert is_dicom(head)
+    assert not is_nifti(head)
+
+
+@pytest.mark.parametrize("head", [NIFTI_1, NIFTI_2, gzip.compress(NIFTI_1)])
+def test_nifti(head: bytes) -> None:
+    assert is_nifti(head)
+    assert not is_dicom(head)
+
+
+@pytest.mark.parametrize("head", [b"", b"\x89PNG", b"\x1f\x8brubbish", NIFTI_1[:100], b"text"])
+def test_neither(head: bytes) -> None:
+    assert not is_dicom(head)
+    assert not is_nifti(head)
