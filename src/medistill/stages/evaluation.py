@@ -16,9 +16,13 @@ from medistill.core.files import sha256_json, write_json
 from medistill.core.runtime import hardware_summary
 from medistill.core.types import ImageSet
 from medistill.evaluate.comparison import evaluate
+from medistill.evaluate.decision_values import decision_values
 from medistill.evaluate.examined import Examined
 from medistill.evaluate.mistakes import worst_mistakes
+from medistill.evaluate.operating import Wish
 from medistill.evaluate.predictions import Predictions
+from medistill.evaluate.strange import StrangeSet
+from medistill.evaluate.subgroups import Subgroup, subgroups
 from medistill.imaging.resize import render
 from medistill.models.profile import count_parameters, latency_ms, multiply_adds
 from medistill.recipe import dump_recipe
@@ -26,7 +30,9 @@ from medistill.report.html import write_report
 from medistill.report.pictures import Picture
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
-from medistill.stages.decisions import Ask, examine, network_asker, teacher_asker
+from medistill.stages.decisions import Ask, examine, network_asker, rules_of, teacher_asker
+from medistill.stages.flow import data_flow
+from medistill.stages.strange import strange_answers
 from medistill.stages.student import open_student, stage_name
 from medistill.stages.teacher import block_json, open_teacher
 
@@ -45,6 +51,9 @@ class Judged:
         images: the images that were judged.
         predictions: for each role one table a seed.
         examined: for each role its first seed, fold by fold, with what was fitted on *calibrate*.
+        wish: the operating point that is shipped.
+        strange: for each role what it said of images of other kinds.
+        flow: how many images came, were left out, and went into each part.
         sizes: for each role what was measured of it.
         pixels: stored image by name, for the pictures of mistakes.
         histories: learning curves by role.
@@ -55,6 +64,9 @@ class Judged:
     images: ImageSet
     predictions: Mapping[str, Sequence[Predictions]]
     examined: Mapping[str, Sequence[Examined]] = field(default_factory=dict)
+    wish: Wish | None = None
+    strange: Mapping[str, Mapping[str, StrangeSet]] = field(default_factory=dict)
+    flow: Mapping[str, Any] = field(default_factory=dict)
     sizes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pixels: Mapping[str, NDArray[np.uint16]] = field(default_factory=dict)
     histories: Mapping[str, Path] = field(default_factory=dict)
@@ -104,6 +116,9 @@ def _judged(context: Context, prepared: Prepared) -> Judged:
         images=prepared.images,
         predictions=run_predictions(context, prepared, examined),
         examined={role: seeds[0] for role, seeds in examined.items()},
+        wish=rules_of(context.recipe.decide).wish,
+        strange=strange_answers(context, prepared, fold),
+        flow=data_flow(context, prepared),
         sizes=sizes_of(context, prepared, fold),
         pixels={prepared.images.samples[row].name: prepared.store[row] for row in rows},
         histories={role: path for role, path in paths.items() if path.exists()},
@@ -199,21 +214,14 @@ def _provenance(context: Context, prepared: Prepared) -> dict[str, Any]:
 def judge(judged: Judged, folder: Path) -> Mapping[str, Any]:
     """Write ``metrics.json``, one CSV of predictions a model, and ``report.html``."""
     folder.mkdir(parents=True, exist_ok=True)
-    images = judged.images
-    metrics = evaluate(
-        judged.predictions,
-        classes=images.classes,
-        group_word=images.group_word,
-        caveats=images.caveats,
-        sizes=judged.sizes,
-    )
+    metrics = _metrics(judged)
     write_json(folder / METRICS, metrics)
     tables = {}
     for role, seeds in judged.predictions.items():
         for seed, table in enumerate(seeds):
             name = f"{role}, seed {seed}" if len(seeds) > 1 else role
             tables[name] = folder / f"{name.replace(', seed ', '-')}.csv"
-            table.write_csv(tables[name], images.classes)
+            table.write_csv(tables[name], judged.images.classes)
     write_report(
         folder,
         metrics,
@@ -224,6 +232,32 @@ def judge(judged: Judged, folder: Path) -> Mapping[str, Any]:
         provenance=judged.provenance,
     )
     return metrics
+
+
+def _metrics(judged: Judged) -> dict[str, Any]:
+    images = judged.images
+    found = evaluate(
+        judged.predictions,
+        classes=images.classes,
+        group_word=images.group_word,
+        caveats=images.caveats,
+        sizes=judged.sizes,
+        parts=_subgroups(judged),
+    )
+    decisions = decision_values(
+        judged.examined,
+        task=images.task,
+        classes=images.classes,
+        word=images.group_word,
+        wish=judged.wish,
+        strange=judged.strange,
+    )
+    return {**found, "decisions": decisions, "flow": dict(judged.flow)}
+
+
+def _subgroups(judged: Judged) -> list[Subgroup]:
+    known = {sample.name: sample.attributes for sample in judged.images.samples}
+    return subgroups([known[name] for name in judged.predictions["student"][0].names])
 
 
 def _pictures(judged: Judged) -> list[Picture]:
