@@ -11,7 +11,10 @@ Distance: Mahalanobis distance of the pooled feature to the nearest class mean (
 Simple Unified Framework for Detecting Out-of-Distribution Samples", NeurIPS 2018, equation 2). The
 covariance within classes is that of probabilistic PCA (Tipping and Bishop, JRSS B 61:611, 1999):
 a few directions with variances of their own and one variance for all others, so that a few hundred
-images suffice and the bundle stays small.
+images suffice and the bundle stays small. Its logarithm counts, whose tail is light.
+
+Both are judged from both sides, which is ours: an empty or badly windowed image can lie nearer to
+the class means, or give surer logits, than any known image.
 """
 
 from __future__ import annotations
@@ -86,7 +89,7 @@ class TrustGate:
 
     Attributes:
         energy: scale of the energy score.
-        distance: scale of the feature distance; None for a gate on logits alone.
+        distance: scale of the logarithm of the feature distance; None for a gate on logits alone.
         features: where known features lie; None with ``distance``.
         threshold: largest total score (see ``trust_scores``) that is let through.
         false_alarms: share of known images that it was fitted to stop, in (0, 1).
@@ -110,12 +113,12 @@ class TrustGate:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrustScores:
-    """How unlike known images each image is; higher is stranger.
+    """How unlike known images each image is; a higher total is stranger.
 
     Attributes:
         energy: (N,) energy.
         distance: (N,) squared feature distance over D; None without features.
-        total: (N,) the larger of both on their common scales; what the threshold cuts.
+        total: (N,) the larger deviation of both on their common scales; what the threshold cuts.
         trusted: (N,) whether the total is at most the threshold; False where it is not finite.
     """
 
@@ -169,6 +172,17 @@ def feature_distance(features: NDArray[np.floating], known: FeatureDistance) -> 
     return np.asarray(nearest / known.width)
 
 
+def deviation(scores: Array, scale: Scale) -> Array:
+    """How many spreads a score lies from the centre, on either side, (N,)."""
+    return np.abs(scores - scale.centre) / scale.spread
+
+
+def log_distance(distance: Array) -> Array:
+    """Logarithm of a feature distance; minus infinity for a feature that is a class mean."""
+    with np.errstate(divide="ignore"):
+        return np.log(distance)
+
+
 def trust_scores(
     logits: NDArray[np.floating],
     gate: TrustGate,
@@ -188,13 +202,13 @@ def trust_scores(
         ValueError: the gate has a distance and there are no features, or of another length.
     """
     stated = energy(logits, task=task)
-    total = (stated - gate.energy.centre) / gate.energy.spread
+    total = deviation(stated, gate.energy)
     distance: Array | None = None
     if gate.features is not None and gate.distance is not None:
         if features is None:
             raise ValueError(f"this gate needs the feature '{POOLED}'")
         distance = feature_distance(features, gate.features)
-        total = np.maximum(total, (distance - gate.distance.centre) / gate.distance.spread)
+        total = np.maximum(total, deviation(log_distance(distance), gate.distance))
     # NaN compares as False, so what cannot be scored is not let through.
     return TrustScores(
         energy=stated, distance=distance, total=total, trusted=total <= gate.threshold

@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medistill.bundle.conformal import fewest_groups
-from medistill.bundle.trust import FeatureDistance, Scale, TrustGate, energy, feature_distance
+from medistill.bundle.trust import (
+    FeatureDistance,
+    Scale,
+    TrustGate,
+    deviation,
+    energy,
+    feature_distance,
+    log_distance,
+)
 from medistill.core.types import Task
 from medistill.evaluate.arrays import Floats, Ints
 from medistill.evaluate.intervals import plural
@@ -91,12 +99,12 @@ def fit_trust(
     scale = _scale(stated)
     if scale is None:
         return None, {"trust": "all images have the same logits"}
-    total, distance, reasons = (stated - scale.centre) / scale.spread, None, {}
+    total, distance, reasons = deviation(stated, scale), None, {}
     if features is not None and known is not None:
-        far = feature_distance(features[rows], known)
+        far = log_distance(feature_distance(features[rows], known))
         distance = _scale(far)
         if distance is not None:
-            total = np.maximum(total, (far - distance.centre) / distance.spread)
+            total = np.maximum(total, deviation(far, distance))
     if distance is None:
         reasons["trust.distance"] = "there are no features, or they do not vary"
     gate = TrustGate(

@@ -24,7 +24,7 @@ KNOWN = FeatureDistance(
 )
 GATE = TrustGate(
     energy=Scale(centre=0.0, spread=1.0),
-    distance=Scale(centre=1.0, spread=0.5),
+    distance=Scale(centre=0.0, spread=0.5),
     features=KNOWN,
     threshold=2.0,
     false_alarms=0.05,
@@ -56,12 +56,22 @@ def test_distance_is_mahalanobis_to_the_nearest_mean() -> None:
     np.testing.assert_allclose(feature_distance(features, KNOWN), expected / 3)
 
 
-def test_the_larger_of_both_scores_counts() -> None:
-    logits = np.array([[0.0, -1e9], [-5.0, -1e9], [0.0, -1e9]])  # energies 0, 5, 0
-    features = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 3.0, 0.0]])  # 0, 0, 9/.25/3 = 12
-    found = trust_scores(logits, GATE, task="single-label", features=features)
-    np.testing.assert_allclose(found.total, [0.0, 5.0, (12 - 1) / 0.5], atol=1e-12)
-    assert found.trusted.tolist() == [True, False, False]
+def test_the_larger_deviation_counts_on_either_side() -> None:
+    logits = np.array([[0.0, -1e9], [-5.0, -1e9], [5.0, -1e9], [0.0, -1e9]])  # energies 0, 5, -5, 0
+    usual = [np.sqrt(12.0), 0.0, 0.0]  # 12 / 4 / 3 = 1, whose logarithm is the centre
+    features = np.array([usual, usual, usual, [0.0, 3.0, 0.0]])  # the last 9 / .25 / 3 = 12
+    known = replace(KNOWN, means=((0.0, 0.0, 0.0),))
+    gate = replace(GATE, features=known)
+    found = trust_scores(logits, gate, task="single-label", features=features)
+    np.testing.assert_allclose(found.total, [0.0, 5.0, 5.0, np.log(12) / 0.5], atol=1e-12)
+    assert found.trusted.tolist() == [True, False, False, False]
+
+
+def test_a_feature_that_is_a_class_mean_is_strange() -> None:
+    found = trust_scores(
+        np.array([[0.0, -1e9]]), GATE, task="single-label", features=np.zeros((1, 3))
+    )
+    assert found.trusted.tolist() == [False]
 
 
 def test_what_cannot_be_scored_is_not_trusted() -> None:
