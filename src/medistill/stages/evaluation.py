@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,6 @@ import yaml
 from numpy.typing import NDArray
 
 from medistill.core.files import sha256_json, write_json
-from medistill.core.runtime import hardware_summary
 from medistill.core.types import ImageSet
 from medistill.evaluate.comparison import evaluate
 from medistill.evaluate.decision_values import decision_values
@@ -26,17 +24,22 @@ from medistill.evaluate.subgroups import Subgroup, subgroups
 from medistill.imaging.resize import render
 from medistill.models.profile import count_parameters, latency_ms, multiply_adds
 from medistill.recipe import dump_recipe
+from medistill.report.explained import Explained
 from medistill.report.html import write_report
 from medistill.report.pictures import Picture
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.decisions import Ask, examine, network_asker, rules_of, teacher_asker
+from medistill.stages.explanation import explain
 from medistill.stages.flow import data_flow
+from medistill.stages.provenance import provenance_of
 from medistill.stages.strange import strange_answers
 from medistill.stages.student import open_student, stage_name
 from medistill.stages.teacher import block_json, open_teacher
 
 EVALUATION = "evaluation"
+#: Raised when a report says something new, so that finished runs are judged again.
+VERSION = 2
 METRICS = "metrics.json"
 _PICTURE = 160
 
@@ -54,6 +57,7 @@ class Judged:
         wish: the operating point that is shipped.
         strange: for each role what it said of images of other kinds.
         flow: how many images came, were left out, and went into each part.
+        explanation: where the models look.
         sizes: for each role what was measured of it.
         pixels: stored image by name, for the pictures of mistakes.
         histories: learning curves by role.
@@ -67,6 +71,7 @@ class Judged:
     wish: Wish | None = None
     strange: Mapping[str, Mapping[str, StrangeSet]] = field(default_factory=dict)
     flow: Mapping[str, Any] = field(default_factory=dict)
+    explanation: Explained | None = None
     sizes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pixels: Mapping[str, NDArray[np.uint16]] = field(default_factory=dict)
     histories: Mapping[str, Path] = field(default_factory=dict)
@@ -96,6 +101,7 @@ def _inputs(context: Context, prepared: Prepared) -> dict[str, Any]:
     parts = [prepared.parts[fold].evaluate for fold in context.folds()]
     made_from = {name: context.run.manifest(name)["inputs_hash"] for name in names}
     return {
+        "version": VERSION,
         "stages": made_from,
         "evaluate": sha256_json(parts),
         "decide": block_json(context.recipe.decide),
@@ -119,11 +125,12 @@ def _judged(context: Context, prepared: Prepared) -> Judged:
         wish=rules_of(context.recipe.decide).wish,
         strange=strange_answers(context, prepared, fold),
         flow=data_flow(context, prepared),
+        explanation=_explained(context, prepared, fold),
         sizes=sizes_of(context, prepared, fold),
         pixels={prepared.images.samples[row].name: prepared.store[row] for row in rows},
         histories={role: path for role, path in paths.items() if path.exists()},
         recipe=yaml.safe_dump(dump_recipe(context.recipe), sort_keys=False, allow_unicode=True),
-        provenance=_provenance(context, prepared),
+        provenance=provenance_of(context, prepared),
     )
 
 
@@ -195,22 +202,6 @@ def sizes_of(context: Context, prepared: Prepared, fold: int) -> dict[str, dict[
     return sizes
 
 
-def _provenance(context: Context, prepared: Prepared) -> dict[str, Any]:
-    libraries = ("medistill", "torch", "timm", "lightning-fabric", "onnxruntime")
-    folds = context.folds()
-    return {
-        "data": prepared.store.data_hash,
-        "layout": prepared.images.name,
-        "teacher": [
-            context.run.outputs(f"{context.scope(fold)}teacher")["weights_hash"] for fold in folds
-        ],
-        "versions": {name: importlib.metadata.version(name) for name in libraries},
-        "hardware": hardware_summary(),
-        "removed": prepared.removed,
-        "unlabelled": len(prepared.unlabelled),
-    }
-
-
 def judge(judged: Judged, folder: Path) -> Mapping[str, Any]:
     """Write ``metrics.json``, one CSV of predictions a model, and ``report.html``."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -230,6 +221,7 @@ def judge(judged: Judged, folder: Path) -> Mapping[str, Any]:
         pictures=_pictures(judged),
         recipe_text=judged.recipe,
         provenance=judged.provenance,
+        explanation=judged.explanation,
     )
     return metrics
 
@@ -252,7 +244,23 @@ def _metrics(judged: Judged) -> dict[str, Any]:
         wish=judged.wish,
         strange=judged.strange,
     )
-    return {**found, "decisions": decisions, "flow": dict(judged.flow)}
+    explained = judged.explanation.values if judged.explanation else None
+    return {
+        **found,
+        "decisions": decisions,
+        "flow": dict(judged.flow),
+        "explanation": explained,
+        "provenance": dict(judged.provenance),
+    }
+
+
+def _explained(context: Context, prepared: Prepared, fold: int) -> Explained | None:
+    """Teacher (its first member) and student of the first fold."""
+    networks = {
+        "teacher": open_teacher(context, prepared, fold).members[0],
+        "student": open_student(context, prepared, fold, 0, "student"),
+    }
+    return explain(prepared, prepared.parts[fold].evaluate, networks)
 
 
 def _subgroups(judged: Judged) -> list[Subgroup]:
