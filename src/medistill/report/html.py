@@ -13,7 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from medistill.core.files import write_text
-from medistill.report import plots, tables, values
+from medistill.report import decision_plots, decision_tables, plots, tables, values
+from medistill.report.checklists import checklists
+from medistill.report.explained import Explained
 from medistill.report.histories import best_column, read_curves
 from medistill.report.pictures import Picture
 
@@ -33,6 +35,7 @@ def write_report(
     recipe_text: str = "",
     provenance: Mapping[str, Any] | None = None,
     title: str = "Did distilling help?",
+    explanation: Explained | None = None,
 ) -> Path:
     """Write ``report.html``: the answer, then the evidence, then how it was made.
 
@@ -45,6 +48,7 @@ def write_report(
         recipe_text: the recipe as YAML.
         provenance: names and values, nested at will: versions, hashes, hardware.
         title: heading of the page.
+        explanation: where the models look; None leaves that section out.
 
     Returns:
         Path of the report.
@@ -67,6 +71,10 @@ def write_report(
             recipe_text=recipe_text,
             provenance=list(tables.flat(provenance or {})),
             files=_links(folder, predictions or {}),
+            decisions=_decisions(metrics),
+            flow=decision_tables.flow(metrics),
+            explanation=explanation,
+            checklists=checklists(metrics, provenance or {}),
         )
     )
     write_text(folder / REPORT, page)
@@ -98,6 +106,21 @@ def _panels(metrics: Mapping[str, Any], histories: Mapping[str, Path]) -> dict[s
         "reliability": [plots.reliability(metrics, role) for role in roles],
         "seeds": [plots.seed_spread(metrics)] if tables.seeds(metrics) else [],
         "learning": _learning(metrics, histories),
+    }
+
+
+def _decisions(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables and plots of the section on trust."""
+    return {
+        "calibration": decision_tables.calibration(metrics),
+        "operating": decision_tables.operating(metrics),
+        "refused_points": decision_tables.refused_points(metrics),
+        "sets": decision_tables.sets(metrics),
+        "selective": decision_tables.selective(metrics),
+        "strange": decision_tables.strange(metrics),
+        "refusals": decision_tables.refusals(metrics),
+        "curves": decision_plots.decision_curves(metrics),
+        "selective_plot": decision_plots.selective(metrics),
     }
 
 

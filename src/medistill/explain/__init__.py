@@ -1,0 +1,1 @@
+"""Where a model looks, and whether such a picture may be believed."""

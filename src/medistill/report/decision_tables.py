@@ -1,0 +1,252 @@
+"""Tables of what was decided on *calibrate*, from the plain values of metrics.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from medistill.report.tables import ROLES, Cell
+from medistill.report.values import interval, number
+
+_RULES = {
+    "sensitivity": "sensitivity of at least {wished:.0%}",
+    "specificity": "specificity of at least {wished:.0%}",
+    "youden": "largest sensitivity + specificity (Youden)",
+    "cost": "a miss costs {wished:g} false alarms",
+}
+_MEASURES = {
+    "error": "Calibration error, equal widths",
+    "adaptive": "Calibration error, equal masses",
+    "classwise": "Class-wise calibration error",
+    "brier": "Brier score",
+    "log_loss": "Log loss",
+}
+_RATES = {
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "positive_predictive_value": "Positive predictive value",
+    "negative_predictive_value": "Negative predictive value",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A table with headings; a cell is a figure with its interval and note.
+
+    Attributes:
+        caption: what it shows.
+        columns: headings of the columns after the first.
+        rows: heading and cells of each line.
+    """
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+
+
+def present(metrics: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Roles with their decisions, in the order of the report."""
+    found = metrics.get("decisions") or {}
+    return [(role, found[role]) for role in ROLES if role in found]
+
+
+def calibration(metrics: Mapping[str, Any]) -> Grid | None:
+    """Calibration before and after the temperature."""
+    models = present(metrics)
+    if not models:
+        return None
+    rows = [
+        (title, tuple(_pair(model["calibration"], key) for _, model in models))
+        for key, title in _MEASURES.items()
+    ]
+    shown = [_temperature(model["temperature"]) for _, model in models]
+    rows.append(("Temperature", tuple(Cell(value=text) for text in shown)))
+    return Grid(
+        caption="Calibrated, and in small print before the temperature; lower is better",
+        columns=tuple(role.capitalize() for role, _ in models),
+        rows=tuple(rows),
+    )
+
+
+def operating(metrics: Mapping[str, Any]) -> list[Grid]:
+    """One table of operating points a model; the teacher's is left to metrics.json."""
+    grids = []
+    for role, model in present(metrics):
+        points = [point for point in model["operating"] if "confusion" in point]
+        if role == "teacher" or not points:
+            continue
+        grids.append(
+            Grid(
+                caption=f"{role.capitalize()}: thresholds chosen on the calibration part, "
+                "counted on the evaluation part",
+                columns=("Threshold", *_RATES.values(), "Hits, misses, false alarms, rejections"),
+                rows=tuple((_rule(point), _point(point)) for point in points),
+            )
+        )
+    return grids
+
+
+def refused_points(metrics: Mapping[str, Any]) -> list[str]:
+    """Why the student has no operating point, sentence by sentence."""
+    student = (metrics.get("decisions") or {}).get("student")
+    points = student["operating"] if student else []
+    reasons = [f"{point['class']}: {point['reason']}." for point in points if "reason" in point]
+    return list(dict.fromkeys(reasons))
+
+
+def sets(metrics: Mapping[str, Any]) -> Grid | None:
+    """Coverage and sizes of prediction sets; None where every model was refused."""
+    models = [(role, model) for role, model in present(metrics) if "coverage" in model["sets"]]
+    if not models:
+        return None
+    names = list(dict.fromkeys(name for _, model in models for name in model["sets"]["coverage"]))
+    rows = [
+        (
+            f"Truth in the set, {name}",
+            tuple(_figure(m["sets"]["coverage"].get(name)) for _, m in models),
+        )
+        for name in names
+    ]
+    for key, title in (
+        ("one", "One answer"),
+        ("several", "Several answers"),
+        ("none", "No answer"),
+    ):
+        cells = [_figure(model["sets"]["sizes"].get(key)) for _, model in models]
+        if all(key in model["sets"]["sizes"] for _, model in models):
+            rows.append((title, tuple(cells)))
+    level = models[0][1]["sets"]["level"]
+    return Grid(
+        caption=f"Prediction sets that promise {level:.0%} for every class",
+        columns=tuple(role.capitalize() for role, _ in models),
+        rows=tuple(rows),
+    )
+
+
+def selective(metrics: Mapping[str, Any]) -> Grid | None:
+    """Accuracy where only the surest answers are given."""
+    models = [(role, model) for role, model in present(metrics) if model["selective"]]
+    if not models:
+        return None
+    count = len(models[0][1]["selective"]["points"])
+    rows = [
+        (
+            f"Surest {models[0][1]['selective']['points'][n]['coverage']:.0%}",
+            tuple(_figure(model["selective"]["points"][n]["accuracy"]) for _, model in models),
+        )
+        for n in range(count)
+    ]
+    areas = [Cell(value=number(model["selective"]["area"])) for _, model in models]
+    rows.append(("Area under risk over coverage (lower is better)", tuple(areas)))
+    return Grid(
+        caption="Accuracy of the answers that are given",
+        columns=tuple(role.capitalize() for role, _ in models),
+        rows=tuple(rows),
+    )
+
+
+def strange(metrics: Mapping[str, Any]) -> Grid | None:
+    """What the student's trust gate stops."""
+    student = (metrics.get("decisions") or {}).get("student")
+    if not student or "sets" not in student["strange"]:
+        return None
+    found = student["strange"]
+    rows = [
+        (
+            "Known images (false alarms)",
+            (Cell(value=""), _figure(found["false_alarms"]), Cell(value="")),
+        )
+    ]
+    for name, each in found["sets"].items():
+        kind = "near" if each["near"] else "far"
+        cells = (
+            Cell(value=f"{each['images']:,}"),
+            _figure(each["caught"]),
+            Cell(value=number(each["auroc"]["total"])),
+        )
+        rows.append((f"{name} ({kind})", cells))
+    return Grid(
+        caption=f"Share that is stopped at {found['allowed']:.0%} allowed false alarms",
+        columns=("Images", "Stopped", "AUROC of the score"),
+        rows=tuple(rows),
+    )
+
+
+def flow(metrics: Mapping[str, Any]) -> Grid | None:
+    """How many images and groups went into each part."""
+    found = metrics.get("flow") or {}
+    if not found:
+        return None
+    classes = metrics["classes"]
+    return Grid(
+        caption=f"{found['stored']:,} images stored, {found['labelled']:,} with labels, "
+        f"{found['unlabelled']:,} without were used, {found['removed']:,} left out because their "
+        "group lies in the evaluation part" + (", first fold" if found["folds"] > 1 else ""),
+        columns=("Images", "Groups", *classes),
+        rows=tuple(
+            (
+                name.capitalize(),
+                tuple(
+                    Cell(value=f"{value:,}")
+                    for value in (
+                        part["images"],
+                        part["groups"],
+                        *(part["classes"][c] for c in classes),
+                    )
+                ),
+            )
+            for name, part in found["parts"].items()
+        ),
+    )
+
+
+def refusals(metrics: Mapping[str, Any]) -> list[str]:
+    """What could not be fitted for the student, sentence by sentence."""
+    student = (metrics.get("decisions") or {}).get("student") or {}
+    names = {
+        "calibration": "Temperature",
+        "thresholds": "Threshold",
+        "conformal": "Prediction sets",
+        "trust": "Trust gate",
+    }
+    texts = []
+    for key, reason in student.get("refusals", {}).items():
+        kind, _, of = key.partition(".")
+        texts.append(f"{names.get(kind, kind)}{f', {of}' if of else ''}: {reason}.")
+    return texts
+
+
+def _pair(found: Mapping[str, Any], key: str) -> Cell:
+    return Cell(
+        value=number(found["after"][key]), interval=f"before {number(found['before'][key])}"
+    )
+
+
+def _temperature(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.2f}" for value in values[:6]) + (" ..." if len(values) > 6 else "")
+
+
+def _rule(point: Mapping[str, Any]) -> str:
+    text = _RULES[point["rule"]].format(wished=point["wished"] or 0)
+    return f"{point['class']}: {text}" + (", shipped" if point["shipped"] else "")
+
+
+def _point(point: Mapping[str, Any]) -> tuple[Cell, ...]:
+    counts = point["confusion"]
+    order = ("hits", "misses", "false_alarms", "rejections")
+    return (
+        Cell(value=number(point["threshold"])),
+        *(_figure(point[key]) for key in _RATES),
+        Cell(value=", ".join(f"{counts[key]:,}" for key in order)),
+    )
+
+
+def _figure(found: Mapping[str, Any] | None) -> Cell:
+    if not found or "estimate" not in found:
+        return Cell(value=number(None), note=(found or {}).get("reason") or "")
+    return Cell(
+        value=number(found["estimate"]),
+        interval=interval(found["low"], found["high"]),
+        note=found["reason"] or "",
+    )
