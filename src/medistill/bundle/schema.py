@@ -67,7 +67,7 @@ class Graph:
 
     Attributes:
         name: unique in the bundle, for example ``fp32``.
-        role: what it is for.
+        role: ``predict`` answers; ``explain`` also gives what shows where the student looked.
         precision: of its weights and sums.
         runtime: the engine that runs it.
         files: names inside the bundle; the first is the one to open.
@@ -80,7 +80,7 @@ class Graph:
     """
 
     name: str
-    role: Literal["predict"]
+    role: Literal["predict", "explain"]
     precision: Literal["fp32", "fp16", "int8"]
     runtime: Literal["onnxruntime", "openvino"]
     files: tuple[str, ...]
@@ -149,6 +149,7 @@ class Manifest:
         _require(self.preprocessing.stored_size, "preprocessing.stored_size", "is missing")
         names = [graph.name for graph in self.graphs]
         _require(len(names) == len(set(names)), "graphs", "hold a name twice")
+        names = [graph.name for graph in self.graphs if graph.role == "predict"]
         _require(self.default in names, "default", f"names no graph: '{self.default}'")
         self._check_files()
         for graph in self.graphs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,12 +49,19 @@ class GraphSession:
         Raises:
             BundleError: the graph fails.
         """
+        return self.run_many(images, [output])[0]
+
+    def run_many(
+        self, images: NDArray[np.float32], outputs: Sequence[str]
+    ) -> list[NDArray[np.float32]]:
+        """Several outputs for a batch, as :meth:`run` gives one."""
         try:
-            (values,) = self.session.run([output], {self.graph.input: images})
+            values: list[NDArray[np.float32]] = self.session.run(
+                list(outputs), {self.graph.input: images}
+            )
         except Exception as error:  # onnxruntime's errors share no base class
             raise _broken(self.where, self.graph, _first_line(error)) from error
-        result: NDArray[np.float32] = values
-        return result
+        return values
 
 
 def open_session(
@@ -110,7 +118,9 @@ def _check_signature(bundle: Bundle, graph: Graph, session: Any) -> None:
     if missing := sorted(set(graph.outputs) - set(outputs)):
         raise _broken(str(bundle.path), graph, f"it has no output '{missing[0]}'")
     logits = next(name for name, held in graph.outputs.items() if held == "logits")
-    if outputs[logits] != [len(bundle.manifest.classes)]:
+    masks = bundle.manifest.task == "segmentation"
+    shape = outputs[logits][:1] if masks and len(outputs[logits]) == 3 else outputs[logits]
+    if shape != [len(bundle.manifest.classes)]:
         reason = f"its logits are {outputs[logits]} for {len(bundle.manifest.classes)} classes"
         raise _broken(str(bundle.path), graph, reason)
 
