@@ -18,6 +18,7 @@ SAYS_NOTHING = {"utils", "util", "helpers", "helper", "common", "manager", "mana
 # Modules without a test file of their own (a trailing * matches any ending), and where they are
 # tested instead.
 TESTED_ELSEWHERE = {
+    "bundle/decisions.py": "declarations only; test_schema.py takes them through JSON",
     "__main__.py": "two lines; tests/unit/test_cli.py",
     "core/types.py": "declarations only",
     "data/phantom/*": "parts of one picture; tests/unit/data/test_phantom_*.py judge the whole",

@@ -14,6 +14,7 @@ from medistill.bundle.decoding import FormError
 from medistill.bundle.schema import (
     FORMAT,
     MANIFEST,
+    READABLE,
     SCHEMA,
     Graph,
     Manifest,
@@ -194,7 +195,7 @@ def _check_version(path: Path, document: Mapping[str, Any]) -> None:
             what=f"has schema version {version}; this medistill reads up to version {SCHEMA}",
             cure="Update medistill: pip install --upgrade medistill.",
         )
-    if not proper or version != SCHEMA:
+    if not proper or version not in READABLE:
         raise _damaged(path, f"schema is {version!r}, not {SCHEMA}")
     if document.get("identity") != identity_of(document):
         raise BundleError(

@@ -24,16 +24,26 @@ class Calibration:
     Attributes:
         temperature: what logits are divided by (Guo et al., "On Calibration of Modern Neural
             Networks", ICML 2017, equation 9); 1 leaves them as they are.
+        labels: multi-label: one temperature a class in the order of the logits, which then count
+            instead; empty where one temperature serves all.
 
     Raises:
-        ValueError: the temperature is not positive.
+        ValueError: a temperature is not positive.
     """
 
     temperature: float = 1.0
+    labels: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise ValueError(f"temperature {self.temperature} is not positive")
+        for value in (self.temperature, *self.labels):
+            if not value > 0:
+                raise ValueError(f"temperature {value} is not positive")
+
+    def divisor(self, dimensions: int) -> float | Array:
+        """What logits of so many dimensions, classes on axis 1, are divided by."""
+        if not self.labels:
+            return self.temperature
+        return np.array(self.labels).reshape(-1, *(1,) * (dimensions - 2))
 
 
 def probabilities(
@@ -44,12 +54,12 @@ def probabilities(
     Args:
         logits: (N, K) or (N, K, ...) for masks; axis 1 holds the classes.
         task: ``multi-label`` takes the logistic function class by class; the others a softmax.
-        calibration: temperature; None leaves the logits as they are.
+        calibration: temperature, or one a label; None leaves the logits as they are.
 
     Returns:
         Array of the shape of ``logits``, in [0, 1].
     """
-    scaled = logits.astype(np.float64) / (calibration or Calibration()).temperature
+    scaled = logits.astype(np.float64) / (calibration or Calibration()).divisor(logits.ndim)
     if task == "multi-label":
         # By the sign, so that exp never overflows.
         small = np.exp(-np.abs(scaled))

@@ -1,7 +1,8 @@
 """What ``bundle.json`` holds. Torch-free.
 
-Version 1. A change that an older reader would get wrong raises ``SCHEMA``; readers refuse newer
+Version 2. A change that an older reader would get wrong raises ``SCHEMA``; readers refuse newer
 versions and unknown keys, because a key that is not understood may change the prediction.
+Version 1, which had no decisions and no temperatures of labels, is read as if it held empty ones.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from medistill.bundle.calibration import Calibration
+from medistill.bundle.decisions import Decisions
 from medistill.bundle.decoding import FormError, decode
+from medistill.bundle.trust import POOLED
 from medistill.core.files import sha256_json
 from medistill.core.types import Task
 from medistill.imaging.preprocessing import Preprocessing
 
 MANIFEST = "bundle.json"
 FORMAT: Literal["medistill-bundle"] = "medistill-bundle"
-SCHEMA = 1
+SCHEMA = 2
+READABLE = (1, SCHEMA)
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -76,6 +80,8 @@ class Graph:
         outputs: graph output -> what it holds: ``logits`` or a feature's name.
         calibration: temperature.
         thresholds: operating point by class name; empty, or every class.
+        decisions: how the thresholds were chosen, prediction sets, and the gate against strange
+            images.
         parity: the check before publication.
     """
 
@@ -89,6 +95,7 @@ class Graph:
     outputs: Mapping[str, str]
     calibration: Calibration
     thresholds: Mapping[str, float]
+    decisions: Decisions
     parity: Parity
 
 
@@ -172,6 +179,21 @@ class Manifest:
         _require(complete, f"{key}.thresholds", "are not one for every class")
         proper = all(0 < value < 1 for value in graph.thresholds.values())
         _require(proper, f"{key}.thresholds", "are not between 0 and 1")
+        self._check_decisions(graph, key)
+
+    def _check_decisions(self, graph: Graph, key: str) -> None:
+        labels, found = graph.calibration.labels, graph.decisions
+        fits = not labels or (self.task == "multi-label" and len(labels) == len(self.classes))
+        _require(fits, f"{key}.calibration.labels", "are not one for every label")
+        if found.conformal is not None:
+            known = set(found.conformal.quantiles)
+            fits = known <= set(self.classes)
+            if self.task == "single-label":
+                fits = known == set(self.classes)
+            _require(fits, f"{key}.decisions.conformal", "is not for these classes")
+        if found.trust is not None and found.trust.features is not None:
+            given = POOLED in graph.outputs.values()
+            _require(given, f"{key}.decisions.trust", f"needs the output '{POOLED}'")
 
     def graph(self, name: str | None = None) -> Graph:
         """A graph by name; the default one without.
@@ -189,15 +211,33 @@ class Manifest:
 
 
 def manifest_from_json(value: Mapping[str, Any]) -> Manifest:
-    """Read the JSON object of a ``bundle.json`` of this schema version.
+    """Read the JSON object of a ``bundle.json`` of a readable schema version.
 
     Raises:
         ValueError: a key is unknown, missing, of the wrong form or contradicts another.
         MedistillError: the preprocessing is impossible.
     """
     outer = {"format", "schema", "identity"}
-    manifest: Manifest = decode(Manifest, {k: v for k, v in value.items() if k not in outer})
+    body = {key: item for key, item in value.items() if key not in outer}
+    if value.get("schema") == 1:
+        body = _from_version_1(body)
+    manifest: Manifest = decode(Manifest, body)
     return manifest
+
+
+def _from_version_1(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What version 2 added, empty; what is of the wrong form is left to ``decode``."""
+    added = {"decisions": asdict(Decisions())}
+    graphs = body.get("graphs")
+    if not isinstance(graphs, list):
+        return dict(body)
+    return {**body, "graphs": [_graph_2(graph, added) for graph in graphs]}
+
+
+def _graph_2(graph: Any, added: Mapping[str, Any]) -> Any:
+    if not isinstance(graph, dict) or not isinstance(graph.get("calibration"), dict):
+        return graph
+    return {**graph, **added, "calibration": {**graph["calibration"], "labels": []}}
 
 
 def identity_of(value: Mapping[str, Any]) -> str:

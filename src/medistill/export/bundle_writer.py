@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from medistill.bundle.bundle import Bundle, open_bundle
 from medistill.bundle.calibration import Calibration
+from medistill.bundle.decisions import Decisions
 from medistill.bundle.schema import (
     MANIFEST,
     FileRecord,
@@ -49,6 +50,7 @@ class BundleText:
         findings: sentences of the evaluation, for the model card.
         calibration: temperature, fitted on *calibrate*.
         thresholds: operating point by class name; empty, or one for every class.
+        decisions: how they were chosen, prediction sets, and the gate against strange images.
     """
 
     name: str
@@ -60,6 +62,7 @@ class BundleText:
     findings: tuple[str, ...] = ()
     calibration: Calibration = Calibration()
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    decisions: Decisions = field(default_factory=Decisions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +146,7 @@ def _manifest(network: Network, text: BundleText, info: GraphInfo, parity: Parit
         outputs=dict(info.outputs),
         calibration=text.calibration,
         thresholds=dict(text.thresholds),
+        decisions=text.decisions,
         parity=parity,
     )
     return Manifest(

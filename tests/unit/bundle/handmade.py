@@ -50,10 +50,10 @@ def graph_for_four_images() -> bytes:
 
 
 def document(graph: bytes, **changes: Any) -> dict[str, Any]:
-    """A bundle.json of version 1, without its identity."""
+    """A bundle.json of version 2, without its identity."""
     return {
         "format": "medistill-bundle",
-        "schema": 1,
+        "schema": 2,
         "name": "by-hand",
         "task": "single-label",
         "classes": ["ill", "well"],
@@ -76,8 +76,9 @@ def document(graph: bytes, **changes: Any) -> dict[str, Any]:
                 "opset": 18,
                 "input": "image",
                 "outputs": {"logits": "logits"},
-                "calibration": {"temperature": 1.0},
+                "calibration": {"temperature": 1.0, "labels": []},
                 "thresholds": {},
+                "decisions": {"choice": None, "conformal": None, "trust": None, "refusals": {}},
                 "parity": {
                     "largest_difference": 1e-7,
                     "agreement": 1.0,

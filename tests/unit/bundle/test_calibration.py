@@ -69,3 +69,15 @@ def test_masks_are_decided_pixel_by_pixel() -> None:
     )
     assert held[:, 0].tolist() == [[[True, False]], [[False, True]]]
     np.testing.assert_array_equal(held[:, 1], ~held[:, 0])
+
+
+def test_every_label_has_its_own_temperature() -> None:
+    # ln 9 at temperature 2 is ln 3: p = 3/4; ln 9 at temperature 1: p = 9/10
+    both = Calibration(labels=(2.0, 1.0))
+    logits = np.full((1, 2), np.log(9.0))
+    found = probabilities(logits, task="multi-label", calibration=both)
+    np.testing.assert_allclose(found, [[0.75, 0.9]], rtol=1e-12)
+    masks = probabilities(logits.reshape(1, 2, 1, 1), task="multi-label", calibration=both)
+    np.testing.assert_allclose(masks.ravel(), [0.75, 0.9], rtol=1e-12)
+    with pytest.raises(ValueError, match="not positive"):
+        Calibration(labels=(1.0, -1.0))

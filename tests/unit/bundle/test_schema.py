@@ -5,12 +5,40 @@ from typing import Any
 
 import pytest
 
+from medistill.bundle.calibration import Calibration
+from medistill.bundle.decisions import Decisions
 from medistill.bundle.schema import Manifest, identity_of, manifest_from_json
 from medistill.core.errors import MedistillError
 from tests.unit.bundle.handmade import document, with_graph
 
 GRAPH = b"graph"
 RECORD = {"sha256": "0" * 64, "size": 1}
+CONFORMAL = {
+    "level": 0.9,
+    "quantiles": {"ill": 0.5, "well": 0.25},
+    "absent": {},
+    "groups": {"ill": 9, "well": 12},
+    "absent_groups": {},
+}
+TRUST = {
+    "energy": {"centre": -1.0, "spread": 0.5},
+    "distance": {"centre": 1.0, "spread": 0.1},
+    "features": {
+        "means": [[0.0, 0.0]],
+        "directions": [[1.0, 0.0]],
+        "variances": [2.0],
+        "rest": 0.5,
+    },
+    "threshold": 2.0,
+    "false_alarms": 0.05,
+    "groups": 40,
+}
+
+
+def with_decisions(**changes: Any) -> dict[str, Any]:
+    """Changes for ``document`` that alter the decisions of its one graph."""
+    (graph,) = document(b"")["graphs"]
+    return with_graph(decisions={**graph["decisions"], **changes})
 
 
 def test_a_manifest_goes_through_json_unchanged() -> None:
@@ -20,10 +48,40 @@ def test_a_manifest_goes_through_json_unchanged() -> None:
     assert written["identity"] == identity_of(body)
 
 
+def test_decisions_go_through_json_unchanged() -> None:
+    choice = {
+        "rule": "sensitivity",
+        "wished": 0.95,
+        "positive": "ill",
+        "images": 50,
+        "groups": 40,
+    }
+    changes = with_decisions(choice=choice, conformal=CONFORMAL, trust=TRUST)
+    changes["graphs"][0]["outputs"] = {"logits": "logits", "pooled": "pooled"}
+    body = document(GRAPH, **changes)
+    written = json.loads(json.dumps(manifest_from_json(body).to_json()))
+    assert {key: value for key, value in written.items() if key != "identity"} == body
+
+
+def test_version_1_is_read_as_if_nothing_had_been_decided() -> None:
+    body = document(GRAPH, schema=1)
+    del body["graphs"][0]["decisions"], body["graphs"][0]["calibration"]["labels"]
+    graph = manifest_from_json(body).graph()
+    assert graph.decisions == Decisions()
+    assert graph.calibration == Calibration(temperature=1.0)
+    assert manifest_from_json(body).to_json()["schema"] == 2
+
+
+@pytest.mark.parametrize("graphs", [None, [None], [{"calibration": None}]])
+def test_a_damaged_version_1_is_refused_like_any_other(graphs: Any) -> None:
+    with pytest.raises(ValueError, match="graphs"):
+        manifest_from_json(document(GRAPH, schema=1, graphs=graphs))
+
+
 def test_the_identity_hangs_on_every_value_and_not_on_the_order() -> None:
     body = document(GRAPH)
     assert identity_of(dict(reversed(body.items()))) == identity_of(body)
-    warmer = with_graph(calibration={"temperature": 1.5})
+    warmer = with_graph(calibration={"temperature": 1.5, "labels": []})
     assert identity_of(document(GRAPH, **warmer)) != identity_of(body)
 
 
@@ -44,7 +102,20 @@ def test_the_identity_hangs_on_every_value_and_not_on_the_order() -> None:
         ({"files": {}}, "names 'student.onnx', which is not listed"),
         (with_graph(thresholds={"ill": 0.5}), "thresholds are not one for every class"),
         (with_graph(thresholds={"ill": 0.5, "well": 1.0}), "are not between 0 and 1"),
-        (with_graph(calibration={"temperature": 0}), "temperature 0.0 is not positive"),
+        (
+            with_graph(calibration={"temperature": 0, "labels": []}),
+            "temperature 0.0 is not positive",
+        ),
+        (
+            with_graph(calibration={"temperature": 1.0, "labels": [1.0, 2.0]}),
+            "labels are not one for every label",
+        ),
+        (
+            with_decisions(conformal={**CONFORMAL, "quantiles": {"ill": 0.5}}),
+            "not for these classes",
+        ),
+        (with_decisions(conformal={**CONFORMAL, "level": 1.0}), "level 1.0 is not between"),
+        (with_decisions(trust=TRUST), "needs the output 'pooled'"),
         (with_graph(outputs={"logits": "pooled"}), "hold no logits"),
         (with_graph(files=[]), "files is empty"),
     ],

@@ -77,7 +77,7 @@ def test_preprocessing_is_the_training_path(predictor: Predictor, tmp_path: Path
 
 
 def test_the_temperature_of_the_bundle_is_applied(tmp_path: Path) -> None:
-    changes = with_graph(calibration={"temperature": 4.0})
+    changes = with_graph(calibration={"temperature": 4.0, "labels": []})
     graph = linear_graph(GRAY, [0.0, 0.0])
     folder = write_bundle(tmp_path / "b", graph, document(graph, **changes))
     chances = Predictor(open_bundle(folder)).predict_array(np.full((1, 1, 4, 4), 0.5, np.float32))
