@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from medistill import __version__
+from medistill.commands.serve import serve
 from medistill.core.errors import MedistillError, MissingExtraError
 
 app = typer.Typer(
@@ -47,6 +48,9 @@ def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"medistill {__version__}")
         raise typer.Exit
+
+
+app.command()(serve)
 
 
 @app.callback()
@@ -209,52 +213,6 @@ def predict(
 
     raise typer.Exit(
         predict_command(bundle, inputs, out=out, batch_size=batch_size, threads=threads)
-    )
-
-
-@app.command()
-def serve(
-    bundle: Annotated[Path, typer.Argument(help="Bundle: a folder or a .zip.")],
-    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one.")] = 8000,
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="Threads; all cores when not given.")
-    ] = None,
-    graph: Annotated[str | None, typer.Option("--graph", help="Variant to run.")] = None,
-    key_file: Annotated[
-        Path | None, typer.Option("--key-file", help="API key; or set MEDISTILL_API_KEY.")
-    ] = None,
-    audit: Annotated[
-        Path | None, typer.Option("--audit", help="Log of requests, without patient data.")
-    ] = None,
-    keep: Annotated[
-        Path | None, typer.Option("--keep", help="Keep uploads here; otherwise none is kept.")
-    ] = None,
-    upload_mib: Annotated[int, typer.Option("--upload-mib", help="Largest request.")] = 64,
-    memory_mib: Annotated[int, typer.Option("--memory-mib", help="Of all uploads.")] = 512,
-    files: Annotated[int, typer.Option("--files", help="Most files of one request.")] = 32,
-    queue: Annotated[int, typer.Option("--queue", help="Images inside before 429.")] = 64,
-    batch: Annotated[int, typer.Option("--batch", help="Images that run together.")] = 8,
-    upload_seconds: Annotated[float, typer.Option("--upload-seconds", help="For an upload.")] = 30,
-) -> None:
-    """Serve a bundle: a page for people, REST for programs. Needs no torch."""
-    from medistill.serve.serve_command import serve_command
-
-    serve_command(
-        bundle,
-        host=host,
-        port=port,
-        threads=threads,
-        graph=graph,
-        audit=audit,
-        keep=keep,
-        key_file=key_file,
-        upload_mib=upload_mib,
-        memory_mib=memory_mib,
-        files=files,
-        queue=queue,
-        batch=batch,
-        upload_seconds=upload_seconds,
     )
 
 

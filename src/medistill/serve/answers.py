@@ -75,7 +75,7 @@ class Model(_Document):
     bundle: str = Field(description="SHA-256 that names the bundle.")
     graph: str
     graphs: list[str]
-    temperature: float
+    calibrated: bool = Field(description="Whether a temperature was fitted.")
     thresholds: dict[str, float]
     explains: bool = Field(description="Whether /v1/explain has an answer.")
     masks: bool = Field(description="Whether /v1/mask has an answer.")

@@ -66,7 +66,9 @@ _STATUSES = {
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text} for status, text in _STATUSES.items()
 }
-_GUARDED: dict[int | str, dict[str, Any]] = {status: _PROBLEMS[status] for status in (401, 500, 503, 507)}
+_GUARDED: dict[int | str, dict[str, Any]] = {
+    status: _PROBLEMS[status] for status in (401, 500, 503, 507)
+}
 ClassQuery = Annotated[
     str | None, Query(alias="class", description="Class to explain; the most probable if absent.")
 ]

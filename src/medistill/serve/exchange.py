@@ -14,9 +14,9 @@ from fastapi.responses import JSONResponse
 
 from medistill.core.errors import MedistillError
 from medistill.serve.places import FullError
-from medistill.serve.predictor import Prediction
+from medistill.serve.prediction import Prediction
 from medistill.serve.service import Service
-from medistill.serve.uploads import RefusalError, Upload, read_uploads
+from medistill.serve.uploads import RefusalError, Upload, drain, read_uploads
 
 KEY_HEADER = "X-API-Key"
 _LOG = logging.getLogger("medistill.serve")
@@ -62,6 +62,8 @@ class Exchange:
     async def answer(self, work: Callable[[Exchange], Awaitable[Response]]) -> Response:
         """Do the work; whatever goes wrong becomes an answer too."""
         response = await self._guarded(work)
+        if response.status_code >= 400 and "connection" not in response.headers:
+            await drain(self.request, self.service.settings.limits.upload_seconds)
         seconds = time.monotonic() - self.started
         try:
             self._log(response.status_code, seconds)

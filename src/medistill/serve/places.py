@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _SHORTEST, _LONGEST = 1, 30
-# Weight of the newest finished request in the running mean of the rate.
+# Weight of the newest finished request in the running mean of seconds a place.
 _NEWEST = 0.2
 
 
@@ -36,7 +36,7 @@ class Places:
     def __init__(self, capacity: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.capacity, self.taken = capacity, 0
         self._clock, self._lock = clock, threading.Lock()
-        self._rate, self._freed_at = 0.0, clock()
+        self._pace, self._freed_at = 0.0, clock()
 
     @contextmanager
     def held(self, count: int) -> Iterator[None]:
@@ -66,13 +66,10 @@ class Places:
     def _give_back(self, count: int) -> None:
         with self._lock:
             now = self._clock()
-            seconds = max(now - self._freed_at, 1e-4)
-            newest = count / seconds
-            self._rate = _NEWEST * newest + (1 - _NEWEST) * self._rate if self._rate else newest
+            newest = (now - self._freed_at) / count
+            self._pace = _NEWEST * newest + (1 - _NEWEST) * self._pace if self._pace else newest
             self.taken, self._freed_at = self.taken - count, now
 
     def _retry_after(self) -> int:
         """Time in which what is inside should be done, in whole seconds."""
-        if not self._rate:
-            return _SHORTEST
-        return min(_LONGEST, max(_SHORTEST, math.ceil(self.taken / self._rate)))
+        return min(_LONGEST, max(_SHORTEST, math.ceil(self.taken * self._pace)))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -11,48 +11,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medistill.bundle.bundle import Bundle
-from medistill.bundle.calibration import decide, probabilities
+from medistill.bundle.calibration import probabilities
 from medistill.bundle.schema import Graph
+from medistill.bundle.trust import POOLED
 from medistill.core.errors import DataError
 from medistill.imaging.reader import Picture, read_image
 from medistill.imaging.resize import render, to_stored
+from medistill.serve.deciding import cleaned, decided
 from medistill.serve.inputs import Input, find_inputs
-from medistill.serve.masks import Mask, area_shares, class_mask, onto_picture
+from medistill.serve.prediction import Prediction
 from medistill.serve.session import open_session
 
 Images = NDArray[np.float32]
 Chances = NDArray[np.float64]
 BATCH_SIZE = 16
-#: Between the labels of one multi-label image.
-SEPARATOR = "; "
 
 
-@dataclass(frozen=True, kw_only=True)
-class Prediction:
-    """What a bundle says of one input.
+@dataclass(frozen=True)
+class Prepared:
+    """One image, ready for the graph.
 
     Attributes:
-        path: the input, as it was given or found.
-        probabilities: one a class, in the order of the bundle's classes; None with a problem. For
-            a segmenting student the share of the picture that each class covers.
-        label: the class at the operating point (multi-label: those that hold, joined by ``; ``;
-            masks: those that cover anything, the first class left out unless it covers all).
-        conformal: classes that cannot be excluded at the bundle's coverage; None if not fitted.
-        trusted: False where the image is unlike those that the bundle was checked on; None if
-            that is not fitted.
-        reasons: why not to trust it, one sentence each.
-        problem: why there is no answer; None with one.
-        mask: (H, W) class numbers in the picture's geometry; None unless the student segments.
+        name: of the input, for its answer.
+        image: (C, S, S) float32 in [0, 1].
+        shape: height and width of the picture.
     """
 
-    path: str
-    probabilities: tuple[float, ...] | None = None
-    label: str | None = None
-    conformal: tuple[str, ...] | None = None
-    trusted: bool | None = None
-    reasons: tuple[str, ...] = ()
-    problem: str | None = None
-    mask: Mask | None = field(default=None, compare=False, repr=False)
+    name: str
+    image: Images
+    shape: tuple[int, int]
 
 
 class Predictor:
@@ -73,8 +60,9 @@ class Predictor:
     ) -> None:
         self.bundle = bundle
         self._session = open_session(bundle, graph=graph, threads=threads)
-        outputs = self._session.graph.outputs.items()
-        self._logits = next(name for name, held in outputs if held == "logits")
+        held = {what: output for output, what in self.graph.outputs.items()}
+        self._logits = held["logits"]
+        self._pooled = held.get(POOLED) if self.graph.decisions.trust else None
 
     @property
     def graph(self) -> Graph:
@@ -111,8 +99,7 @@ class Predictor:
         Raises:
             BundleError: the graph fails.
         """
-        logits = self._session.run(images, self._logits).astype(np.float64)
-        logits[~np.isfinite(logits).reshape(len(logits), -1).all(axis=1)] = np.nan
+        logits = cleaned(self._session.run(images, self._logits))
         return probabilities(
             logits,
             task=self.bundle.manifest.task,
@@ -137,61 +124,41 @@ class Predictor:
         while batch := list(islice(inputs, batch_size)):
             yield from self._predict_batch(batch)
 
-    def answer(self, name: str, chances: Chances, shape: tuple[int, int]) -> Prediction:
-        """What the probabilities of one image say.
+    def predict_prepared(self, batch: Sequence[Prepared]) -> list[Prediction]:
+        """What is said of each prepared image, in order.
 
-        Args:
-            name: of the input, for the answer.
-            chances: (K,), or (K, H, W) for masks.
-            shape: height and width of the picture, for masks.
+        Raises:
+            BundleError: the graph fails.
         """
-        if not np.isfinite(chances).all():
-            return Prediction(path=name, problem="the graph gave no finite number")
-        if self.bundle.manifest.task == "segmentation":
-            return self._mask_answer(name, chances, shape)
-        return Prediction(
-            path=name,
-            probabilities=tuple(float(value) for value in chances),
-            label=self._named(self._held(chances)),
+        images = np.stack([item.image for item in batch])
+        wanted = [self._logits, *([self._pooled] if self._pooled else [])]
+        outputs = self._session.run_many(images, wanted)
+        return decided(
+            self.bundle.manifest,
+            self.graph,
+            names=[item.name for item in batch],
+            shapes=[item.shape for item in batch],
+            logits=outputs[0],
+            pooled=outputs[1] if self._pooled else None,
         )
+
+    def prepare_named(self, picture: Picture, name: str) -> Prepared:
+        """A decoded picture as the graph's input, with what its answer needs besides."""
+        height, width = picture.pixels.shape[:2]
+        return Prepared(name, self.prepare(picture), (height, width))
 
     def _predict_batch(self, batch: list[Input]) -> Iterator[Prediction]:
         read = [self._read(item) for item in batch]
-        images = [found[0] for found in read if not isinstance(found, str)]
-        rows = iter(self.predict_array(np.stack(images)) if images else ())
-        for item, found in zip(batch, read, strict=True):
-            if isinstance(found, str):
-                yield Prediction(path=str(item.path), problem=found)
-            else:
-                yield self.answer(str(item.path), next(rows), found[1])
+        prepared = [found for found in read if isinstance(found, Prepared)]
+        answers = iter(self.predict_prepared(prepared) if prepared else ())
+        for found in read:
+            yield next(answers) if isinstance(found, Prepared) else found
 
-    def _read(self, item: Input) -> tuple[Images, tuple[int, int]] | str:
-        """The prepared image and the picture's shape, or why there is none."""
+    def _read(self, item: Input) -> Prepared | Prediction:
+        """The prepared image, or why there is none."""
         if item.problem is not None:
-            return item.problem
+            return Prediction(path=str(item.path), problem=item.problem)
         try:
-            picture = read_image(item.path)
-            height, width = picture.pixels.shape[:2]
-            return self.prepare(picture), (height, width)
+            return self.prepare_named(read_image(item.path), str(item.path))
         except DataError as error:
-            return error.what
-
-    def _mask_answer(self, name: str, chances: Chances, shape: tuple[int, int]) -> Prediction:
-        fit = self.bundle.manifest.preprocessing.fit
-        mask = onto_picture(class_mask(self._held(chances)), shape, fit)
-        shares = area_shares(mask, len(self.classes))
-        found = np.array(shares) > 0
-        found[0] &= not found[1:].any()
-        return Prediction(path=name, probabilities=shares, label=self._named(found), mask=mask)
-
-    def _held(self, chances: Chances) -> NDArray[np.bool_]:
-        held: NDArray[np.bool_] = decide(
-            chances[None],
-            task=self.bundle.manifest.task,
-            classes=self.classes,
-            thresholds=self._session.graph.thresholds,
-        )[0]
-        return held
-
-    def _named(self, held: NDArray[np.bool_]) -> str:
-        return SEPARATOR.join(name for name, holds in zip(self.classes, held, strict=True) if holds)
+            return Prediction(path=str(item.path), problem=error.what)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import logging
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -16,6 +18,7 @@ from medistill.serve.service import Service
 # More connections than this are turned away before a request is read.
 _CONNECTIONS = 1000
 _BACKLOG = 512
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -61,6 +64,8 @@ def run_server(
     """
     # Its own access log would hold addresses and times twice; the audit log is the one place.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    # A malformed form is the client's affair and is answered as such.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         create_app(service),
         access_log=False,
@@ -71,17 +76,31 @@ def run_server(
         server_header=False,
         lifespan="on",
     )
-    _Server(config, service, started).run(sockets=[listener])
+    with _signals_heard():
+        _Server(config, started).run(sockets=[listener])
+
+
+@contextmanager
+def _signals_heard() -> Iterator[None]:
+    """Do nothing more when uvicorn, which has stopped in order, raises the signal once again."""
+    heard = {number: signal.signal(number, _do_nothing) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in heard.items():
+            signal.signal(number, handler)
+
+
+def _do_nothing(number: int, frame: object) -> None:
+    """The order to stop was followed."""
 
 
 class _Server(uvicorn.Server):
-    """Tells when it answers, and lets readiness fail as soon as it is told to stop."""
+    """Tells when it answers."""
 
-    def __init__(
-        self, config: uvicorn.Config, service: Service, started: Callable[[], None]
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
         super().__init__(config)
-        self._service, self._started = service, started
+        self._started = started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

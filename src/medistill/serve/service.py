@@ -24,7 +24,8 @@ from medistill.serve.keep import Keeper
 from medistill.serve.limits import Limits
 from medistill.serve.metrics import Metrics
 from medistill.serve.places import Places
-from medistill.serve.predictor import Chances, Images, Prediction, Predictor
+from medistill.serve.prediction import Prediction
+from medistill.serve.predictor import Predictor, Prepared
 from medistill.serve.relevance import Relevance
 from medistill.serve.session import available_cores
 from medistill.serve.uploads import RefusalError, Upload
@@ -77,7 +78,7 @@ class Service:
         self.keeper = Keeper(settings.keep)
         self.stopping = False
         self._threads = CapacityLimiter(available_cores())
-        self._queue: BatchQueue[Images, Chances] = BatchQueue(
+        self._queue: BatchQueue[Prepared, Prediction] = BatchQueue(
             self._run,
             batch_size=limits.batch,
             gather_seconds=limits.gather_ms / 1000,
@@ -119,12 +120,13 @@ class Service:
         if explainer is None:
             raise RefusalError(501, "This bundle holds no graph that explains; export it again.")
         with self.places.held(1):
-            picture, image = await self._in_time(self._in_thread(self._read_or_refuse, upload))
-            shape = _shape(picture)
-            found = await self._in_time(self._answered(upload, image, shape))
+            _, prepared = await self._in_time(self._in_thread(self._read_or_refuse, upload))
+            found = await self._in_time(self._answered(prepared))
             chosen = _most_probable(found) if target is None else target
-            relevance = await self._in_time(self._in_thread(explainer.explain, image, chosen))
-            return found, relevance, shape
+            relevance = await self._in_time(
+                self._in_thread(explainer.explain, prepared.image, chosen)
+            )
+            return found, relevance, prepared.shape
 
     async def picture(self, upload: Upload) -> Picture:
         """The decoded picture of one file.
@@ -143,28 +145,27 @@ class Service:
         self._queue.close()
         self.audit.close()
 
-    def _run(self, images: Sequence[Images]) -> list[Chances]:
-        self.metrics.batch.observe(len(images))
-        return list(self.predictor.predict_array(np.stack(images)))
+    def _run(self, batch: Sequence[Prepared]) -> list[Prediction]:
+        self.metrics.batch.observe(len(batch))
+        return self.predictor.predict_prepared(batch)
 
     async def _predict_one(self, upload: Upload) -> Prediction:
         try:
-            picture, image = await self._in_thread(self._read, upload)
+            _, prepared = await self._in_thread(self._read, upload)
         except DataError as error:
             return Prediction(path=upload.name, problem=error.what)
-        return await self._answered(upload, image, _shape(picture))
+        return await self._answered(prepared)
 
-    async def _answered(self, upload: Upload, image: Images, shape: tuple[int, int]) -> Prediction:
-        chances = await asyncio.wrap_future(self._queue.submit(image))
-        return self.predictor.answer(upload.name, chances, shape)
+    async def _answered(self, prepared: Prepared) -> Prediction:
+        return await asyncio.wrap_future(self._queue.submit(prepared))
 
-    def _read(self, upload: Upload) -> tuple[Picture, Images]:
+    def _read(self, upload: Upload) -> tuple[Picture, Prepared]:
         if not upload.content:
             raise DataError(where=upload.name, what="is empty", cure="Send the image itself.")
         picture = decode_image(io.BytesIO(upload.content), where=upload.name)
-        return picture, self.predictor.prepare(picture)
+        return picture, self.predictor.prepare_named(picture, upload.name)
 
-    def _read_or_refuse(self, upload: Upload) -> tuple[Picture, Images]:
+    def _read_or_refuse(self, upload: Upload) -> tuple[Picture, Prepared]:
         try:
             return self._read(upload)
         except DataError as error:
@@ -183,11 +184,6 @@ class Service:
         except TimeoutError:
             text = f"There was no answer within {seconds:g} s; try again later."
             raise RefusalError(504, text) from None
-
-
-def _shape(picture: Picture) -> tuple[int, int]:
-    height, width = picture.pixels.shape[:2]
-    return height, width
 
 
 def _most_probable(found: Prediction) -> int:

@@ -83,6 +83,25 @@ async def read_uploads(
             raise RefusalError(GONE, "The client went away.") from None
 
 
+async def drain(request: Request, seconds: float) -> None:
+    """Read and drop the rest of a refused request, so that its client comes to hear the answer.
+
+    A client that asks before it sends (``Expect: 100-continue``) has nothing to be read.
+
+    Args:
+        request: refused, its body read in part or not at all.
+        seconds: after which the connection is given up.
+    """
+    if "expect" in request.headers:
+        return
+    try:
+        async with asyncio.timeout(seconds):
+            async for _ in request.stream():
+                pass
+    except (TimeoutError, ClientDisconnect, RuntimeError):  # slow, gone, or read to its end
+        return
+
+
 async def _parse(request: Request, limits: Limits, most: int) -> list[Upload]:
     parser = MultiPartParser(
         request.headers, _bounded(request, limits), max_files=limits.files, max_fields=8
@@ -125,4 +144,4 @@ def _declared_bytes(request: Request) -> int | None:
 
 def _too_large(limits: Limits) -> RefusalError:
     text = f"The upload is larger than {limits.upload_mib} MiB; send less at once."
-    return RefusalError(413, text, {"Connection": "close"})
+    return RefusalError(413, text)

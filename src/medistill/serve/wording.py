@@ -11,11 +11,12 @@ from fastapi import Response
 from fastapi.responses import JSONResponse
 from PIL import Image
 
+from medistill.bundle.calibration import Calibration
 from medistill.bundle.notice import NOTICE
 from medistill.imaging.reader import Picture
 from medistill.imaging.resize import resize
 from medistill.serve.answers import Explained, Model, Result, Results
-from medistill.serve.predictor import Prediction
+from medistill.serve.prediction import Prediction
 from medistill.serve.relevance import Relevance, shown_box
 from medistill.serve.service import Service
 from medistill.serve.uploads import RefusalError
@@ -35,7 +36,7 @@ def model_of(service: Service) -> Model:
         bundle=bundle.identity,
         graph=graph.name,
         graphs=[each.name for each in manifest.graphs if each.role == "predict"],
-        temperature=graph.calibration.temperature,
+        calibrated=graph.calibration != Calibration(),
         thresholds=dict(graph.thresholds),
         explains=service.explainer is not None,
         masks=manifest.task == "segmentation",

@@ -61,7 +61,8 @@ async function start() {
 
 function operatingPoint() {
   const limits = Object.entries(model.thresholds);
-  const calibrated = `Probabilities are calibrated (temperature ${model.temperature.toFixed(3)}).`;
+  const calibrated = model.calibrated
+    ? "Probabilities are calibrated." : "Probabilities are the student's own; they are not calibrated.";
   if (!limits.length) {
     const rule = model.task === "multi-label" ? "every class at 0.5 or more" : "the most probable class";
     return `The label is ${rule}. ${calibrated}`;
@@ -149,7 +150,7 @@ function overlayNote(picture) {
 }
 
 function tell(result) {
-  const share = model.masks ? "share of the picture" : "calibrated probability";
+  const share = model.masks ? "share of the picture" : "probability";
   const held = result.label ? result.label.split("; ") : [];
   byId("label").textContent = `At the operating point: ${result.label || "no class"}`;
   byId("bars").replaceChildren(...model.classes.map((name) => {

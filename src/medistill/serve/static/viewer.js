@@ -69,9 +69,9 @@ function drawOverlay(opacity) {
 function colouredMap(map) {
   return painted(map.columns, map.rows, (x, y) => {
     const value = map.values[y][x];
-    // Black body: red, then yellow, then white; alpha grows with the value.
+    // Black body: red, then yellow, then white; alpha grows with its square.
     return [255 * Math.min(1, 3 * value), 255 * Math.max(0, Math.min(1, 3 * value - 1)),
-      255 * Math.max(0, 3 * value - 2), 255 * value];
+      255 * Math.max(0, 3 * value - 2), 255 * value * value];
   });
 }
 
