@@ -29,9 +29,11 @@ from medistill.evaluate.document import (
     pair_values,
     statistics,
 )
+from medistill.evaluate.harm import Hurt, harm, in_words
 from medistill.evaluate.metrics import METRICS, Metric
 from medistill.evaluate.predictions import Predictions, check_same_images
 from medistill.evaluate.scored import Scored, estimates, score
+from medistill.evaluate.subgroups import Subgroup
 
 SCHEMA = 1
 ROLES = ("student", "control", "teacher")
@@ -49,6 +51,7 @@ def evaluate(
     resamples: int = 2000,
     flips: int = 10_000,
     seed: int = 0,
+    parts: Sequence[Subgroup] = (),
 ) -> dict[str, Any]:
     """Score teacher, student and control, and say whether distilling helped.
 
@@ -67,6 +70,7 @@ def evaluate(
         resamples: bootstrap resamples of groups.
         flips: sign flips of groups.
         seed: of both.
+        parts: subgroups of the images, to see whether one of them is served worse.
 
     Returns:
         A JSON value without NaN, the content of metrics.json:
@@ -85,8 +89,10 @@ def evaluate(
           ``overall`` and ``per_class`` as above with ``p``, ``p_reason``, ``verdict``, and
           ``classical`` (McNemar, DeLong);
         - ``method``: for each overall metric student minus control over seeds, or None;
-        - ``answer``: ``opening``, ``for_file``, ``for_method``, ``standing``, ``verdict``,
-          ``full`` (all of it in one paragraph with the caveats).
+        - ``harm``: classes and subgroups, those served worse first (see ``harm.Hurt``);
+        - ``answer``: ``harm`` and ``no_harm`` (who is served worse, and what was not shown or
+          tested, in words), ``opening``, ``for_file``, ``for_method``,
+          ``standing``, ``verdict``, ``full`` (all of it in one paragraph with the caveats).
 
     Raises:
         DataError: no student, models on different images, or a wrong number of classes.
@@ -98,6 +104,7 @@ def evaluate(
     pairs = _pairs(roles, word=group_word, flips=flips, seed=seed)
     method = _method(roles, group_word)
     sizes = sizes or {}
+    hurt = _harm(tables, classes, parts, group_word, seed)
     return {
         "schema": SCHEMA,
         "classes": list(classes),
@@ -108,14 +115,12 @@ def evaluate(
         "statistics": statistics(resamples, flips, seed),
         "metrics": {m.name: definition(m) for m in METRICS.values()},
         "models": {role: model_values(s, classes, group_word) for role, s in roles.items()},
-        "differences": {
-            f"student_minus_{other}": pair_values(
-                roles, pairs.get(other), other, classes, group_word
-            )
-            for other in ("control", "teacher")
-        },
+        "differences": _differences(roles, pairs, classes, group_word),
         "method": {name: d.to_json() for name, d in method.items()} or None,
-        "answer": _answer(roles, pairs, method, METRICS[headline], group_word, caveats, sizes),
+        "harm": [each.to_json() for each in hurt],
+        "answer": _answer(
+            roles, pairs, method, METRICS[headline], group_word, caveats, sizes, hurt
+        ),
         "sizes": {role: dict(values) for role, values in sizes.items()},
     }
 
@@ -129,6 +134,18 @@ def _pairs(
         other: differences(shipped, roles[other][0], word=word, flips=flips, seed=seed)
         for other in ("control", "teacher")
         if roles[other]
+    }
+
+
+def _differences(
+    roles: Mapping[str, Sequence[Scored]],
+    pairs: Mapping[str, Mapping[str, list[Difference]]],
+    classes: Sequence[str],
+    word: str,
+) -> dict[str, Any]:
+    return {
+        f"student_minus_{other}": pair_values(roles, pairs.get(other), other, classes, word)
+        for other in ("control", "teacher")
     }
 
 
@@ -179,7 +196,8 @@ def _answer(
     word: str,
     caveats: Sequence[str],
     sizes: Mapping[str, Mapping[str, Any]],
-) -> dict[str, str | None]:
+    hurt: Sequence[Hurt],
+) -> dict[str, Any]:
     table = roles["student"][0].table
     evidence = Evidence(images=len(table), groups=table.group_count, word=word)
     student = estimates(roles["student"][0], metric, word)[0]
@@ -194,6 +212,21 @@ def _answer(
         "for_method": answer_for_method(method.get(metric.name), metric=metric, evidence=evidence),
         "standing": standing(student, metric=metric, evidence=evidence),
     }
-    said = " ".join(sentence for sentence in parts.values() if sentence)
+    # Who is served worse comes before everything else; that nobody is shown to be, after it.
+    worse, rest = in_words(hurt)
+    said = " ".join(sentence for sentence in (*worse, *parts.values(), *rest) if sentence)
     verdict = gain.verdict if gain is not None else "unknown"
-    return {**parts, "verdict": verdict, "full": with_caveats(said, caveats)}
+    full = with_caveats(said, caveats)
+    return {"harm": worse, "no_harm": rest, **parts, "verdict": verdict, "full": full}
+
+
+def _harm(
+    tables: Mapping[str, Sequence[Predictions]],
+    classes: Sequence[str],
+    parts: Sequence[Subgroup],
+    word: str,
+    seed: int,
+) -> list[Hurt]:
+    """The shipped student against the teacher and the control, class by class."""
+    others = {other: tables[other][0] for other in ("teacher", "control") if tables[other]}
+    return harm(tables["student"][0], others, classes=classes, parts=parts, word=word, seed=seed)

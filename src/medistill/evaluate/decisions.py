@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,45 +107,36 @@ def fit_decisions(
     Returns:
         What goes into the bundle; what could not be fitted is missing with its reason.
     """
-    calibration, reasons = fit_calibration(
-        calibrate.logits,
-        calibrate.labels,
-        calibrate.groups,
-        task=task,
-        classes=classes,
-        word=word,
-    )
+    labels, groups = calibrate.labels, calibrate.groups
+    kind = _Kind(task, tuple(classes), word)
+    calibration, reasons = fit_calibration(calibrate.logits, labels, groups, **kind._asdict())
     chances = probabilities(calibrate.logits, task=task, calibration=calibration)
-    thresholds, choice, more = choose_thresholds(
-        chances,
-        calibrate.labels,
-        calibrate.groups,
-        task=task,
-        classes=classes,
-        wish=rules.wish,
-        word=word,
+    thresholds, choice, of_thresholds = choose_thresholds(
+        chances, labels, groups, wish=rules.wish, **kind._asdict()
     )
-    conformal, still_more = fit_conformal(
-        chances,
-        calibrate.labels,
-        calibrate.groups,
-        level=rules.coverage,
-        task=task,
-        classes=classes,
-        word=word,
+    conformal, of_sets = fit_conformal(
+        chances, labels, groups, level=rules.coverage, **kind._asdict()
     )
-    trust, last = fit_trust(
+    trust, of_trust = fit_trust(
         calibrate.logits,
-        calibrate.groups,
+        groups,
         task=task,
         features=calibrate.features,
         known=_known(known, task),
         false_alarms=rules.false_alarms,
         word=word,
     )
-    refusals = {**reasons, **more, **still_more, **last}
+    refusals = {**reasons, **of_thresholds, **of_sets, **of_trust}
     decisions = Decisions(choice=choice, conformal=conformal, trust=trust, refusals=refusals)
     return Fitted(calibration=calibration, thresholds=thresholds, decisions=decisions)
+
+
+class _Kind(NamedTuple):
+    """What every fit is told of the labels."""
+
+    task: Task
+    classes: tuple[str, ...]
+    word: str
 
 
 def _known(known: Answers | None, task: Task) -> FeatureDistance | None:

@@ -6,6 +6,7 @@ A recipe holds every value of a run and no code.
 from medistill.recipe.blocks import (
     ControlBlock,
     DataBlock,
+    DecideBlock,
     ExportBlock,
     PredistilBlock,
     Recipe,
@@ -19,6 +20,7 @@ from medistill.recipe.reading import dump_recipe, load_recipe, parse_recipe
 __all__ = [
     "ControlBlock",
     "DataBlock",
+    "DecideBlock",
     "ExportBlock",
     "PredistilBlock",
     "Recipe",

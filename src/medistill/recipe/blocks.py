@@ -125,6 +125,28 @@ class ControlBlock:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DecideBlock:
+    """What is decided on *calibrate*, beside the temperature, and shipped with the student.
+
+    Attributes:
+        rule: of the operating point: ``sensitivity`` or ``specificity`` (keep what is wished),
+            ``youden``, ``cost``; null says the most probable class (multi-label: from 0.5 up).
+        wished: sensitivity or specificity, or how many false alarms a miss costs; null for Youden.
+        positive: class that the rule is about; null for the second of two.
+        coverage: of prediction sets.
+        false_alarms: share of known images that may be stopped as strange.
+        strange: folders of images that are not of this kind, to see how many are caught.
+    """
+
+    rule: Literal["sensitivity", "specificity", "youden", "cost"] | None = None
+    wished: float | None = None
+    positive: str | None = None
+    coverage: float = 0.9
+    false_alarms: float = 0.05
+    strange: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExportBlock:
     """How the student is exported.
 
@@ -151,4 +173,5 @@ class Recipe:
     train: TrainSettings
     control: ControlBlock = field(default_factory=ControlBlock)
     seeds: int = 1
+    decide: DecideBlock = field(default_factory=DecideBlock)
     export: ExportBlock = field(default_factory=ExportBlock)

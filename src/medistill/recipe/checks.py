@@ -21,7 +21,13 @@ Fault = tuple[bool, str, str, str]
 
 
 def _impossible(recipe: Recipe) -> list[Fault]:
-    return [*_mixing(recipe), *_teacher(recipe), *_selection(recipe), *_counts(recipe)]
+    return [
+        *_mixing(recipe),
+        *_teacher(recipe),
+        *_selection(recipe),
+        *_counts(recipe),
+        *_decide(recipe),
+    ]
 
 
 def _mixing(recipe: Recipe) -> list[Fault]:
@@ -94,4 +100,29 @@ def _counts(recipe: Recipe) -> list[Fault]:
             f"Choose 0 to {folds - 1}.",
         ),
         (recipe.seeds < 1, "seeds", f"{recipe.seeds} seeds are impossible", "Set seeds=1."),
+    ]
+
+
+def _decide(recipe: Recipe) -> list[Fault]:
+    block = recipe.decide
+    shares = {"coverage": block.coverage, "false_alarms": block.false_alarms}
+    wrong = next((key for key, value in shares.items() if not 0 < value < 1), "coverage")
+    highest = float("inf") if block.rule == "cost" else 1.0
+    needs = block.rule not in (None, "youden")
+    wished = block.wished is None
+    if needs:
+        wished = block.wished is not None and 0 < block.wished < highest
+    return [
+        (
+            any(not 0 < value < 1 for value in shares.values()),
+            f"decide.{wrong}",
+            f"{shares[wrong]!r} is not between 0 and 1",
+            "Set coverage=0.9 and false_alarms=0.05.",
+        ),
+        (
+            not wished,
+            "decide.wished",
+            f"{block.wished!r} does not go with the rule '{block.rule}'",
+            f"Give a value above 0 and below {highest:g}." if needs else "Leave it null.",
+        ),
     ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from medistill.bundle.trust import POOLED
 from medistill.core.files import read_json, sha256_json
 from medistill.data.loader import plain_batches
 from medistill.export.bundle_writer import BundleText, provenance_now, publish_bundle
@@ -15,6 +17,7 @@ from medistill.models.weights import state_hash
 from medistill.recipe import dump_recipe
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
+from medistill.stages.decisions import fit_model, network_asker
 from medistill.stages.evaluation import EVALUATION, METRICS
 from medistill.stages.student import open_student
 
@@ -35,6 +38,14 @@ def write_student_bundle(context: Context, prepared: Prepared) -> None:
     text = _text(context, prepared, network, fold)
     if _is_published(folder, network, text):
         return
+    # Fitted on what is shipped, and only now, because it asks about every training image.
+    fitted = fit_model(context, prepared, fold, network_asker(network, prepared))
+    text = dataclasses.replace(
+        text,
+        calibration=fitted.calibration,
+        thresholds=fitted.thresholds,
+        decisions=fitted.decisions,
+    )
     published = publish_bundle(
         network,
         folder,
@@ -42,6 +53,7 @@ def write_student_bundle(context: Context, prepared: Prepared) -> None:
         images=_calibration_images(prepared, network, fold),
         bound=context.recipe.export.bound,
         opset=context.recipe.export.opset,
+        outputs={POOLED: POOLED} if POOLED in network.feature_names else {},
     )
     context.reporter.say(f"Export: {published.parity}")
     context.reporter.say(f"Bundle: {folder} and {published.archive}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,13 @@ from medistill.core.files import sha256_json, write_json
 from medistill.core.runtime import hardware_summary
 from medistill.core.types import ImageSet
 from medistill.evaluate.comparison import evaluate
+from medistill.evaluate.decision_values import decision_values
+from medistill.evaluate.examined import Examined
 from medistill.evaluate.mistakes import worst_mistakes
+from medistill.evaluate.operating import Wish
 from medistill.evaluate.predictions import Predictions
+from medistill.evaluate.strange import StrangeSet
+from medistill.evaluate.subgroups import Subgroup, subgroups
 from medistill.imaging.resize import render
 from medistill.models.profile import count_parameters, latency_ms, multiply_adds
 from medistill.recipe import dump_recipe
@@ -25,9 +30,11 @@ from medistill.report.html import write_report
 from medistill.report.pictures import Picture
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
-from medistill.stages.prediction import predict_rows, predict_teacher
+from medistill.stages.decisions import Ask, examine, network_asker, rules_of, teacher_asker
+from medistill.stages.flow import data_flow
+from medistill.stages.strange import strange_answers
 from medistill.stages.student import open_student, stage_name
-from medistill.stages.teacher import open_teacher
+from medistill.stages.teacher import block_json, open_teacher
 
 EVALUATION = "evaluation"
 METRICS = "metrics.json"
@@ -43,6 +50,10 @@ class Judged:
     Attributes:
         images: the images that were judged.
         predictions: for each role one table a seed.
+        examined: for each role its first seed, fold by fold, with what was fitted on *calibrate*.
+        wish: the operating point that is shipped.
+        strange: for each role what it said of images of other kinds.
+        flow: how many images came, were left out, and went into each part.
         sizes: for each role what was measured of it.
         pixels: stored image by name, for the pictures of mistakes.
         histories: learning curves by role.
@@ -52,6 +63,10 @@ class Judged:
 
     images: ImageSet
     predictions: Mapping[str, Sequence[Predictions]]
+    examined: Mapping[str, Sequence[Examined]] = field(default_factory=dict)
+    wish: Wish | None = None
+    strange: Mapping[str, Mapping[str, StrangeSet]] = field(default_factory=dict)
+    flow: Mapping[str, Any] = field(default_factory=dict)
     sizes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     pixels: Mapping[str, NDArray[np.uint16]] = field(default_factory=dict)
     histories: Mapping[str, Path] = field(default_factory=dict)
@@ -80,11 +95,16 @@ def _inputs(context: Context, prepared: Prepared) -> dict[str, Any]:
     ]
     parts = [prepared.parts[fold].evaluate for fold in context.folds()]
     made_from = {name: context.run.manifest(name)["inputs_hash"] for name in names}
-    return {"stages": made_from, "evaluate": sha256_json(parts)}
+    return {
+        "stages": made_from,
+        "evaluate": sha256_json(parts),
+        "decide": block_json(context.recipe.decide),
+    }
 
 
 def _judged(context: Context, prepared: Prepared) -> Judged:
     fold = context.folds()[0]
+    examined = examine_run(context, prepared)
     stages = {
         "teacher": f"{context.scope(fold)}teacher/fit-0",
         "student": stage_name(context, fold, 0, "student"),
@@ -94,7 +114,11 @@ def _judged(context: Context, prepared: Prepared) -> Judged:
     rows = [row for fold in context.folds() for row in prepared.parts[fold].evaluate]
     return Judged(
         images=prepared.images,
-        predictions=run_predictions(context, prepared),
+        predictions=run_predictions(context, prepared, examined),
+        examined={role: seeds[0] for role, seeds in examined.items()},
+        wish=rules_of(context.recipe.decide).wish,
+        strange=strange_answers(context, prepared, fold),
+        flow=data_flow(context, prepared),
         sizes=sizes_of(context, prepared, fold),
         pixels={prepared.images.samples[row].name: prepared.store[row] for row in rows},
         histories={role: path for role, path in paths.items() if path.exists()},
@@ -103,26 +127,38 @@ def _judged(context: Context, prepared: Prepared) -> Judged:
     )
 
 
-def run_predictions(context: Context, prepared: Prepared) -> dict[str, list[Predictions]]:
-    """Tables over the *evaluate* parts of all folds: one teacher, one a seed for the others."""
+def examine_run(context: Context, prepared: Prepared) -> dict[str, list[list[Examined]]]:
+    """Every model, by role, seed and fold: what it says, and what was fitted on *calibrate*."""
     seeds = range(context.recipe.seeds)
 
-    def pooled(ask: Any) -> Predictions:
-        asked = [(fold, prepared.parts[fold].evaluate) for fold in context.folds()]
-        return pool(prepared.images, [(fold, rows, ask(fold, rows)) for fold, rows in asked])
+    def folds_of(asker: Callable[[int], Ask]) -> list[Examined]:
+        return [examine(context, prepared, fold, asker(fold)) for fold in context.folds()]
 
-    def of(role: str, seed: int) -> Predictions:
-        return pooled(
-            lambda fold, rows: predict_rows(
-                open_student(context, prepared, fold, seed, role), prepared, rows
-            )
+    def student(role: str, seed: int) -> Callable[[int], Ask]:
+        return lambda fold: network_asker(
+            open_student(context, prepared, fold, seed, role), prepared
         )
 
-    def teacher(fold: int, rows: Sequence[int]) -> Chances:
-        return predict_teacher(open_teacher(context, prepared, fold), prepared, rows)
+    def teacher(fold: int) -> Ask:
+        return teacher_asker(open_teacher(context, prepared, fold), prepared)
 
-    tables = {role: [of(role, seed) for seed in seeds] for role in ("student", "control")}
-    return {"teacher": [pooled(teacher)], **tables}
+    found = {role: [folds_of(student(role, s)) for s in seeds] for role in ("student", "control")}
+    return {"teacher": [folds_of(teacher)], **found}
+
+
+def run_predictions(
+    context: Context, prepared: Prepared, examined: Mapping[str, Sequence[Sequence[Examined]]]
+) -> dict[str, list[Predictions]]:
+    """Calibrated probabilities over *evaluate*: one teacher, one table a seed for the others."""
+    parts, images = prepared.parts, prepared.images
+
+    def pooled(folds: Sequence[Examined]) -> Predictions:
+        pairs = zip(context.folds(), folds, strict=True)
+        return pool(
+            images, [(fold, parts[fold].evaluate, e.chances(task=images.task)) for fold, e in pairs]
+        )
+
+    return {role: [pooled(folds) for folds in seeds] for role, seeds in examined.items()}
 
 
 def pool(images: ImageSet, answers: Sequence[tuple[int, Sequence[int], Chances]]) -> Predictions:
@@ -178,21 +214,14 @@ def _provenance(context: Context, prepared: Prepared) -> dict[str, Any]:
 def judge(judged: Judged, folder: Path) -> Mapping[str, Any]:
     """Write ``metrics.json``, one CSV of predictions a model, and ``report.html``."""
     folder.mkdir(parents=True, exist_ok=True)
-    images = judged.images
-    metrics = evaluate(
-        judged.predictions,
-        classes=images.classes,
-        group_word=images.group_word,
-        caveats=images.caveats,
-        sizes=judged.sizes,
-    )
+    metrics = _metrics(judged)
     write_json(folder / METRICS, metrics)
     tables = {}
     for role, seeds in judged.predictions.items():
         for seed, table in enumerate(seeds):
             name = f"{role}, seed {seed}" if len(seeds) > 1 else role
             tables[name] = folder / f"{name.replace(', seed ', '-')}.csv"
-            table.write_csv(tables[name], images.classes)
+            table.write_csv(tables[name], judged.images.classes)
     write_report(
         folder,
         metrics,
@@ -203,6 +232,32 @@ def judge(judged: Judged, folder: Path) -> Mapping[str, Any]:
         provenance=judged.provenance,
     )
     return metrics
+
+
+def _metrics(judged: Judged) -> dict[str, Any]:
+    images = judged.images
+    found = evaluate(
+        judged.predictions,
+        classes=images.classes,
+        group_word=images.group_word,
+        caveats=images.caveats,
+        sizes=judged.sizes,
+        parts=_subgroups(judged),
+    )
+    decisions = decision_values(
+        judged.examined,
+        task=images.task,
+        classes=images.classes,
+        word=images.group_word,
+        wish=judged.wish,
+        strange=judged.strange,
+    )
+    return {**found, "decisions": decisions, "flow": dict(judged.flow)}
+
+
+def _subgroups(judged: Judged) -> list[Subgroup]:
+    known = {sample.name: sample.attributes for sample in judged.images.samples}
+    return subgroups([known[name] for name in judged.predictions["student"][0].names])
 
 
 def _pictures(judged: Judged) -> list[Picture]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from medistill.bundle.bundle import open_bundle
 from medistill.core.errors import RunFolderError, TargetsError
 from medistill.core.files import read_json
 from medistill.serve.command import predict_command
@@ -66,6 +67,16 @@ def test_the_bundle_says_what_the_evaluation_said(finished: Path, tmp_path: Path
         for row in csv.DictReader(stream):
             name = f"images/{Path(row['path']).name}"
             assert float(row["lesion"]) == pytest.approx(judged[name], abs=1e-4)
+
+
+def test_the_bundle_ships_what_was_fitted_on_calibrate(finished: Path) -> None:
+    graph = open_bundle(finished / "bundle").manifest.graph()
+    assert graph.calibration.temperature > 0
+    assert graph.outputs["pooled"] == "pooled"
+    # 18 images are too few for one of these or another; what is missing says why.
+    for name in ("conformal", "trust"):
+        given = getattr(graph.decisions, name) is not None
+        assert given != (name in graph.decisions.refusals)
 
 
 def test_each_training_image_hears_a_member_that_never_saw_it(finished: Path) -> None:

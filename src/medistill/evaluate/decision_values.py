@@ -1,0 +1,131 @@
+"""The part ``decisions`` of metrics.json: how far each model's answers may be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from medistill.core.types import Task
+from medistill.evaluate.arrays import Floats
+from medistill.evaluate.decision_curve import THRESHOLDS, net_benefit, treat_all, useful_range
+from medistill.evaluate.examined import Examined, groups_of, labels_of
+from medistill.evaluate.operating import Wish
+from medistill.evaluate.operating_values import operating_values
+from medistill.evaluate.reliability_measures import measures
+from medistill.evaluate.selective import confidence_and_hits, selective_values
+from medistill.evaluate.set_values import set_values
+from medistill.evaluate.shares import Clusters, clusters
+from medistill.evaluate.strange import StrangeSet, strange_values
+
+MOST_CLASSES = 20
+
+
+def decision_values(
+    examined: Mapping[str, Sequence[Examined]],
+    *,
+    task: Task,
+    classes: Sequence[str],
+    word: str,
+    wish: Wish | None = None,
+    strange: Mapping[str, Mapping[str, StrangeSet]] | None = None,
+) -> dict[str, Any]:
+    """Everything that was fitted on *calibrate*, judged on *evaluate*, by role.
+
+    Args:
+        examined: for each role its first seed, fold by fold.
+        task: what the labels are.
+        classes: names in the order of the logits.
+        word: what a group is called.
+        wish: the shipped operating point.
+        strange: for each role what it said of images of other kinds.
+
+    Returns:
+        For each role ``temperature`` (of each fold, or of each label of the first), ``refusals``,
+        ``calibration`` (``before`` and ``after``, see ``reliability_measures.measures``),
+        ``operating``, ``sets``, ``selective``, ``decision_curve`` (by class) and ``strange``.
+        A JSON value without NaN.
+    """
+    return {
+        role: _of_model(folds, task, classes, word, wish, (strange or {}).get(role, {}))
+        for role, folds in examined.items()
+        if folds
+    }
+
+
+def _of_model(
+    folds: Sequence[Examined],
+    task: Task,
+    classes: Sequence[str],
+    word: str,
+    wish: Wish | None,
+    strange: Mapping[str, StrangeSet],
+) -> dict[str, Any]:
+    labels, drawn = labels_of(folds), clusters(groups_of(folds), word=word)
+    before = np.concatenate([f.chances(task=task, calibrated=False) for f in folds])
+    after = np.concatenate([f.chances(task=task) for f in folds])
+    return {
+        "temperature": _temperatures(folds),
+        "refusals": dict(folds[0].fitted.decisions.refusals),
+        "calibration": {
+            "before": measures(before, labels, task=task, classes=classes),
+            "after": measures(after, labels, task=task, classes=classes),
+        },
+        "operating": operating_values(folds, task=task, classes=classes, wish=wish, drawn=drawn),
+        "sets": set_values(folds, task=task, classes=classes, drawn=drawn),
+        "selective": _selective(after, labels, task, drawn),
+        "decision_curve": _curves(after, labels, task, classes),
+        "strange": strange_values(folds[0], strange, task=task, word=word),
+    }
+
+
+def _temperatures(folds: Sequence[Examined]) -> list[float]:
+    first = folds[0].fitted.calibration
+    return list(first.labels) or [fold.fitted.calibration.temperature for fold in folds]
+
+
+def _selective(
+    chances: Floats, labels: np.ndarray, task: Task, drawn: Clusters
+) -> dict[str, Any] | None:
+    """None for masks, whose images are not right or wrong."""
+    if task == "segmentation":
+        return None
+    sure, right = confidence_and_hits(chances, labels, task=task)
+    if not sure.size:
+        return None
+    index = drawn.index
+    if task == "multi-label":
+        index = np.repeat(index, chances.shape[1])[np.isfinite(labels).ravel()]
+    return selective_values(
+        sure, right, Clusters(index=index, counts=drawn.counts, word=drawn.word)
+    )
+
+
+def _curves(
+    chances: Floats, labels: np.ndarray, task: Task, classes: Sequence[str]
+) -> dict[str, Any]:
+    """Decision curves of the second of two classes, or of each; none for masks."""
+    if task == "segmentation":
+        return {}
+    columns = range(len(classes))
+    if task == "single-label" and len(classes) == 2:
+        columns = range(1, 2)
+    return {
+        classes[c]: _curve(chances[:, c], labels[:, c] if task == "multi-label" else labels == c)
+        for c in columns[:MOST_CLASSES]
+    }
+
+
+def _curve(chances: Floats, labels: np.ndarray) -> dict[str, Any] | None:
+    known = np.isfinite(labels.astype(np.float64))
+    positive = labels[known] == 1
+    if positive.all() or not positive.any():
+        return None
+    benefit, everybody = net_benefit(chances[known], positive), treat_all(positive)
+    return {
+        "threshold": THRESHOLDS.tolist(),
+        "net_benefit": [round(float(value), 5) for value in benefit],
+        "treat_all": [round(float(value), 5) for value in everybody],
+        "useful": useful_range(benefit, everybody),
+    }

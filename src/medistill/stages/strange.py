@@ -1,0 +1,147 @@
+"""What models say of images that are not of their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from medistill.bundle.trust import POOLED
+from medistill.core.errors import DataError
+from medistill.data.phantom.drawing import draw_phantom
+from medistill.evaluate.strange import StrangeSet
+from medistill.imaging.reader import read_image
+from medistill.imaging.resize import render, to_stored
+from medistill.models.network import Network
+from medistill.serve.inputs import find_inputs
+from medistill.stages.context import Context
+from medistill.stages.data import Prepared
+from medistill.stages.prediction import answer_batches
+from medistill.stages.student import open_student
+from medistill.stages.teacher import open_teacher
+
+MOST = 200
+PHANTOMS = 60
+BATCH = 32
+Stored = NDArray[np.uint16]
+FULL = float(np.iinfo(np.uint16).max)
+
+
+def inverted(pixels: Stored) -> Stored:
+    """Black for white, as a forgotten MONOCHROME1."""
+    return np.asarray(FULL - pixels, dtype=np.uint16)
+
+
+def wrong_window(pixels: Stored) -> Stored:
+    """Only the darkest fifth of the grey scale, as another CT window would show."""
+    return np.asarray(np.minimum(pixels.astype(np.float64) * 5, FULL), dtype=np.uint16)
+
+
+def shuffled(pixels: Stored) -> Stored:
+    """The four quarters exchanged crosswise: the same grey values, no anatomy."""
+    rows, columns = (side // 2 for side in pixels.shape[:2])
+    return np.roll(pixels, (rows, columns), axis=(0, 1))
+
+
+SPOILED: Mapping[str, Callable[[Stored], Stored]] = {
+    "inverted": inverted,
+    "wrong window": wrong_window,
+    "quarters exchanged": shuffled,
+}
+
+
+def strange_answers(
+    context: Context, prepared: Prepared, fold: int
+) -> dict[str, dict[str, StrangeSet]]:
+    """For student and control (and a teacher of one member) their answers on strange images.
+
+    Near: images of *evaluate* spoiled in three ways, and phantoms unless the data are phantoms.
+    Far: the folders of ``decide.strange``. At most 200 images each.
+
+    Raises:
+        DataError: one of those folders holds no readable image.
+    """
+    sets = dict(_sets(context, prepared, fold))
+    networks = {
+        role: open_student(context, prepared, fold, 0, role) for role in ("student", "control")
+    }
+    teacher = open_teacher(context, prepared, fold)
+    if len(teacher.members) == 1:
+        networks["teacher"] = teacher.members[0]
+    return {
+        role: {
+            name: _answers(network, pictures, groups, near)
+            for name, (pictures, groups, near) in sets.items()
+        }
+        for role, network in networks.items()
+    }
+
+
+def _sets(
+    context: Context, prepared: Prepared, fold: int
+) -> Iterator[tuple[str, tuple[list[Stored], tuple[str, ...], bool]]]:
+    rows = _spread(prepared.parts[fold].evaluate)
+    groups = tuple(prepared.images.samples[row].group for row in rows)
+    for name, spoil in SPOILED.items():
+        yield name, ([spoil(prepared.store[row]) for row in rows], groups, True)
+    if prepared.images.name != "phantom":
+        drawn = _phantoms(prepared)
+        yield "phantom", (drawn, tuple(str(number) for number in range(len(drawn))), True)
+    for folder in context.recipe.decide.strange:
+        pictures = _read(Path(folder), context)
+        names = tuple(str(number) for number in range(len(pictures)))
+        yield Path(folder).name, (pictures, names, False)
+
+
+def _spread(rows: Sequence[int]) -> list[int]:
+    """At most 200 rows, evenly spaced."""
+    step = max(1, -(-len(rows) // MOST))
+    return list(rows[::step])
+
+
+def _phantoms(prepared: Prepared) -> list[Stored]:
+    shape = prepared.store[0].shape
+    size = max(32, min(shape[:2]))
+    drawn = (
+        draw_phantom(index=n, seed=3, size=size, task="lesion").pixels for n in range(PHANTOMS)
+    )
+    gray = [pixels.astype(np.uint16) * 257 for pixels in drawn]
+    return gray if len(shape) == 2 else [np.repeat(each[..., None], 3, axis=2) for each in gray]
+
+
+def _read(folder: Path, context: Context) -> list[Stored]:
+    data = context.recipe.data
+    found: list[Stored] = []
+    for item in find_inputs([folder]):
+        if len(found) == MOST:
+            break
+        try:
+            picture = read_image(item.path)
+        except DataError:
+            continue  # counted as absent; what is left is enough to judge the gate
+        found.append(to_stored(picture, stored_size=data.stored_size, channels=data.channels))
+    if not found:
+        raise DataError(
+            where=folder, what="holds no readable image", cure="Mend decide.strange in the recipe."
+        )
+    return found
+
+
+def _answers(
+    network: Network, pictures: Sequence[Stored], groups: tuple[str, ...], near: bool
+) -> StrangeSet:
+    seen = network.preprocessing
+    want = frozenset({POOLED}) & network.feature_names
+    batches = (
+        torch.from_numpy(
+            np.stack(
+                [render(p, size=seen.size, fit=seen.fit) for p in pictures[start : start + BATCH]]
+            )
+        )
+        for start in range(0, len(pictures), BATCH)
+    )
+    said = answer_batches(network, batches, want)
+    return StrangeSet(logits=said["logits"], features=said.get(POOLED), groups=groups, near=near)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from medistill.evaluate.harm import harm, in_words
+from medistill.evaluate.predictions import Predictions
+from medistill.evaluate.subgroups import Subgroup
+
+CLASSES = ["well", "ill"]
+
+
+def table(right: np.ndarray, labels: np.ndarray) -> Predictions:
+    """Predictions that are right exactly where asked; one image a group."""
+    called = np.where(right, labels, 1 - labels)
+    chances = np.where(called[:, None] == np.arange(2), 0.9, 0.1)
+    names = [str(n) for n in range(labels.size)]
+    return Predictions(names=names, groups=names, labels=labels, probabilities=chances)
+
+
+LABELS = np.arange(200) % 2
+ALL = np.ones(200, dtype=bool)
+
+
+def test_the_class_that_is_served_worse_is_named_first_in_words() -> None:
+    hurt = ~((LABELS == 1) & (np.arange(200) < 60))  # 30 of 100 ill are missed
+    found = harm(
+        table(hurt, LABELS), {"teacher": table(ALL, LABELS)}, classes=CLASSES, word="patient"
+    )
+    assert (found[0].name, found[0].verdict) == ("ill", "worse")
+    assert found[0].difference.estimate == pytest.approx(-0.3)
+    (first,), _ = in_words(found)
+    assert first.startswith(
+        "The student serves the class 'ill' worse than the teacher: sensitivity"
+    )
+    assert "0.700 against 1.000" in first
+    assert "corrected over 2 comparisons" in first
+    json.dumps([each.to_json() for each in found], allow_nan=False)
+
+
+def test_a_subgroup_that_is_served_worse_is_found() -> None:
+    men = Subgroup(column="sex", value="M", rows=np.arange(100, 200))
+    women = Subgroup(column="sex", value="F", rows=np.arange(100))
+    hurt = ~((np.arange(200) >= 100) & (np.arange(200) % 5 == 0))
+    found = harm(
+        table(hurt, LABELS),
+        {"control": table(ALL, LABELS)},
+        classes=CLASSES,
+        parts=[men, women],
+        word="patient",
+    )
+    worse = [each.name for each in found if each.verdict == "worse"]
+    assert "sex M" in worse
+    assert "sex F" not in worse
+
+
+def test_nothing_is_found_where_there_is_nothing_and_small_parts_are_named() -> None:
+    few = Subgroup(column="site", value="B", rows=np.arange(5))
+    one_sided = Subgroup(column="site", value="C", rows=np.flatnonzero(LABELS == 1)[:40])
+    found = harm(
+        table(ALL, LABELS),
+        {"control": table(ALL, LABELS)},
+        classes=CLASSES,
+        parts=[few, one_sided],
+        word="patient",
+    )
+    worse, said = in_words(found)
+    assert not worse
+    assert said[0].startswith("No class or subgroup is shown to be served worse")
+    assert said[1] == "Not tested for harm: site B (too few groups, 5); site C (too few images, 0)."
+
+
+def test_chance_rarely_looks_like_harm() -> None:
+    random, false = np.random.default_rng(0), 0
+    for seed in range(60):
+        pair = [table(random.random(200) < 0.8, LABELS) for _ in range(2)]
+        found = harm(pair[0], {"control": pair[1]}, classes=CLASSES, word="patient", seed=seed)
+        false += any(each.verdict in ("worse", "better") for each in found)
+    assert false <= 8  # 3 expected; more than 8 has a chance of .002
+
+
+def test_without_another_model_there_is_nothing_to_say() -> None:
+    assert in_words(harm(table(ALL, LABELS), {}, classes=CLASSES, word="image")) == ([], [])
+
+
+def test_an_absent_class_is_named_and_not_tested() -> None:
+    labels = np.zeros(40, dtype=np.int64)
+    right = np.ones(40, dtype=bool)
+    found = harm(
+        table(right, labels), {"teacher": table(right, labels)}, classes=CLASSES, word="patient"
+    )
+    assert {each.name: each.reason for each in found}["ill"] == "too few groups, 0"

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from medistill.evaluate.operating import Wish
+from medistill.evaluate.operating_values import operating_values
+from medistill.evaluate.shares import clusters
+from tests.unit.evaluate.examined_models import examined
+
+CLASSES = ["well", "ill"]
+
+
+def test_a_wish_from_calibrate_is_counted_on_evaluate() -> None:
+    model = examined()
+    drawn = clusters(model.evaluate.groups, word="patient", resamples=200)
+    wish = Wish(rule="sensitivity", value=0.8)
+    first, *others = operating_values(
+        [model], task="single-label", classes=CLASSES, wish=wish, drawn=drawn
+    )
+    assert first["shipped"]
+    assert first["class"] == "ill"
+    assert [other["rule"] for other in others] == ["sensitivity", "specificity", "youden"]
+    called = model.chances(task="single-label")[:, 1] >= first["threshold"]
+    truth = model.evaluate.labels == 1
+    assert first["confusion"] == {
+        "hits": int((called & truth).sum()),
+        "misses": int((~called & truth).sum()),
+        "false_alarms": int((called & ~truth).sum()),
+        "rejections": int((~called & ~truth).sum()),
+    }
+    assert first["sensitivity"]["estimate"] == pytest.approx(0.8, abs=0.1)
+    assert first["sensitivity"]["low"] < first["sensitivity"]["estimate"]
+    expected = (called & truth).sum() / called.sum()
+    assert first["positive_predictive_value"]["estimate"] == pytest.approx(expected)
+
+
+def test_every_label_has_its_own_points() -> None:
+    model = examined(task="multi-label")
+    model.evaluate.labels[:50, 0] = np.nan
+    drawn = clusters(model.evaluate.groups, word="patient", resamples=200)
+    found = operating_values([model], task="multi-label", classes=CLASSES, wish=None, drawn=drawn)
+    assert [point["class"] for point in found] == CLASSES * 3
+    assert sum(found[0]["confusion"].values()) == 250
+    assert sum(found[1]["confusion"].values()) == 300
+
+
+def test_what_could_not_be_chosen_says_why_and_masks_have_none() -> None:
+    model = examined(count=12)
+    drawn = clusters(model.evaluate.groups, word="patient", resamples=200)
+    found = operating_values([model], task="single-label", classes=CLASSES, wish=None, drawn=drawn)
+    assert all("too few groups" in point["reason"] for point in found)
+    assert not operating_values([], task="segmentation", classes=CLASSES, wish=None, drawn=drawn)
+    assert not operating_values([], task="single-label", classes="abc", wish=None, drawn=drawn)
