@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from medistill.bundle.calibration import Calibration
 from medistill.bundle.decisions import Decisions
 from medistill.bundle.decoding import FormError, decode
+from medistill.bundle.trial import Trial
 from medistill.bundle.trust import POOLED
 from medistill.core.files import sha256_json
 from medistill.core.types import Task
@@ -83,6 +84,7 @@ class Graph:
         decisions: how the thresholds were chosen, prediction sets, and the gate against strange
             images.
         parity: the check before publication.
+        trial: what else it had to show; None for what is always published.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Graph:
     thresholds: Mapping[str, float]
     decisions: Decisions
     parity: Parity
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +133,8 @@ class Manifest:
         classes: names in the order of the logits.
         preprocessing: how a picture becomes the graphs' input.
         default: name of the graph that predicts unless another is asked for.
-        graphs: the published variants.
+        graphs: the published variants, those that predict from the fastest to the slowest.
+        refused: variants that were tried and not published: name -> why, as a clause.
         provenance: what it was made from.
         caveats: sentences that must stay with every figure.
         findings: sentences of the evaluation, for the model card.
@@ -150,6 +154,7 @@ class Manifest:
     caveats: tuple[str, ...]
     findings: tuple[str, ...]
     files: Mapping[str, FileRecord]
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require(0 < len(self.classes) == len(set(self.classes)), "classes", "are not distinct")
@@ -174,6 +179,8 @@ class Manifest:
         _require(graph.files, f"{key}.files", "is empty")
         for name in graph.files:
             _require(name in self.files, f"{key}.files", f"names '{name}', which is not listed")
+        paired = graph.runtime != "openvino" or len(graph.files) == 2
+        _require(paired, f"{key}.files", "are not OpenVINO's two")
         _require("logits" in graph.outputs.values(), f"{key}.outputs", "hold no logits")
         complete = not graph.thresholds or set(graph.thresholds) == set(self.classes)
         _require(complete, f"{key}.thresholds", "are not one for every class")
@@ -227,8 +234,8 @@ def manifest_from_json(value: Mapping[str, Any]) -> Manifest:
 
 def _from_version_1(body: Mapping[str, Any]) -> dict[str, Any]:
     """What version 2 added, empty; what is of the wrong form is left to ``decode``."""
-    added = {"decisions": asdict(Decisions())}
-    graphs = body.get("graphs")
+    added = {"decisions": asdict(Decisions()), "trial": None}
+    graphs, body = body.get("graphs"), {**body, "refused": {}}
     if not isinstance(graphs, list):
         return dict(body)
     return {**body, "graphs": [_graph_2(graph, added) for graph in graphs]}

@@ -26,6 +26,7 @@ from medistill.bundle.schema import (
 from medistill.core.errors import ExportError
 from medistill.core.files import atomic_file, sha256_file, write_json, write_text
 from medistill.core.types import Task
+from medistill.export.candidates import Admitted, Gate, admit
 from medistill.export.card import model_card
 from medistill.export.explaining import explaining
 from medistill.export.onnx_graph import NO_OUTPUTS, GraphInfo, export_onnx
@@ -106,6 +107,7 @@ def publish_bundle(
     bound: float = BOUND,
     opset: int = 18,
     outputs: Mapping[str, str] = NO_OUTPUTS,
+    gate: Gate | None = None,
 ) -> Published:
     """Export a network, hold the graph against it, and write the bundle and its zip.
 
@@ -120,6 +122,7 @@ def publish_bundle(
         bound: largest difference of probabilities allowed.
         opset: ONNX operator set.
         outputs: further graph outputs: name -> feature.
+        gate: what faster variants are tried and judged by; None publishes float32 alone.
 
     Raises:
         ExportError: the graph cannot be made or differs, or the text holds an absolute path.
@@ -130,9 +133,12 @@ def publish_bundle(
     with _replacing(folder) as staging:
         info = export_onnx(network, staging / _GRAPH, opset=opset, outputs=outputs)
         parity = check_parity(network, info.path, images, bound=bound, task=text.task)
-        graphs = [_predicting(text, info, parity)]
-        graphs += _explaining(network, staging, text, images, bound=bound, opset=opset)
-        _write_texts(staging, _manifest(network, text, staging, graphs))
+        plain = _predicting(text, info, parity)
+        admitted = Admitted(graphs=(plain,), refused={})
+        if gate is not None:
+            admitted = admit(network, plain, staging, text, gate)
+        more = _explaining(network, staging, text, images, bound=bound, opset=opset)
+        _write_texts(staging, _manifest(network, text, staging, admitted, more))
         open_bundle(staging)
         with atomic_file(archive) as stream:
             _write_zip(stream, staging, folder.name)
@@ -172,8 +178,9 @@ def _predicting(text: BundleText, info: GraphInfo, parity: Parity) -> Graph:
 
 
 def _manifest(
-    network: Network, text: BundleText, staging: Path, graphs: Sequence[Graph]
+    network: Network, text: BundleText, staging: Path, admitted: Admitted, more: Sequence[Graph]
 ) -> Manifest:
+    graphs = (*admitted.graphs, *more)
     names = [name for graph in graphs for name in graph.files]
     return Manifest(
         name=text.name,
@@ -181,7 +188,8 @@ def _manifest(
         classes=text.classes,
         preprocessing=replace(network.preprocessing, stored_size=text.stored_size),
         default=graphs[0].name,
-        graphs=tuple(graphs),
+        graphs=graphs,
+        refused=dict(admitted.refused),
         provenance=text.provenance,
         caveats=text.caveats,
         findings=text.findings,
