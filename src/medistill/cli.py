@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from medistill import __version__
+from medistill.commands.serve import serve
 from medistill.core.errors import MedistillError, MissingExtraError
 
 app = typer.Typer(
@@ -47,6 +48,9 @@ def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"medistill {__version__}")
         raise typer.Exit
+
+
+app.command()(serve)
 
 
 @app.callback()

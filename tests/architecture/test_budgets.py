@@ -20,11 +20,15 @@ SAYS_NOTHING = {"utils", "util", "helpers", "helper", "common", "manager", "mana
 TESTED_ELSEWHERE = {
     "bundle/decisions.py": "declarations only; test_schema.py takes them through JSON",
     "__main__.py": "two lines; tests/unit/test_cli.py",
+    "commands/*": "options only; tests/docs and the tests of what they call run them",
     "core/types.py": "declarations only",
     "data/phantom/*": "parts of one picture; tests/unit/data/test_phantom_*.py judge the whole",
     "methods/method.py": "a protocol; tests/laws holds every method against it",
     "models/outputs.py": "declarations only",
     "recipe/*": "tests/unit/test_recipe.py",
+    "bundle/notice.py": "one sentence",
+    "serve/answers.py": "declarations only; test_app.py reads them",
+    "serve/prediction.py": "declarations only; test_deciding.py fills them",
     "stages/*": "the wiring; tests/recipes and tests/unit/stages run it",
     "teacher/targets.py": "a protocol; the live and the cached targets are held against it",
 }

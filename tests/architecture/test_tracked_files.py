@@ -18,6 +18,7 @@ LARGEST_BYTES = 2_000_000
 TEXT = {
     ".py",
     ".css",
+    ".js",
     ".md",
     ".toml",
     ".yaml",

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from medistill.bundle.calibration import Calibration
 from medistill.bundle.decisions import Decisions
 from medistill.bundle.decoding import FormError, decode
+from medistill.bundle.trial import Trial
 from medistill.bundle.trust import POOLED
 from medistill.core.files import sha256_json
 from medistill.core.types import Task
@@ -71,7 +72,7 @@ class Graph:
 
     Attributes:
         name: unique in the bundle, for example ``fp32``.
-        role: what it is for.
+        role: ``predict`` answers; ``explain`` also gives what shows where the student looked.
         precision: of its weights and sums.
         runtime: the engine that runs it.
         files: names inside the bundle; the first is the one to open.
@@ -83,10 +84,11 @@ class Graph:
         decisions: how the thresholds were chosen, prediction sets, and the gate against strange
             images.
         parity: the check before publication.
+        trial: what else it had to show; None for what is always published.
     """
 
     name: str
-    role: Literal["predict"]
+    role: Literal["predict", "explain"]
     precision: Literal["fp32", "fp16", "int8"]
     runtime: Literal["onnxruntime", "openvino"]
     files: tuple[str, ...]
@@ -97,6 +99,7 @@ class Graph:
     thresholds: Mapping[str, float]
     decisions: Decisions
     parity: Parity
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +133,8 @@ class Manifest:
         classes: names in the order of the logits.
         preprocessing: how a picture becomes the graphs' input.
         default: name of the graph that predicts unless another is asked for.
-        graphs: the published variants.
+        graphs: the published variants, those that predict from the fastest to the slowest.
+        refused: variants that were tried and not published: name -> why, as a clause.
         provenance: what it was made from.
         caveats: sentences that must stay with every figure.
         findings: sentences of the evaluation, for the model card.
@@ -150,12 +154,14 @@ class Manifest:
     caveats: tuple[str, ...]
     findings: tuple[str, ...]
     files: Mapping[str, FileRecord]
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require(0 < len(self.classes) == len(set(self.classes)), "classes", "are not distinct")
         _require(self.preprocessing.stored_size, "preprocessing.stored_size", "is missing")
         names = [graph.name for graph in self.graphs]
         _require(len(names) == len(set(names)), "graphs", "hold a name twice")
+        names = [graph.name for graph in self.graphs if graph.role == "predict"]
         _require(self.default in names, "default", f"names no graph: '{self.default}'")
         self._check_files()
         for graph in self.graphs:
@@ -173,6 +179,8 @@ class Manifest:
         _require(graph.files, f"{key}.files", "is empty")
         for name in graph.files:
             _require(name in self.files, f"{key}.files", f"names '{name}', which is not listed")
+        paired = graph.runtime != "openvino" or len(graph.files) == 2
+        _require(paired, f"{key}.files", "are not OpenVINO's two")
         _require("logits" in graph.outputs.values(), f"{key}.outputs", "hold no logits")
         complete = not graph.thresholds or set(graph.thresholds) == set(self.classes)
         _require(complete, f"{key}.thresholds", "are not one for every class")
@@ -226,8 +234,8 @@ def manifest_from_json(value: Mapping[str, Any]) -> Manifest:
 
 def _from_version_1(body: Mapping[str, Any]) -> dict[str, Any]:
     """What version 2 added, empty; what is of the wrong form is left to ``decode``."""
-    added = {"decisions": asdict(Decisions())}
-    graphs = body.get("graphs")
+    added = {"decisions": asdict(Decisions()), "trial": None}
+    graphs, body = body.get("graphs"), {**body, "refused": {}}
     if not isinstance(graphs, list):
         return dict(body)
     return {**body, "graphs": [_graph_2(graph, added) for graph in graphs]}

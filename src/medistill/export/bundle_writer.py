@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -26,13 +26,17 @@ from medistill.bundle.schema import (
 from medistill.core.errors import ExportError
 from medistill.core.files import atomic_file, sha256_file, write_json, write_text
 from medistill.core.types import Task
+from medistill.export.candidates import Admitted, Gate, admit
 from medistill.export.card import model_card
+from medistill.export.explaining import explaining
 from medistill.export.onnx_graph import NO_OUTPUTS, GraphInfo, export_onnx
 from medistill.export.parity import BOUND, Images, check_parity
 from medistill.export.path_scan import refuse_paths
 from medistill.models.network import Network
 
-_GRAPH, _CARD = "student.onnx", "README.md"
+_GRAPH, _EXPLAIN, _CARD = "student.onnx", "explain.onnx", "README.md"
+# The explaining graph is slow, and its logits are those of the graph that was checked on all.
+_EXPLAIN_IMAGES = 32
 _LIBRARIES = ("medistill", "torch", "timm", "onnx", "onnxruntime")
 
 
@@ -103,6 +107,7 @@ def publish_bundle(
     bound: float = BOUND,
     opset: int = 18,
     outputs: Mapping[str, str] = NO_OUTPUTS,
+    gate: Gate | None = None,
 ) -> Published:
     """Export a network, hold the graph against it, and write the bundle and its zip.
 
@@ -117,6 +122,7 @@ def publish_bundle(
         bound: largest difference of probabilities allowed.
         opset: ONNX operator set.
         outputs: further graph outputs: name -> feature.
+        gate: what faster variants are tried and judged by; None publishes float32 alone.
 
     Raises:
         ExportError: the graph cannot be made or differs, or the text holds an absolute path.
@@ -127,15 +133,35 @@ def publish_bundle(
     with _replacing(folder) as staging:
         info = export_onnx(network, staging / _GRAPH, opset=opset, outputs=outputs)
         parity = check_parity(network, info.path, images, bound=bound, task=text.task)
-        _write_texts(staging, _manifest(network, text, info, parity))
+        plain = _predicting(text, info, parity)
+        admitted = Admitted(graphs=(plain,), refused={})
+        if gate is not None:
+            admitted = admit(network, plain, staging, text, gate)
+        more = _explaining(network, staging, text, images, bound=bound, opset=opset)
+        _write_texts(staging, _manifest(network, text, staging, admitted, more))
         open_bundle(staging)
         with atomic_file(archive) as stream:
             _write_zip(stream, staging, folder.name)
     return Published(bundle=open_bundle(folder), archive=archive, parity=parity)
 
 
-def _manifest(network: Network, text: BundleText, info: GraphInfo, parity: Parity) -> Manifest:
-    graph = Graph(
+def _explaining(
+    network: Network, staging: Path, text: BundleText, images: Images, *, bound: float, opset: int
+) -> list[Graph]:
+    """The graph that shows where the student looked, held against it too; none where it cannot."""
+    found = explaining(network)
+    if found is None:
+        return []
+    info = export_onnx(found[0], staging / _EXPLAIN, opset=opset, outputs=found[1])
+    few = images[:_EXPLAIN_IMAGES]
+    parity = check_parity(network, info.path, few, bound=bound, task=text.task)
+    graph = _predicting(text, info, parity)
+    empty = {"thresholds": {}, "calibration": Calibration(), "decisions": Decisions()}
+    return [replace(graph, name="explain", role="explain", **empty)]  # type: ignore[arg-type]
+
+
+def _predicting(text: BundleText, info: GraphInfo, parity: Parity) -> Graph:
+    return Graph(
         name="fp32",
         role="predict",
         precision="fp32",
@@ -149,17 +175,25 @@ def _manifest(network: Network, text: BundleText, info: GraphInfo, parity: Parit
         decisions=text.decisions,
         parity=parity,
     )
+
+
+def _manifest(
+    network: Network, text: BundleText, staging: Path, admitted: Admitted, more: Sequence[Graph]
+) -> Manifest:
+    graphs = (*admitted.graphs, *more)
+    names = [name for graph in graphs for name in graph.files]
     return Manifest(
         name=text.name,
         task=text.task,
         classes=text.classes,
         preprocessing=replace(network.preprocessing, stored_size=text.stored_size),
-        default=graph.name,
-        graphs=(graph,),
+        default=graphs[0].name,
+        graphs=graphs,
+        refused=dict(admitted.refused),
         provenance=text.provenance,
         caveats=text.caveats,
         findings=text.findings,
-        files={info.path.name: _record(info.path)},
+        files={name: _record(staging / name) for name in names},
     )
 
 

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from medistill.bundle.notice import NOTICE
 from medistill.bundle.schema import Graph, Manifest
-
-NOTICE = (
-    "For research use only. This is not a medical device: it has no regulatory clearance and must "
-    "not guide the care of a patient."
-)
 
 _COMMAND = "medistill predict THIS_FOLDER IMAGE_OR_FOLDER --out predictions.csv"
 

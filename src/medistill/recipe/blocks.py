@@ -193,10 +193,17 @@ class ExportBlock:
     Attributes:
         opset: ONNX operator set.
         bound: largest difference of probabilities between graph and student that is let through.
+        variants: try fp16, INT8 and, where it is installed, OpenVINO; the gate lets through what
+            stays right and becomes faster on this machine.
+        agreement: smallest share of *calibrate* images on which a variant says the student's class.
+        sensitivity_loss: largest loss of any class's sensitivity that a variant may have.
     """
 
     opset: int = 18
     bound: float = 1e-4
+    variants: bool = True
+    agreement: float = 0.99
+    sensitivity_loss: float = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)

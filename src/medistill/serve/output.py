@@ -13,7 +13,7 @@ from typing import IO, Literal
 
 from medistill.core.errors import MedistillError, UnknownNameError
 from medistill.core.files import atomic_file
-from medistill.serve.predictor import Prediction
+from medistill.serve.prediction import Prediction
 
 Form = Literal["csv", "jsonl"]
 Write = Callable[[Prediction], None]

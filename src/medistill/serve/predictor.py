@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -11,35 +11,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medistill.bundle.bundle import Bundle
-from medistill.bundle.calibration import decide, probabilities
+from medistill.bundle.calibration import probabilities
+from medistill.bundle.schema import Graph
+from medistill.bundle.trust import POOLED
 from medistill.core.errors import DataError
 from medistill.imaging.reader import Picture, read_image
 from medistill.imaging.resize import render, to_stored
+from medistill.serve.deciding import cleaned, decided
 from medistill.serve.inputs import Input, find_inputs
+from medistill.serve.prediction import Prediction
 from medistill.serve.session import open_session
 
 Images = NDArray[np.float32]
 Chances = NDArray[np.float64]
 BATCH_SIZE = 16
-#: Between the labels of one multi-label image.
-SEPARATOR = "; "
 
 
-@dataclass(frozen=True, kw_only=True)
-class Prediction:
-    """What a bundle says of one input.
+@dataclass(frozen=True)
+class Prepared:
+    """One image, ready for the graph.
 
     Attributes:
-        path: the input, as it was given or found.
-        probabilities: one a class, in the order of the bundle's classes; None with a problem.
-        label: the class at the operating point (multi-label: those that hold, joined by ``; ``).
-        problem: why there is no answer; None with one.
+        name: of the input, for its answer.
+        image: (C, S, S) float32 in [0, 1].
+        shape: height and width of the picture.
     """
 
-    path: str
-    probabilities: tuple[float, ...] | None = None
-    label: str | None = None
-    problem: str | None = None
+    name: str
+    image: Images
+    shape: tuple[int, int]
 
 
 class Predictor:
@@ -60,8 +60,14 @@ class Predictor:
     ) -> None:
         self.bundle = bundle
         self._session = open_session(bundle, graph=graph, threads=threads)
-        outputs = self._session.graph.outputs.items()
-        self._logits = next(name for name, held in outputs if held == "logits")
+        held = {what: output for output, what in self.graph.outputs.items()}
+        self._logits = held["logits"]
+        self._pooled = held.get(POOLED) if self.graph.decisions.trust else None
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that predicts."""
+        return self._session.graph
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -87,13 +93,13 @@ class Predictor:
             images: (N, C, S, S) float32 in [0, 1].
 
         Returns:
-            (N, K) float64; rows of NaN where the graph gave no finite number.
+            (N, K) float64, (N, K, H, W) for masks; NaN for an image of which the graph gave a
+            number that is not finite.
 
         Raises:
             BundleError: the graph fails.
         """
-        logits = self._session.run(images, self._logits).astype(np.float64)
-        logits[~np.isfinite(logits).all(axis=1)] = np.nan
+        logits = cleaned(self._session.run(images, self._logits))
         return probabilities(
             logits,
             task=self.bundle.manifest.task,
@@ -118,41 +124,42 @@ class Predictor:
         while batch := list(islice(inputs, batch_size)):
             yield from self._predict_batch(batch)
 
-    def _predict_batch(self, batch: list[Input]) -> Iterator[Prediction]:
-        read = [self._read(item) for item in batch]
-        images = [image for image in read if isinstance(image, np.ndarray)]
-        rows = iter(self.predict_array(np.stack(images)) if images else ())
-        for item, image in zip(batch, read, strict=True):
-            if isinstance(image, str):
-                yield Prediction(path=str(item.path), problem=image)
-            else:
-                yield self._answer(item, next(rows))
+    def predict_prepared(self, batch: Sequence[Prepared]) -> list[Prediction]:
+        """What is said of each prepared image, in order.
 
-    def _read(self, item: Input) -> Images | str:
-        """The prepared image, or why there is none."""
-        if item.problem is not None:
-            return item.problem
-        try:
-            return self.prepare(
-                read_image(item.path, window=self.bundle.manifest.preprocessing.window)
-            )
-        except DataError as error:
-            return error.what
-
-    def _answer(self, item: Input, chances: Chances) -> Prediction:
-        if not np.isfinite(chances).all():
-            return Prediction(path=str(item.path), problem="the graph gave no finite number")
-        return Prediction(
-            path=str(item.path),
-            probabilities=tuple(float(value) for value in chances),
-            label=self._label(chances),
+        Raises:
+            BundleError: the graph fails.
+        """
+        images = np.stack([item.image for item in batch])
+        wanted = [self._logits, *([self._pooled] if self._pooled else [])]
+        outputs = self._session.run_many(images, wanted)
+        return decided(
+            self.bundle.manifest,
+            self.graph,
+            names=[item.name for item in batch],
+            shapes=[item.shape for item in batch],
+            logits=outputs[0],
+            pooled=outputs[1] if self._pooled else None,
         )
 
-    def _label(self, chances: Chances) -> str:
-        held = decide(
-            chances[None],
-            task=self.bundle.manifest.task,
-            classes=self.classes,
-            thresholds=self._session.graph.thresholds,
-        )[0]
-        return SEPARATOR.join(name for name, holds in zip(self.classes, held, strict=True) if holds)
+    def prepare_named(self, picture: Picture, name: str) -> Prepared:
+        """A decoded picture as the graph's input, with what its answer needs besides."""
+        height, width = picture.pixels.shape[:2]
+        return Prepared(name, self.prepare(picture), (height, width))
+
+    def _predict_batch(self, batch: list[Input]) -> Iterator[Prediction]:
+        read = [self._read(item) for item in batch]
+        prepared = [found for found in read if isinstance(found, Prepared)]
+        answers = iter(self.predict_prepared(prepared) if prepared else ())
+        for found in read:
+            yield next(answers) if isinstance(found, Prepared) else found
+
+    def _read(self, item: Input) -> Prepared | Prediction:
+        """The prepared image, or why there is none."""
+        if item.problem is not None:
+            return Prediction(path=str(item.path), problem=item.problem)
+        try:
+            window = self.bundle.manifest.preprocessing.window
+            return self.prepare_named(read_image(item.path, window=window), str(item.path))
+        except DataError as error:
+            return Prediction(path=str(item.path), problem=error.what)

@@ -1,18 +1,18 @@
-"""Runs a bundle's graph with onnxruntime, with every setting that matters made explicit."""
+"""Runs a bundle's graph, with every setting that matters made explicit. Torch-free."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from medistill.bundle.bundle import Bundle
-from medistill.bundle.schema import Graph
-from medistill.core.errors import BundleError
+from medistill.bundle.engine import Engine, installed, open_engine
+from medistill.bundle.schema import Graph, Manifest
+from medistill.core.errors import BundleError, MedistillError
 
 _CURE = "Export the bundle again."
 
@@ -30,12 +30,12 @@ class GraphSession:
 
     Attributes:
         graph: what the bundle says of it.
-        session: the onnxruntime session.
+        session: what runs it.
         where: the bundle, for messages.
     """
 
     graph: Graph
-    session: Any
+    session: Engine
     where: str
 
     def run(self, images: NDArray[np.float32], output: str) -> NDArray[np.float32]:
@@ -48,12 +48,16 @@ class GraphSession:
         Raises:
             BundleError: the graph fails.
         """
+        return self.run_many(images, [output])[0]
+
+    def run_many(
+        self, images: NDArray[np.float32], outputs: Sequence[str]
+    ) -> list[NDArray[np.float32]]:
+        """Several outputs for a batch, as :meth:`run` gives one."""
         try:
-            (values,) = self.session.run([output], {self.graph.input: images})
+            return self.session.run(outputs, {self.graph.input: images})
         except Exception as error:  # onnxruntime's errors share no base class
             raise _broken(self.where, self.graph, _first_line(error)) from error
-        result: NDArray[np.float32] = values
-        return result
 
 
 def open_session(
@@ -67,18 +71,17 @@ def open_session(
         threads: for one operator; None for all cores that this process may use.
 
     Raises:
-        BundleError: the graph is broken, of another runtime, or not what the manifest says.
+        BundleError: the graph is broken, or not what the manifest says.
+        MissingExtraError: its runtime is not installed.
     """
-    chosen = bundle.graph(graph)
-    if chosen.runtime != "onnxruntime":
-        raise _broken(str(bundle.path), chosen, f"it needs {chosen.runtime}")
+    chosen = bundle.graph(graph or runnable(bundle.manifest))
     try:
-        session = onnxruntime.InferenceSession(
-            bundle.read(chosen.files[0]),
-            _options(threads or available_cores()),
-            providers=["CPUExecutionProvider"],
+        session = open_engine(
+            [bundle.read(name) for name in chosen.files],
+            runtime=chosen.runtime,
+            threads=threads or available_cores(),
         )
-    except BundleError:
+    except MedistillError:
         raise
     except Exception as error:  # onnxruntime's errors share no base class
         raise _broken(str(bundle.path), chosen, _first_line(error)) from error
@@ -86,31 +89,31 @@ def open_session(
     return GraphSession(chosen, session, str(bundle.path))
 
 
-def _options(threads: int) -> Any:
-    onnxruntime.disable_telemetry_events()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    # Spinning threads halve the speed of a machine that is busy otherwise.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # The arena keeps the memory of the largest batch for ever and gains nothing measurable.
-    options.enable_cpu_mem_arena = False
-    # Failures become our own errors; onnxruntime shall not print them as well.
-    options.log_severity_level = 4
-    return options
+def runnable(manifest: Manifest) -> str:
+    """Name of the default graph, or of the fastest whose runtime is installed here.
+
+    Graphs stand in the order of their speed where they were exported; float32 on onnxruntime is
+    always among them.
+    """
+    default = manifest.graph()
+    if installed(default.runtime):
+        return default.name
+    able = (g for g in manifest.graphs if g.role == "predict" and installed(g.runtime))
+    return next((graph.name for graph in able), default.name)
 
 
-def _check_signature(bundle: Bundle, graph: Graph, session: Any) -> None:
+def _check_signature(bundle: Bundle, graph: Graph, session: Engine) -> None:
     seen = bundle.manifest.preprocessing
-    shapes = {item.name: list(item.shape)[1:] for item in session.get_inputs()}
+    shapes, outputs = session.shapes()
     expected = {graph.input: [seen.image_channels, seen.size, seen.size]}
     if shapes != expected:
         raise _broken(str(bundle.path), graph, f"its inputs are {shapes}, not {expected}")
-    outputs = {item.name: list(item.shape)[1:] for item in session.get_outputs()}
     if missing := sorted(set(graph.outputs) - set(outputs)):
         raise _broken(str(bundle.path), graph, f"it has no output '{missing[0]}'")
     logits = next(name for name, held in graph.outputs.items() if held == "logits")
-    if outputs[logits] != [len(bundle.manifest.classes)]:
+    masks = bundle.manifest.task == "segmentation"
+    shape = outputs[logits][:1] if masks and len(outputs[logits]) == 3 else outputs[logits]
+    if shape != [len(bundle.manifest.classes)]:
         reason = f"its logits are {outputs[logits]} for {len(bundle.manifest.classes)} classes"
         raise _broken(str(bundle.path), graph, reason)
 

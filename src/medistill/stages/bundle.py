@@ -19,6 +19,7 @@ from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.decisions import fit_model, network_asker
 from medistill.stages.evaluation import EVALUATION, METRICS
+from medistill.stages.gate import make_gate
 from medistill.stages.student import open_student
 
 BUNDLE = "bundle"
@@ -54,6 +55,7 @@ def write_student_bundle(context: Context, prepared: Prepared) -> None:
         bound=context.recipe.export.bound,
         opset=context.recipe.export.opset,
         outputs={POOLED: POOLED} if POOLED in network.feature_names else {},
+        gate=make_gate(context, prepared, network, fold),
     )
     context.reporter.say(f"Export: {published.parity}")
     context.reporter.say(f"Bundle: {folder} and {published.archive}")

@@ -82,4 +82,3 @@ def _batches(prepared: Prepared, rows: Sequence[int], network: Network) -> Itera
         batch_size=BATCH,
         fit=network.preprocessing.fit,
     )
-

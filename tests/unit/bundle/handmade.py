@@ -78,6 +78,7 @@ def document(graph: bytes, **changes: Any) -> dict[str, Any]:
                 "outputs": {"logits": "logits"},
                 "calibration": {"temperature": 1.0, "labels": []},
                 "thresholds": {},
+                "trial": None,
                 "decisions": {"choice": None, "conformal": None, "trust": None, "refusals": {}},
                 "parity": {
                     "largest_difference": 1e-7,
@@ -95,6 +96,7 @@ def document(graph: bytes, **changes: Any) -> dict[str, Any]:
             "versions": {"medistill": "0.1.0"},
             "created": "2025-01-01T00:00:00+00:00",
         },
+        "refused": {},
         "caveats": [],
         "findings": [],
         "files": {

@@ -7,7 +7,9 @@ import onnx
 import pytest
 
 from medistill.bundle.bundle import open_bundle
-from medistill.core.errors import BundleError
+from medistill.bundle.engine import Engine, open_engine
+from medistill.core.errors import BundleError, MissingExtraError
+from medistill.serve import session as session_module
 from medistill.serve.session import available_cores, open_session
 from tests.unit.bundle.handmade import (
     document,
@@ -26,14 +28,35 @@ def test_a_graph_runs_for_any_batch_size(tmp_path: Path) -> None:
         np.testing.assert_allclose(logits, [[2.0, -2.0]] * count)
 
 
-def test_threads_and_memory_are_set_explicitly(tmp_path: Path) -> None:
+def test_threads_of_the_machine_or_as_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def watch(content: object, *, runtime: str, threads: int) -> Engine:
+        asked.append(threads)
+        return open_engine(content, runtime=runtime, threads=threads)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(session_module, "open_engine", watch)
     bundle = open_bundle(gray_bundle(tmp_path / "b"))
-    for threads, expected in ((1, 1), (None, available_cores())):
-        options = open_session(bundle, threads=threads).session.get_session_options()
-        assert options.intra_op_num_threads == expected
-        assert options.inter_op_num_threads == 1
-        assert options.enable_cpu_mem_arena is False
-        assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    for threads in (1, None):
+        open_session(bundle, threads=threads)
+    assert asked == [1, available_cores()]
+
+
+def test_without_its_runtime_the_fastest_other_graph_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (plain,) = document(b"")["graphs"]
+    files = ["student.onnx", "student.onnx"]
+    fast = {**plain, "name": "fast", "runtime": "openvino", "opset": None, "files": files}
+    other = {**plain, "name": "middle", "precision": "int8"}
+    folder = gray_bundle(tmp_path / "b", graphs=[fast, other, plain], default="fast")
+    monkeypatch.setattr("medistill.bundle.engine.has_openvino", lambda: False)
+    bundle = open_bundle(folder)
+    assert open_session(bundle).graph.name == "middle"
+    with pytest.raises(MissingExtraError, match="openvino"):
+        open_session(bundle, graph="fast")
 
 
 def broken(tmp_path: Path, graph: bytes, **changes: object) -> BundleError:
@@ -77,8 +100,8 @@ def test_a_graph_without_the_promised_output(tmp_path: Path) -> None:
 
 def test_a_graph_for_another_runtime(tmp_path: Path) -> None:
     graph = linear_graph([[1.0], [0.0]], [0.0, 0.0])
-    error = broken(tmp_path, graph, **with_graph(runtime="openvino"))
-    assert "it needs openvino" in error.what
+    with pytest.raises(BundleError, match="are not OpenVINO's two"):
+        broken(tmp_path, graph, **with_graph(runtime="openvino"))
 
 
 def test_a_failure_while_running_names_the_bundle_and_prints_nothing(

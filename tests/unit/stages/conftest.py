@@ -19,6 +19,7 @@ SMALL = (
     "teacher.fit={epochs: 1, batch_size: 32, lr: 1.0e-3}",
     "student={name: vit, image_size: 32, patch_size: 8, width: 16, depth: 2, heads: 2}",
     "train.epochs=2",
+    "export.variants=false",
     "train.warmup_epochs=0",
     "train.batch_size=16",
 )

@@ -1,0 +1,1 @@
+"""Commands of several options, one a module: each names its options and calls one function."""

@@ -1,0 +1,284 @@
+"""Who may leave: a variant must stay right and become faster, on this very machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medistill.bundle.calibration import Calibration, decide, probabilities
+from medistill.bundle.decisions import Decisions
+from medistill.bundle.engine import Engine, open_engine
+from medistill.bundle.schema import Parity
+from medistill.bundle.trial import MetricChange, Speed, Trial
+from medistill.core.runtime import cpu_threads
+from medistill.core.timing import percentile, times_in_turns
+from medistill.core.types import Task
+from medistill.export.onnx_graph import INPUT
+from medistill.export.variants import Variant
+
+Array = NDArray[np.float64]
+Images = NDArray[np.float32]
+Run = Callable[[Images], Mapping[str, Array]]
+_BATCH = 32
+
+
+class Decided(Protocol):
+    """What is fitted on one model's own outputs."""
+
+    @property
+    def calibration(self) -> Calibration:
+        """Temperatures."""
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """Operating point."""
+
+    @property
+    def decisions(self) -> Decisions:
+        """Prediction sets and trust gate."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What a variant must keep.
+
+    Attributes:
+        agreement: smallest share of images whose labels equal the network's.
+        sensitivity: largest loss of any class's sensitivity.
+        faster: smallest ratio of the float32 graph's median time to its own.
+        runs: timed runs of each.
+    """
+
+    agreement: float = 0.99
+    sensitivity: float = 0.02
+    faster: float = 1.05
+    runs: int = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """What the gate judges with.
+
+    Attributes:
+        task: what the labels are.
+        classes: names in the order of the logits.
+        images: (N, C, S, S) of the part *calibrate*.
+        labels: class numbers (N,), or (N, H, W) for masks; (N, K) of 0, 1, NaN for multi-label.
+        quantise: (M, C, S, S) of the part *fit*: what the ranges of INT8 are taken from.
+        decide: fits temperature, thresholds and the rest to a model.
+        compare: the task's metric of the second minus the first table of probabilities.
+    """
+
+    task: Task
+    classes: tuple[str, ...]
+    images: Images
+    labels: NDArray[np.generic]
+    quantise: Images
+    decide: Callable[[Run], Decided]
+    compare: Callable[[Array, Array], MetricChange | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the gate says of one variant.
+
+    Attributes:
+        refusal: why it is not published, as a clause; None if it is.
+        decided: fitted on its own outputs.
+        parity: against the network.
+        trial: the rest.
+    """
+
+    refusal: str | None
+    decided: Decided
+    parity: Parity
+    trial: Trial
+
+
+def open_files(folder: Path, files: Sequence[str], variant: Variant | None, threads: int) -> Engine:
+    """An engine for files of a folder; without a variant they are ONNX."""
+    runtime = "onnxruntime" if variant is None else variant.runtime
+    content = [(folder / name).read_bytes() for name in files]
+    return open_engine(content, runtime=runtime, threads=threads)
+
+
+def runner(engine: Engine, outputs: Mapping[str, str]) -> Run:
+    """Asks an engine for all its outputs, batch by batch.
+
+    Args:
+        engine: a graph.
+        outputs: output name -> what it holds.
+    """
+
+    def run(images: Images) -> Mapping[str, Array]:
+        starts = range(0, len(images), _BATCH)
+        found = [engine.run(list(outputs), {INPUT: images[s : s + _BATCH]}) for s in starts]
+        return {
+            held: np.concatenate([batch[place] for batch in found]).astype(np.float64)
+            for place, held in enumerate(outputs.values())
+        }
+
+    return run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """The trained network and its float32 graph, which variants are held against.
+
+    Attributes:
+        logits: of the network on the calibration images.
+        decided: fitted on the network.
+        engines: the float32 graph, by number of threads.
+    """
+
+    logits: Array
+    decided: Decided
+    engines: Mapping[int, Engine]
+
+
+def thread_counts() -> tuple[int, ...]:
+    """One thread, and all that this process may use."""
+    return tuple(sorted({1, cpu_threads()}))
+
+
+def judge(
+    variant: Variant,
+    folder: Path,
+    outputs: Mapping[str, str],
+    *,
+    reference: Reference,
+    examples: Examples,
+    bounds: Bounds,
+) -> Verdict:
+    """Hold a variant against the network and against the clock.
+
+    Args:
+        variant: its files lie in ``folder``.
+        folder: where it was made.
+        outputs: output name -> what it holds.
+        reference: what it is held against.
+        examples: what it is judged with.
+        bounds: what it must keep.
+    """
+    engines = {n: open_files(folder, variant.files, variant, n) for n in thread_counts()}
+    run = runner(engines[max(engines)], outputs)
+    decided, logits = examples.decide(run), run(examples.images)["logits"]
+    parity = _parity(reference, logits, examples)
+    change = examples.compare(
+        _chances(reference.logits, reference.decided, examples),
+        _chances(logits, decided, examples),
+    )
+    ratio, speeds = measured(reference.engines, engines, examples.images, bounds.runs)
+    trial = Trial(
+        metric=change,
+        sensitivity=_sensitivity_changes(reference, logits, decided, examples),
+        sensitivity_bound=bounds.sensitivity,
+        agreement_bound=bounds.agreement,
+        reference="fp32",
+        ratio=ratio,
+        speeds=speeds,
+    )
+    return Verdict(
+        refusal=_refusal(parity, trial, bounds), decided=decided, parity=parity, trial=trial
+    )
+
+
+def measured(
+    reference: Mapping[int, Engine], engines: Mapping[int, Engine], images: Images, runs: int
+) -> tuple[float, tuple[Speed, ...]]:
+    """How many times faster than the reference, and times at batch 1 and 8.
+
+    The ratio is that of batch 1 on all threads, where both ran in turns.
+    """
+    speeds: list[Speed] = []
+    ratio = 1.0
+    for threads, engine in engines.items():
+        for batch in (1, 8):
+            rows = {
+                INPUT: np.ascontiguousarray(np.resize(images[:batch], (batch, *images.shape[1:])))
+            }
+            calls = [partial(each.run, ["logits"], rows) for each in (reference[threads], engine)]
+            slow, fast = times_in_turns(calls, runs=runs)
+            speeds.append(speed_of(fast, threads=threads, batch=batch))
+            if batch == 1:
+                ratio = percentile(slow, 0.5) / percentile(fast, 0.5)
+    return ratio, tuple(speeds)
+
+
+def speed_of(ordered: Sequence[float], *, threads: int, batch: int) -> Speed:
+    """Percentiles of sorted seconds."""
+    median = percentile(ordered, 0.5)
+    return Speed(
+        threads=threads,
+        batch=batch,
+        p50_ms=1e3 * median,
+        p95_ms=1e3 * percentile(ordered, 0.95),
+        p99_ms=1e3 * percentile(ordered, 0.99),
+        images_per_second=batch / median,
+        runs=len(ordered),
+    )
+
+
+def _refusal(parity: Parity, trial: Trial, bounds: Bounds) -> str | None:
+    if not parity.agreement >= bounds.agreement:
+        found, least = f"{parity.agreement:.1%}", f"{bounds.agreement:.0%}"
+        return f"its labels agree on {found} of the images, below {least}"
+    for name, change in trial.sensitivity.items():
+        if change < -bounds.sensitivity:
+            lost = f"{-change:.3f} lower, more than {bounds.sensitivity:g}"
+            return f"its sensitivity for {name} is {lost}"
+    if trial.ratio < bounds.faster:
+        ratio = f"{trial.ratio:.2f} times as fast as {trial.reference}"
+        return f"it runs {ratio}, below {bounds.faster:g}"
+    return None
+
+
+def _chances(logits: Array, decided: Decided, examples: Examples) -> Array:
+    return probabilities(logits, task=examples.task, calibration=decided.calibration)
+
+
+def _held(logits: Array, decided: Decided, examples: Examples) -> NDArray[np.bool_]:
+    return decide(
+        _chances(logits, decided, examples),
+        task=examples.task,
+        classes=examples.classes,
+        thresholds=decided.thresholds,
+    )
+
+
+def _parity(reference: Reference, logits: Array, examples: Examples) -> Parity:
+    """Before calibration and thresholds, which are fitted to each model and would mix in."""
+    plain = [probabilities(each, task=examples.task) for each in (reference.logits, logits)]
+    names = examples.classes
+    held = [decide(each, task=examples.task, classes=names, thresholds={}) for each in plain]
+    same = (held[0] == held[1]).all(axis=1)
+    difference = float(np.abs(plain[0] - plain[1]).max())
+    return Parity(
+        largest_difference=difference if np.isfinite(difference) else 1.0,
+        agreement=float(same.mean()),
+        images=len(logits),
+        bound=1.0,
+    )
+
+
+def _sensitivity_changes(
+    reference: Reference, logits: Array, decided: Decided, examples: Examples
+) -> dict[str, float]:
+    network = _held(reference.logits, reference.decided, examples)
+    variant = _held(logits, decided, examples)
+    changes = {}
+    for number, name in enumerate(examples.classes):
+        if examples.task == "multi-label":
+            truth = np.asarray(examples.labels)[:, number] == 1
+        else:
+            truth = np.asarray(examples.labels) == number
+        if truth.any():
+            hits = [float(each[:, number][truth].mean()) for each in (network, variant)]
+            changes[name] = hits[1] - hits[0]
+    return changes

@@ -1,0 +1,111 @@
+"""What the export gate judges faster variants of a student with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from medistill.bundle.trial import MetricChange
+from medistill.data.loader import plain_batches
+from medistill.evaluate.bootstrap import draw_resamples
+from medistill.evaluate.difference import differences
+from medistill.evaluate.predictions import Predictions
+from medistill.evaluate.scored import score
+from medistill.export.candidates import Gate
+from medistill.export.gate import Array, Bounds, Examples, Images, Run
+from medistill.models.network import Network
+from medistill.stages.context import Context
+from medistill.stages.data import Prepared
+from medistill.stages.decisions import Ask, fit_model, labels_of
+
+# Ranges settle long before, and agreement to one in a hundred needs some hundred images; memory
+# must not grow with the set.
+_QUANTISE, _JUDGE = 256, 1024
+_BATCH = 64
+_RESAMPLES, _FLIPS = 1000, 1000
+
+
+def make_gate(context: Context, prepared: Prepared, network: Network, fold: int) -> Gate | None:
+    """The gate of one fold's student; None where the recipe asks for float32 alone."""
+    block = context.recipe.export
+    if not block.variants:
+        return None
+    parts, images = prepared.parts[fold], prepared.images
+    rows = spread(parts.calibrate, _JUDGE)
+    examples = Examples(
+        task=images.task,
+        classes=images.classes,
+        images=rendered(prepared, network, rows),
+        labels=labels_of(images, prepared.labels[list(rows)]),
+        quantise=rendered(prepared, network, spread(parts.fit, _QUANTISE)),
+        decide=lambda run: fit_model(context, prepared, fold, run_asker(run, prepared, network)),
+        compare=lambda first, second: auroc_change(prepared, rows, first, second),
+    )
+    bounds = Bounds(agreement=block.agreement, sensitivity=block.sensitivity_loss)
+    return Gate(examples=examples, bounds=bounds, say=context.reporter.say)
+
+
+def spread(rows: Sequence[int], most: int) -> tuple[int, ...]:
+    """At most so many rows, evenly spread, so that no class or group is favoured by its place."""
+    if len(rows) <= most:
+        return tuple(rows)
+    places = np.linspace(0, len(rows) - 1, most).round().astype(int)
+    return tuple(rows[place] for place in places)
+
+
+def rendered(prepared: Prepared, network: Network, rows: Sequence[int]) -> Images:
+    """View 0 of rows as the network sees it, (N, C, S, S) in [0, 1]."""
+    return np.concatenate(list(_batches(prepared, network, rows)))
+
+
+def run_asker(run: Run, prepared: Prepared, network: Network) -> Ask:
+    """Asks a graph about rows, batch by batch."""
+
+    def ask(rows: Sequence[int]) -> Mapping[str, NDArray[np.float64]]:
+        said = [run(batch) for batch in _batches(prepared, network, rows)]
+        return {name: np.concatenate([each[name] for each in said]) for name in said[0]}
+
+    return ask
+
+
+def auroc_change(
+    prepared: Prepared, rows: Sequence[int], first: Array, second: Array
+) -> MetricChange | None:
+    """AUROC of the second minus the first model, with its interval over groups.
+
+    None for tasks whose labels are not exclusive, and where a class is missing.
+    """
+    images = prepared.images
+    if images.task != "single-label":
+        return None
+    tables = [_table(prepared, rows, chances) for chances in (second, first)]
+    drawn = draw_resamples(tables[0], resamples=_RESAMPLES, seed=0)
+    scored = score(tables, drawn)
+    word = images.group_word
+    (found,) = differences(scored[0], scored[1], word=word, flips=_FLIPS, seed=0)["auroc"]
+    if found.estimate is None:
+        return None
+    return MetricChange(name="auroc", change=found.estimate, low=found.low, high=found.high)
+
+
+def _table(prepared: Prepared, rows: Sequence[int], chances: Array) -> Predictions:
+    samples = [prepared.images.samples[row] for row in rows]
+    return Predictions(
+        names=tuple(sample.name for sample in samples),
+        groups=tuple(sample.group for sample in samples),
+        labels=np.array([sample.label for sample in samples], dtype=np.int64),
+        probabilities=chances,
+        folds=np.zeros(len(samples), np.int64),
+    )
+
+
+def _batches(prepared: Prepared, network: Network, rows: Sequence[int]) -> Iterator[Images]:
+    seen = network.preprocessing
+    labels = torch.from_numpy(prepared.labels)
+    for batch in plain_batches(
+        prepared.store, labels, rows, size=seen.size, batch_size=_BATCH, fit=seen.fit
+    ):
+        yield batch.images.numpy()

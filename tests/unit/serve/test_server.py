@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from medistill.core.errors import MedistillError
+from medistill.serve.server import bind
+from tests.unit.serve.serving import explaining_bundle, png, running
+from tests.unit.serve.test_uploads import form
+
+
+def test_two_servers_on_one_port_is_one_sentence() -> None:
+    with bind("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(MedistillError, match=f"127.0.0.1:{port}: another program listens"):
+            bind("127.0.0.1", port)
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    with pytest.raises(MedistillError, match="cannot be listened on"):
+        bind("192.0.2.1", 0)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    bundle = explaining_bundle(tmp_path_factory.mktemp("served") / "b")
+    with running(bundle, "--upload-seconds", "1", "--upload-mib", "2") as (address, _):
+        yield address
+
+
+def ask(address: str, body: bytes) -> tuple[int, dict[str, object]]:
+    kind = "multipart/form-data; boundary=x-x"
+    request = urllib.request.Request(
+        f"{address}/v1/predict", data=body, headers={"Content-Type": kind}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def connect(address: str) -> socket.socket:
+    host, port = address.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
+HEAD = (
+    b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n"
+    b"Content-Type: multipart/form-data; boundary=x-x\r\n\r\n"
+)
+
+
+def test_a_client_that_hangs_up_harms_nobody(address: str) -> None:
+    for _ in range(20):
+        with connect(address) as gone:
+            gone.sendall(HEAD % 5000 + b"--x-x\r\n")
+    assert ask(address, form(png()))[0] == 200
+
+
+def test_a_client_that_sends_one_byte_at_a_time_is_told_and_cut_off(address: str) -> None:
+    with connect(address) as slow:
+        slow.sendall(HEAD % 5000)
+        with contextlib.suppress(OSError):
+            for byte in form(png())[:6]:
+                slow.sendall(bytes([byte]))
+                assert ask(address, form(png()))[0] == 200  # the others are served meanwhile
+                time.sleep(0.3)
+        said = slow.recv(4096)
+    assert b"408" in said
+    assert b"took longer than 1 s" in said
+
+
+def test_an_upload_beyond_the_bound_is_refused_by_its_header(address: str) -> None:
+    with connect(address) as large:
+        large.sendall(HEAD % 500_000_000)
+        assert b"413" in large.recv(4096)
+    assert ask(address, form(b"x" * (3 * 2**20)))[0] == 413
+    assert ask(address, form(png()))[0] == 200
+
+
+def test_what_was_accepted_is_answered_after_sigterm(tmp_path: Path) -> None:
+    bundle = explaining_bundle(tmp_path / "b")
+    with running(bundle) as (address, process):
+        body = form(png(0, (4000, 4000)))  # takes long enough to be caught inside
+        found: list[int] = []
+        clients = [
+            threading.Thread(target=lambda: found.append(ask(address, body)[0])) for _ in range(6)
+        ]
+        for client in clients:
+            client.start()
+        inside = b""
+        while b"medistill_inside_images 0.0" in inside or not inside:
+            inside = urllib.request.urlopen(f"{address}/metrics", timeout=20).read()
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        for client in clients:
+            client.join(60)
+        assert process.wait(30) == 0
+        assert process.stderr is not None
+        assert "everything that was accepted is answered" in process.stderr.read()
+        with pytest.raises(OSError, match="refused"):
+            connect(address)
+    assert found == [200] * 6

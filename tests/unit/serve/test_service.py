@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from medistill.bundle.bundle import open_bundle
+from medistill.serve.limits import Limits
+from medistill.serve.predictor import Predictor
+from medistill.serve.service import Service, Settings
+from medistill.serve.uploads import RefusalError, Upload
+from tests.unit.bundle.handmade import gray_bundle
+from tests.unit.serve.serving import explaining_bundle, png
+
+
+def open_service(folder: Path, **limits: float) -> Service:
+    bundle = open_bundle(explaining_bundle(folder))
+    return Service(bundle, Settings(threads=1, limits=Limits(**limits)))  # type: ignore[arg-type]
+
+
+def test_answers_equal_those_of_predict(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(png(97, (37, 23)))
+    service = open_service(tmp_path / "b")
+    (served,) = asyncio.run(service.predict([Upload(str(path), path.read_bytes())]))
+    (predicted,) = service.predictor.predict_files([path])
+    assert served == predicted
+    service.close()
+
+
+def test_images_of_several_requests_run_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = open_service(tmp_path / "b", gather_ms=200)
+    sizes: list[int] = []
+    run = Predictor.predict_prepared
+
+    def watch(self: Predictor, batch: list[object]) -> list[object]:
+        sizes.append(len(batch))
+        return run(self, batch)  # type: ignore[arg-type, return-value]
+
+    monkeypatch.setattr(Predictor, "predict_prepared", watch)
+
+    async def ask_all() -> None:
+        uploads = [Upload("a", png(value)) for value in range(4)]
+        await asyncio.gather(*(service.predict([upload]) for upload in uploads))
+
+    asyncio.run(ask_all())
+    assert sum(sizes) == 4
+    assert len(sizes) < 4
+    service.close()
+
+
+def test_no_answer_in_time_is_504_and_gives_the_places_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, go = open_service(tmp_path / "b", answer_seconds=0.1), threading.Event()
+    run = Predictor.predict_prepared
+    monkeypatch.setattr(
+        Predictor, "predict_prepared", lambda self, batch: (go.wait(5), run(self, batch))[1]
+    )
+    with pytest.raises(RefusalError, match=r"no answer within 0\.1 s") as refusal:
+        asyncio.run(service.predict([Upload("a", png())]))
+    assert (refusal.value.status, service.places.taken) == (504, 0)
+    go.set()
+    service.close()
+
+
+def test_a_bundle_that_cannot_explain_says_so(tmp_path: Path) -> None:
+    service = Service(open_bundle(gray_bundle(tmp_path / "b")), Settings(threads=1))
+    with pytest.raises(RefusalError, match="holds no graph that explains") as refusal:
+        asyncio.run(service.explain(Upload("a", png()), None))
+    assert refusal.value.status == 501
+    service.close()
+
+
+def test_a_closed_service_does_not_work(tmp_path: Path) -> None:
+    service = open_service(tmp_path / "b")
+    assert service.works
+    service.close()
+    assert not service.works

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from starlette.requests import Request
+
+from medistill.serve.limits import Limits
+from medistill.serve.places import FullError, Places
+from medistill.serve.uploads import RefusalError, Upload, read_uploads
+
+BOUNDARY = "x-x"
+
+
+def form(*files: bytes, field: str = "files") -> bytes:
+    head = f'Content-Disposition: form-data; name="{field}"; filename="a.png"\r\n\r\n'.encode()
+    parts = [b"--x-x\r\n" + head + content + b"\r\n" for content in files]
+    return b"".join([*parts, b"--x-x--\r\n"])
+
+
+def request(
+    pieces: Sequence[bytes], *, pause: float = 0.0, gone: bool = False, **headers: str
+) -> Request:
+    sent = {"content_type": f"multipart/form-data; boundary={BOUNDARY}", **headers}
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in sent.items()]
+    left = list(pieces)
+
+    async def receive() -> dict[str, object]:
+        await asyncio.sleep(pause)
+        if not left and gone:
+            return {"type": "http.disconnect"}
+        body = left.pop(0)
+        return {"type": "http.request", "body": body, "more_body": bool(left) or gone}
+
+    return Request({"type": "http", "method": "POST", "headers": raw}, receive)
+
+
+def read(asked: Request, **limits: float) -> list[Upload]:
+    bounds = Limits(**{"upload_mib": 1, "memory_mib": 1, "files": 2, **limits})  # type: ignore[arg-type]
+    return asyncio.run(read_uploads(asked, bounds, Places(bounds.memory_bytes)))
+
+
+def test_files_arrive_whole_whatever_the_pieces() -> None:
+    body = form(b"one", b"")
+    pieces = [body[start : start + 7] for start in range(0, len(body), 7)]
+    assert read(request(pieces)) == [Upload("a.png", b"one"), Upload("a.png", b"")]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "words"),
+    [
+        (request([], content_length=str(2**21)), 413, "larger than 1 MiB"),
+        (request([form(b"x" * 2**21)]), 413, "larger than 1 MiB"),
+        (request([form(b"1", b"2", b"3")]), 413, "Too many files"),
+        (request([b"--x-x--\r\n"]), 422, "holds no file"),
+        (request([form(b"1", field="image")]), 422, "in the field 'files'"),
+        (request([b"{}"], content_type="application/json"), 415, "multipart/form-data"),
+        (request([b""], content_type="multipart/form-data"), 400, "Missing boundary"),
+        (request([b"nonsense" * 9]), 400, "cannot be read"),
+        (request([b"--x-x\r\n"], gone=True), 499, "went away"),
+    ],
+)
+def test_refusals(asked: Request, status: int, words: str) -> None:
+    with pytest.raises(RefusalError, match=words) as refusal:
+        read(asked)
+    assert refusal.value.status == status
+
+
+def test_a_slow_client_is_cut_off() -> None:
+    slow = request([bytes([byte]) for byte in form(b"1")], pause=0.02)
+    with pytest.raises(RefusalError, match="longer than 0.1 s") as refusal:
+        read(slow, upload_seconds=0.1)
+    assert refusal.value.status == 408
+
+
+def test_memory_is_held_while_reading_and_given_back() -> None:
+    bounds = Limits(upload_mib=1, memory_mib=1)
+    memory = Places(bounds.memory_bytes)
+    with memory.held(1), pytest.raises(FullError):
+        asyncio.run(read_uploads(request([form(b"1")]), bounds, memory))
+    assert len(asyncio.run(read_uploads(request([form(b"1")]), bounds, memory))) == 1
+    assert memory.taken == 0
+
+
+def test_a_large_file_never_touches_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a temporary file was made")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("tempfile._TemporaryFileWrapper", refuse, raising=False)
+    content = b"x" * (3 * 2**20)
+    asked = request([form(content)])
+    assert read(asked, upload_mib=4, memory_mib=4)[0].content == content
