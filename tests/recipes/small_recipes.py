@@ -48,6 +48,9 @@ def _task(recipe: Recipe) -> str:
 def _teacher(recipe: Recipe) -> list[str]:
     """A ViT for a ViT, EfficientNet-Lite0 for a convolutional network."""
     teacher = recipe.teacher
+    if teacher.probe:
+        probe = ["teacher.fit=null", "teacher.probe.views=1"]
+        return [*probe, "teacher.model={name: tf_efficientnet_lite0, image_size: 32}"]
     if teacher.model.name.startswith("vit"):
         first = ["teacher.predistil=null"] if teacher.predistil else []
         return [f"teacher.model={VIT}", "teacher.weights=null", *first]

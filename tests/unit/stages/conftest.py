@@ -18,6 +18,7 @@ SMALL = (
     "teacher.cross_fit=true",
     "teacher.fit={epochs: 1, batch_size: 32, lr: 1.0e-3}",
     "student={name: vit, image_size: 32, patch_size: 8, width: 16, depth: 2, heads: 2}",
+    "method={name: kdvit, temperature: 2.0, soft_weight: 0.9}",
     "train.epochs=2",
     "export.variants=false",
     "train.warmup_epochs=0",

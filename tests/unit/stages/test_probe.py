@@ -1,0 +1,80 @@
+"""A probed teacher: cross-fitted members on one body that keeps its published weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from medistill.core.errors import RecipeError
+from medistill.models.probe import StageProbe
+from medistill.models.published import published_weights
+from medistill.recipe import ProbeBlock, load_recipe
+from medistill.stages.data import open_data
+from medistill.stages.probe import ProbeFitter
+from medistill.stages.run import open_run, teach
+from medistill.stages.teacher import open_teacher
+from tests.unit.stages.conftest import SMALL
+
+PROBE = (
+    "teacher.model={name: tf_efficientnet_lite0, image_size: 32}",
+    "teacher.weights=published",
+    "teacher.fit=null",
+    "teacher.probe={views: 2, penalties: [0.1, 1.0]}",
+)
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return teach("demo", out=tmp_path_factory.mktemp("probe") / "run", overrides=(*SMALL, *PROBE))
+
+
+def test_bodies_are_the_published_ones_and_heads_differ(taught: Path) -> None:
+    teacher = open_teacher(open_run(taught), open_data(taught / "data"), 0)
+    published = published_weights("tf_efficientnet_lite0")
+    heads = []
+    for member in teacher.members:
+        probe = member.backbone
+        assert isinstance(probe, StageProbe)
+        body = probe.body.state_dict()
+        same = [name for name in published if not name.startswith("classifier")]
+        assert all(torch.equal(body[name], published[name]) for name in same)
+        heads.append(probe.head.weight)
+    assert len(heads) == 2
+    assert not torch.equal(heads[0], heads[1])
+
+
+def test_members_know_what_they_were_fitted_on(taught: Path) -> None:
+    prepared = open_data(taught / "data")
+    teacher = open_teacher(open_run(taught), prepared, 0)
+    rows = list(prepared.parts[0].fit)
+    batch = torch.rand(1, 1, 32, 32)
+    asked = [
+        teacher.targets(batch, frozenset({"logits"}), [prepared.store.hashes[row]])["logits"]
+        for row in rows
+    ]
+    # Each image has one member that never saw it, so the same pixels get two different answers.
+    assert len({tuple(answer.flatten().tolist()) for answer in asked}) == 2
+
+
+def test_other_tasks_are_refused(taught: Path) -> None:
+    prepared = open_data(taught / "data")
+    images = dataclasses.replace(prepared.images, task="multi-label")
+    other = dataclasses.replace(prepared, images=images)
+    policy = load_recipe("demo").views
+    with pytest.raises(RecipeError, match="not multi-label images"):
+        ProbeFitter(other, ProbeBlock(), policy)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (("teacher.probe={views: 1}",), "not both"),
+        (("teacher.fit=null", "teacher.probe={views: 1}", "teacher.weights=null"), "random"),
+    ],
+)
+def test_impossible_probes_are_refused(overrides: tuple[str, ...], words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        load_recipe("demo", overrides=overrides)
