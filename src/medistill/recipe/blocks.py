@@ -89,7 +89,7 @@ class ProbeBlock:
     """
 
     views: int = 4
-    penalties: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3)
+    penalties: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 3.0)
 
 
 @dataclass(frozen=True, kw_only=True)
