@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 
 from medistill.check.finding import Finding, share
 from medistill.check.subject import Subject, by
+from medistill.data.closest import CLOSEST
 from medistill.data.duplicates import cluster_hashes
 
 #: Different bits, of 64, within a cluster of near copies. Tighter than what groups slices without
@@ -92,16 +93,29 @@ def _across(subject: Subject, clusters: Sequence[Sequence[str]], check: str) -> 
     group = {s.name: s.group for s in subject.images.samples}
     cut = [h for h in clusters if len({subject.parts[n] for n in h if n in subject.parts}) > 1]
     loose = [held for held in cut if len({group[name] for name in held}) > 1]
+    certain = [held for held in loose if _certain(subject, held)]
     if loose:
-        pairs = sum(len(held) for held in loose)
+        images = sum(len(held) for held in loose)
         yield Finding(
             check=check,
-            severity="fatal",
-            text=f"{len(loose)} clusters of copies ({pairs} images) lie in two parts",
+            severity="fatal" if certain else "warning",
+            text=f"{len(loose)} clusters of copies ({images} images) lie in two parts, "
+            f"{len(certain)} of them within {CLOSEST} bits",
             cure="Use the proposed parts, or put each cluster into one group.",
-            figures={"clusters": len(loose), "images": pairs},
-            groups=loose,
+            figures={"clusters": len(loose), "images": images, "certain": len(certain)},
+            groups=[*certain, *(held for held in loose if held not in certain)],
         )
+
+
+def _certain(subject: Subject, cluster: Sequence[str]) -> bool:
+    """Whether two members in different parts are all but the same."""
+    held = [
+        (subject.parts[n], int(subject.facts[n].bits, 16)) for n in cluster if n in subject.parts
+    ]
+    return any(
+        one != two and (first ^ second).bit_count() <= CLOSEST
+        for (one, first), (two, second) in combinations(held, 2)
+    )
 
 
 def _large(clusters: Sequence[Sequence[str]], total: int) -> Iterator[Finding]:
