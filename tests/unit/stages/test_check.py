@@ -1,4 +1,4 @@
-"""The command as a user meets it: a clean set passes, a leaking one does not, and nothing is lost."""
+"""The check as users meet it: clean sets pass, leaks stop, and the data are left alone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from medistill.recipe import load_recipe
 from medistill.stages.check import PROPOSAL, check
 from medistill.stages.run import open_recipe, run
 from tests.unit.data.pictures import smooth_picture
+
+CHANGES = ("data.unlabelled=null", "data.workers=0", "data.layout=null")
 
 
 def _set(root: Path) -> Path:
@@ -62,7 +64,7 @@ def test_folder_without_a_teacher_is_refused(tmp_path: Path) -> None:
 def test_training_stops_at_a_fatal_finding(tmp_path: Path) -> None:
     data = _set(tmp_path / "data")
     shutil.copy(data / "train" / "ill" / "01.png", data / "train" / "well" / "copy.png")
-    chosen = open_recipe("demo", data=data, overrides=("data.unlabelled=null", "data.workers=0"))
+    chosen = open_recipe("demo", data=data, overrides=CHANGES)
     with pytest.raises(DataError, match=r"data\.allow=\[exact-copies-with-other-labels"):
         run(chosen, out=tmp_path / "run")
 
