@@ -69,7 +69,7 @@ def test_large_cluster_is_refused(images: ImageSet, cache: Path, share: float) -
     first = next(iter(subject.facts.values()))
     count = int(share * len(subject.facts))
     facts = {
-        name: dataclasses.replace(held, bits=first.bits) if row < count else held
+        name: dataclasses.replace(held, bits=first.bits, thumb=first.thumb) if row < count else held
         for row, (name, held) in enumerate(subject.facts.items())
     }
     found = named(list(near_findings(dataclasses.replace(subject, facts=facts))), "large-cluster")
