@@ -10,6 +10,7 @@ import pytest
 
 from medistill.data.layouts import read_data
 from medistill.data.parts import conflicting_rows, fold_parts, holdout_parts
+from medistill.data.perceptual import perceptual_hashes
 from medistill.data.store import build_store
 
 pytestmark = pytest.mark.real
@@ -62,3 +63,35 @@ def test_class_folders(real_data: Path, tmp_path: Path) -> None:
     assert images.classes == ("bacterial-pneumonia", "covid-19", "normal", "viral-pneumonia")
     counts = Counter(sample.label for sample in images.samples)
     assert set(counts.values()) <= {599, 600}
+
+
+def test_chestxray14(real_data: Path, tmp_path: Path) -> None:
+    images = read_data(real_data / "nih-cxr14-sample", cache=tmp_path)
+    assert (images.name, images.task, len(images.samples)) == ("chestxray14", "multi-label", 815)
+    assert len({sample.group for sample in images.samples}) == 562
+    assert not conflicting_rows(images)
+
+
+def test_masks(real_data: Path, tmp_path: Path) -> None:
+    images = read_data(real_data / "kvasir-seg", cache=tmp_path)
+    assert (images.name, images.task, len(images.samples)) == ("masks", "segmentation", 878)
+    assert any("JPEG" in caveat for caveat in images.caveats)
+
+
+def test_medmnist(real_data: Path, tmp_path: Path) -> None:
+    images = read_data(real_data / "medmnist" / "breastmnist.npz", cache=tmp_path)
+    assert images.classes == ("malignant", "normal or benign")
+    counts = Counter(sample.split for sample in images.samples)
+    assert counts == {"train": 546, "val": 78, "test": 156}
+
+
+def test_close_slices_share_a_cluster(real_data: Path, tmp_path: Path) -> None:
+    images = read_data(real_data / "sars-cov-2-ct", cache=tmp_path)
+    hashes = perceptual_hashes({s.name: s.path for s in images.samples}, cache=tmp_path)
+    group = {sample.name: sample.group for sample in images.samples}
+    names = sorted(hashes)
+    bits = np.array([hashes[name] for name in names], dtype=np.int16)
+    distance = bits.sum(1)[:, None] + bits.sum(1)[None] - 2 * bits @ bits.T
+    close = [(names[i], names[j]) for i, j in np.argwhere(np.triu(distance <= 2, 1))]
+    assert len(close) == 181
+    assert all(group[one] == group[two] for one, two in close)

@@ -15,7 +15,7 @@ CONSTANT, DIM = 0.004, 0.08
 #: Share of full white from which a picture is burnt out.
 BURNT = 0.6
 #: Correlation with the mean picture below which one looks inverted, where most are above the other.
-INVERTED, ALIKE = -0.5, 0.4
+INVERTED, ALIKE = -0.3, 0.4
 _FEWEST = 8
 
 

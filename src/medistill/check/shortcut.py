@@ -17,7 +17,7 @@ from medistill.evaluate.ranking import binary_auroc
 Matrix = NDArray[np.float64]
 #: Lower end of the interval from which a shortcut is said, and from which it stops a training.
 SUSPICIOUS, FATAL = 0.6, 0.9
-FOLDS, RESAMPLES, TREES, FEWEST = 5, 400, 100, 20
+FOLDS, RESAMPLES, TREES, FEWEST = 5, 400, 50, 20
 #: Most images that are judged: more would cost time and change nothing.
 MOST = 5000
 

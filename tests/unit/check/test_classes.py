@@ -1,0 +1,92 @@
+"""Classes, groups and labels: each fault at three strengths."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medistill.check.classes import (
+    class_findings,
+    group_findings,
+    label_findings,
+    mixed_findings,
+)
+from medistill.check.facts import Facts
+from medistill.check.subject import Subject
+from tests.unit.check.planted import named
+from tests.unit.data.pictures import labelled_set
+
+
+def _subject(labels: list[object], **options: object) -> Subject:
+    images = labelled_set(labels, **options)  # type: ignore[arg-type]
+    parts = {s.name: s.split for s in images.samples if s.split}
+    return Subject(images=images, facts={s.name: Facts() for s in images.samples}, parts=parts)
+
+
+@pytest.mark.parametrize("ratio", [12, 30, 100])
+def test_imbalance(ratio: int) -> None:
+    found = named(list(class_findings(_subject([0] * 5 * ratio + [1] * 5))), "imbalance")
+    assert found is not None
+    assert found.figures == {"ratio": ratio, "rarest": "ill"}
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3])
+def test_class_in_few_groups(groups: int) -> None:
+    names = [f"a{n}" for n in range(20)] + [f"b{n % groups}" for n in range(20)]
+    found = named(list(class_findings(_subject([0] * 20 + [1] * 20, groups=names))), "rare-classes")
+    assert found is not None
+    assert (found.severity, found.figures) == ("fatal", {"ill": groups})
+
+
+@pytest.mark.parametrize("count", [1, 4, 10])
+def test_groups_in_two_parts(count: int) -> None:
+    groups = [n % 20 for n in range(40)]
+    splits = ["train"] * 20 + ["test" if n < count else "train" for n in range(20)]
+    found = named(
+        list(group_findings(_subject([0, 1] * 20, groups=groups, splits=splits))), "shared-groups"
+    )
+    assert found is not None
+    assert found.figures == {"groups": count, "images": 2 * count}
+
+
+@pytest.mark.parametrize("count", [1, 4, 10])
+def test_person_in_two_classes(count: int) -> None:
+    names = [f"virus/person{n}_virus_1.png" for n in range(20)]
+    names += [f"bacteria/person{n if n < count else 100 + n}_bacteria_2.png" for n in range(20)]
+    subject = _subject([0] * 20 + [1] * 20)
+    samples = tuple(
+        dataclasses.replace(s, path=Path(name), name=name)
+        for s, name in zip(subject.images.samples, names, strict=True)
+    )
+    subject = dataclasses.replace(
+        subject, images=dataclasses.replace(subject.images, samples=samples)
+    )
+    found = named(list(mixed_findings(subject)), "person-in-two-classes")
+    assert found is not None
+    assert (found.figures["shared"], found.figures["images"]) == (count, 2 * count)
+
+
+@pytest.mark.parametrize(("unknown", "severity"), [(1, "note"), (10, "note"), (15, "warning")])
+def test_unknown_labels(unknown: int, severity: str) -> None:
+    values = [np.nan if n < unknown else 1.0 for n in range(20)]
+    labels = [(values[2 * n], values[2 * n + 1]) for n in range(10)]
+    found = named(
+        list(label_findings(_subject(list(labels), task="multi-label"))), "unknown-labels"
+    )
+    assert found is not None
+    assert (found.figures["unknown"], found.severity) == (unknown, severity)
+
+
+@pytest.mark.parametrize("count", [1, 3, 9])
+def test_unlabelled_images_are_counted(count: int) -> None:
+    found = named(list(label_findings(_subject([0, 1] * 5 + [None] * count))), "unlabelled")
+    assert found is not None
+    assert found.figures["images"] == count
+
+
+def test_clean_labels_are_silent() -> None:
+    subject = _subject([0, 1] * 20)
+    assert list(label_findings(subject)) == list(mixed_findings(subject)) == []

@@ -1,0 +1,87 @@
+"""Copies are found at every strength: within and across parts, and with other labels."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from medistill.check.copies import copy_findings, near_findings, united
+from medistill.check.subject import Subject
+from medistill.core.types import ImageSet, Sample
+from tests.unit.check.planted import as_jpeg, named, subject_of, with_samples
+
+STRENGTHS = [1, 4, 12]
+
+
+def _copied(images: ImageSet, root: Path, count: int, *, near: bool, flip: bool) -> ImageSet:
+    """Copies of the first images under other names and groups, re-encoded if they are near."""
+    extra = []
+    for row in range(count):
+        old = images.samples[row]
+        path = root / f"copy-{row}.{'png' if near else 'tif'}"
+        with Image.open(old.path) as image:
+            (as_jpeg(image.convert("L"), 80) if near else image).save(path)
+        assert isinstance(old.label, int)
+        label = 1 - old.label if flip else old.label
+        extra.append(Sample(path=path, name=path.name, label=label, group=path.name))
+    return with_samples(images, extra)
+
+
+def _in_two_parts(subject: Subject) -> Subject:
+    parts = {n: "test" if n.startswith("copy-") else "train" for n in subject.facts}
+    return dataclasses.replace(subject, parts=parts)
+
+
+@pytest.mark.parametrize("count", STRENGTHS)
+@pytest.mark.parametrize("near", [False, True])
+def test_copies_across_parts(
+    images: ImageSet, cache: Path, tmp_path: Path, count: int, near: bool
+) -> None:
+    planted = _copied(images, tmp_path, count, near=near, flip=False)
+    subject = _in_two_parts(subject_of(planted, cache=cache))
+    found = list((near_findings if near else copy_findings)(subject))
+    kind = "near" if near else "exact"
+    across = named(found, f"{kind}-copies-across-parts")
+    assert across is not None
+    assert across.severity == "fatal"
+    assert across.figures["clusters"] == count
+    assert named(found, f"{kind}-copies-with-other-labels") is None
+
+
+@pytest.mark.parametrize("count", STRENGTHS)
+def test_copies_with_other_labels(
+    images: ImageSet, cache: Path, tmp_path: Path, count: int
+) -> None:
+    planted = _copied(images, tmp_path, count, near=False, flip=True)
+    found = named(
+        list(copy_findings(subject_of(planted, cache=cache))), "exact-copies-with-other-labels"
+    )
+    assert found is not None
+    assert (found.severity, found.figures["clusters"]) == ("fatal", count)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.4, 0.8])
+def test_large_cluster_is_refused(images: ImageSet, cache: Path, share: float) -> None:
+    subject = subject_of(images, cache=cache)
+    first = next(iter(subject.facts.values()))
+    count = int(share * len(subject.facts))
+    facts = {
+        name: dataclasses.replace(held, bits=first.bits, thumb=first.thumb) if row < count else held
+        for row, (name, held) in enumerate(subject.facts.items())
+    }
+    found = named(list(near_findings(dataclasses.replace(subject, facts=facts))), "large-cluster")
+    assert found is not None
+    assert (found.severity, found.figures["images"]) == ("fatal", count)
+
+
+def test_united_groups_hold_copies_and_groups_together(images: ImageSet, tmp_path: Path) -> None:
+    subject = subject_of(_copied(images, tmp_path, 3, near=True, flip=False))
+    group = united(subject)
+    for row in range(3):
+        assert group[f"copy-{row}.png"] == group[images.samples[row].name]
+    for sample in images.samples:
+        same = [s.name for s in images.samples if s.group == sample.group]
+        assert len({group[name] for name in same}) == 1

@@ -1,0 +1,37 @@
+"""Rows of letters are text; bone, noise and blocks are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from medistill.check.lettering import FEWEST, letters
+from tests.unit.data.pictures import smooth_picture
+
+
+def _gray(image: Image.Image) -> np.ndarray:
+    return (np.asarray(image, dtype=np.float32) / 255).astype(np.float32)
+
+
+@pytest.mark.parametrize("size", [14, 20, 32])
+@pytest.mark.parametrize("place", [(8, 8), (200, 460)])
+def test_text_is_found(size: int, place: tuple[int, int]) -> None:
+    image = smooth_picture(0, 512).point([value // 2 for value in range(256)])
+    ImageDraw.Draw(image).text(place, "HOSPITAL 42", fill=255, font_size=size)
+    assert letters(_gray(image)) >= FEWEST
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_soft_pictures_have_none(seed: int) -> None:
+    assert letters(_gray(smooth_picture(seed, 512))) == 0
+
+
+def test_noise_blocks_and_white_have_none() -> None:
+    noise = np.random.default_rng(0).random((256, 256)).astype(np.float32)
+    assert letters(noise) == 0
+    blocks = np.zeros((256, 256), dtype=np.float32)
+    for column in range(20, 200, 16):
+        blocks[100:110, column : column + 10] = 1
+    assert letters(blocks) == 0
+    assert letters(np.ones((64, 64), dtype=np.float32)) == 0

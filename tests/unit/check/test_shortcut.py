@@ -1,0 +1,68 @@
+"""A format, a size or a mark in a corner that goes with the class is found at every strength."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medistill.check.finding import Finding
+from medistill.check.shortcut import shortcut_findings
+from medistill.core.types import ImageSet
+from tests.unit.check.planted import altered, marked, named, rows_of, subject_of
+
+SHARES = [0.6, 0.8, 1.0]
+
+
+def _some(images: ImageSet, share: float) -> list[int]:
+    rows = rows_of(images, 1)
+    return rows[: round(share * len(rows))]
+
+
+def _low(found: Finding | None) -> float:
+    assert found is not None
+    return float(next(iter(found.figures.values()))["low"])
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_mode_that_goes_with_the_class(
+    images: ImageSet, tmp_path: Path, cache: Path, share: float
+) -> None:
+    subject = subject_of(
+        altered(images, _some(images, share), lambda i: i.convert("RGB"), tmp_path)
+    )
+    found = named(list(shortcut_findings(subject)), "header-predicts-class")
+    assert _low(found) >= 0.6
+    assert found is not None
+    assert found.severity == ("fatal" if share == 1 else "warning")
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_mark_in_a_corner(images: ImageSet, tmp_path: Path, cache: Path, share: float) -> None:
+    subject = subject_of(altered(images, _some(images, share), marked, tmp_path), cache=cache)
+    found = named(list(shortcut_findings(subject)), "rim-predicts-class")
+    assert _low(found) >= 0.6
+    assert found is not None
+    assert found.severity != "note"
+
+
+def test_size_of_several_labels(images: ImageSet, tmp_path: Path, cache: Path) -> None:
+    larger = altered(images, _some(images, 1), lambda i: i.resize((120, 120)), tmp_path)
+    samples = tuple(
+        dataclasses.replace(s, label=(float(s.label == 1), np.nan if n % 7 == 0 else float(n % 2)))
+        for n, s in enumerate(larger.samples)
+    )
+    several = dataclasses.replace(larger, samples=samples, task="multi-label")
+    found = named(
+        list(shortcut_findings(subject_of(several, cache=cache))), "header-predicts-class"
+    )
+    assert found is not None
+    assert found.figures[images.classes[0]]["low"] > 0.9
+    assert found.figures[images.classes[1]]["low"] < 0.6
+
+
+def test_too_few_images_are_not_judged(images: ImageSet) -> None:
+    few = dataclasses.replace(images, samples=images.samples[:15])
+    assert list(shortcut_findings(subject_of(few))) == []

@@ -1,0 +1,57 @@
+"""A second survey reads its cache; processes and their number change nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+
+from medistill.check import survey as module
+from medistill.check.facts import Facts
+from medistill.check.survey import survey
+from medistill.core.types import Sample
+from tests.unit.data.pictures import save_noise
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> tuple[Sample, ...]:
+    paths = [save_noise(tmp_path / f"{seed}.png", seed) for seed in range(6)]
+    return tuple(Sample(path=p, name=p.name, label=0, group=p.name) for p in paths)
+
+
+def test_second_survey_reads_its_cache(
+    samples: tuple[Sample, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    first = survey(samples, cache=cache)
+    assert all(facts.content for facts in first.values())
+    monkeypatch.setattr(module, "facts_of", lambda *a, **k: pytest.fail("read again"))
+    counts: list[tuple[int, int]] = []
+    again = survey(samples, cache=cache, progress=lambda done, total: counts.append((done, total)))
+    assert again == first
+    assert counts == [(6, 6)]
+
+
+def test_changed_file_is_read_again(samples: tuple[Sample, ...], tmp_path: Path) -> None:
+    first = survey(samples, cache=tmp_path / "cache")
+    save_noise(samples[0].path, 99)
+    os.utime(samples[0].path, ns=(1, 1))
+    second = survey(samples, cache=tmp_path / "cache")
+    changed = [name for name in first if first[name] != second[name]]
+    assert changed == [samples[0].name]
+
+
+def test_processes_give_the_same(samples: tuple[Sample, ...]) -> None:
+    assert survey(samples, workers=2) == survey(samples)
+
+
+def test_damaged_cache_costs_time_alone(samples: tuple[Sample, ...], tmp_path: Path) -> None:
+    (tmp_path / "facts.jsonl").write_text('"facts-0"\nrubbish')
+    assert survey(samples, cache=tmp_path)[samples[0].name].content
+
+
+def test_missing_file_is_a_problem(samples: tuple[Sample, ...], tmp_path: Path) -> None:
+    gone = dataclasses.replace(samples[0], path=tmp_path / "gone.png", name="gone.png")
+    assert survey([gone]) == {"gone.png": Facts(problem="there is no such file")}

@@ -1,0 +1,74 @@
+"""The check as users meet it: clean sets pass, leaks stop, and the data are left alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from medistill.core.errors import DataError
+from medistill.recipe import load_recipe
+from medistill.stages.check import PROPOSAL, check
+from medistill.stages.run import open_recipe, run
+from tests.unit.data.pictures import smooth_picture
+
+CHANGES = ("data.unlabelled=null", "data.workers=0", "data.layout=null")
+
+
+def _set(root: Path) -> Path:
+    """Class folders below train and test, without a fault."""
+    for number in range(48):
+        split = "test" if number % 3 == 0 else "train"
+        path = root / split / ("ill" if number % 2 else "well") / f"{number:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        smooth_picture(number, 64).save(path)
+    return root
+
+
+def _listed(root: Path) -> list[str]:
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*"))
+
+
+def test_clean_set_passes_and_is_left_alone(tmp_path: Path) -> None:
+    data = _set(tmp_path / "扫描 data")
+    before = _listed(data)
+    found = check(data, out=tmp_path / "out")
+    assert [f.check for f in found if f.severity == "fatal"] == []
+    assert _listed(data) == before
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {"cache", "check.html", "check.json", PROPOSAL}
+    assert json.loads((tmp_path / "out" / "check.json").read_text())["layout"] == "folder"
+
+
+def test_copy_in_both_parts_with_another_class_is_fatal(tmp_path: Path) -> None:
+    data = _set(tmp_path / "data")
+    with (data / "train" / "ill" / "01.png").open("rb") as stream:
+        (data / "test" / "well" / "copy.png").write_bytes(stream.read())
+    names = {f.check for f in check(data, out=tmp_path / "out") if f.severity == "fatal"}
+    assert "exact-copies-with-other-labels" in names
+
+
+def test_nothing_is_written_into_the_data(tmp_path: Path) -> None:
+    data = _set(tmp_path / "data")
+    with pytest.raises(DataError, match="lies in the data, where nothing is ever written"):
+        check(data, out=data / "out")
+
+
+def test_folder_without_a_teacher_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no fitted teacher"):
+        check(_set(tmp_path / "data"), out=tmp_path / "out", teacher=tmp_path)
+
+
+def test_training_stops_at_a_fatal_finding(tmp_path: Path) -> None:
+    data = _set(tmp_path / "data")
+    shutil.copy(data / "train" / "ill" / "01.png", data / "train" / "well" / "copy.png")
+    chosen = open_recipe("demo", data=data, overrides=CHANGES)
+    with pytest.raises(DataError, match=r"data\.allow=\[exact-copies-with-other-labels"):
+        run(chosen, out=tmp_path / "run")
+
+
+def test_allow_is_a_list_of_names() -> None:
+    recipe = load_recipe("demo", ("data.allow=[unreadable, large-cluster]",))
+    assert recipe.data.allow == ("unreadable", "large-cluster")
