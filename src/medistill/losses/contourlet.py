@@ -56,14 +56,16 @@ def decompose(images: Tensor, directions: Sequence[int]) -> Tensor:
     """(B, K + 1, C, H, W) real bands of (B, C, H, W) images, and what is left below them."""
     windows = _windows(images, directions)
     spectrum = torch.fft.rfft2(images.float())[:, None] * windows[:, None]
-    return torch.fft.irfft2(spectrum, s=images.shape[-2:])
+    bands: Tensor = torch.fft.irfft2(spectrum, s=images.shape[-2:])
+    return bands
 
 
 def reconstruct(bands: Tensor, directions: Sequence[int]) -> Tensor:
     """(B, C, H, W) images of (B, K + 1, C, H, W) bands."""
     windows = _windows(bands, directions)
     spectrum = (torch.fft.rfft2(bands) * windows[:, None]).sum(dim=1)
-    return torch.fft.irfft2(spectrum, s=bands.shape[-2:])
+    images: Tensor = torch.fft.irfft2(spectrum, s=bands.shape[-2:])
+    return images
 
 
 def contourlet_match(

@@ -1,4 +1,4 @@
-"""Evaluation stage of labels that are not exclusive: measures, intervals, one report."""
+"""Evaluation stage of labels that are not exclusive, and of masks: measures, one report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 from numpy.typing import NDArray
 
 from medistill.core.files import sha256_json, write_json
-from medistill.evaluate.intervals import Estimate
+from medistill.evaluate.intervals import Estimate, Scale
 from medistill.evaluate.label_measures import auroc_measure, counted_labels, positive_groups
 from medistill.evaluate.measured import Layout, Measure, measure_models, verdict
 from medistill.recipe import dump_recipe
@@ -21,11 +21,14 @@ from medistill.report.measures import Shown, write_measures
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.evaluation import EVALUATION, METRICS, sizes_of
+from medistill.stages.mask_measuring import measures_of
 from medistill.stages.prediction import predict_rows, predict_teacher
 from medistill.stages.student import open_student, stage_name
 from medistill.stages.teacher import open_teacher
 
 _RESAMPLES = 1000
+# Distances of surfaces are in pixels, everything else lies in [0, 1].
+MASK_SCALES: Mapping[str, Scale] = {"hd95": "positive"}
 
 
 def measure_run(context: Context, prepared: Prepared) -> None:
@@ -59,6 +62,10 @@ def _inputs(context: Context, prepared: Prepared) -> dict[str, Any]:
 def _judged(
     context: Context, prepared: Prepared, folder: Path
 ) -> tuple[dict[str, Any], Sequence[Shown]]:
+    if prepared.masks is not None:
+        found = measures_of(context, prepared, folder)
+        pictures = found.pop("pictures")
+        return document(context, prepared, **found, scales=MASK_SCALES), pictures
     tables = _tables(context, prepared)
     rows = [row for fold in context.folds() for row in prepared.parts[fold].evaluate]
     labels = prepared.labels[rows].astype(np.float64)
@@ -93,6 +100,7 @@ def document(
     measures: Mapping[str, Sequence[Measure]],
     names: Sequence[str],
     carriers: Mapping[str, int] | None = None,
+    scales: Mapping[str, Scale] | None = None,
     left_out: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The content of metrics.json from the measures of each role's seeds; the first name leads."""
@@ -105,7 +113,12 @@ def document(
     )
     firsts = {role: seeds[0] for role, seeds in measures.items()}
     models, differences = measure_models(
-        firsts, names, layout, carriers=carriers, resamples=_RESAMPLES
+        firsts,
+        names,
+        layout,
+        scales=_by_name(names, scales),
+        carriers=carriers,
+        resamples=_RESAMPLES,
     )
     whole = np.arange(len(rows))
     seeds = {role: [float(each(whole)[0]) for each in found] for role, found in measures.items()}
@@ -132,6 +145,11 @@ def document(
         "differences": {pair: {"overall": _plain(found)} for pair, found in differences.items()},
         "answer": answer(names[0], differences["student_minus_control"][names[0]], images.caveats),
     }
+
+
+def _by_name(names: Sequence[str], scales: Mapping[str, Scale] | None) -> dict[str, Scale]:
+    """Scale of each name, found by the measure before the colon."""
+    return {name: (scales or {}).get(name.partition(":")[0], "unit") for name in names}
 
 
 def answer(name: str, difference: Estimate, caveats: Sequence[str]) -> dict[str, Any]:
