@@ -74,6 +74,14 @@ def teacher_for(method: Method) -> Network:
     return next(made(make) for make in TEACHERS if made(make).feature_names >= features).eval()
 
 
+def refuse_foreign(method: Method, name: str, student: str) -> None:
+    """Leave out what cannot be, and maps where a method takes tokens as well."""
+    masks = method.tasks <= SEGMENTATION
+    wrong = masks != (student == "masks") or (student == "maps" and accepts(name, "plain"))
+    if wrong:
+        raise RecipeError(where=name, what=f"not tried with {student}", cure="Nothing to do.")
+
+
 class OnlyNeeded(Mapping[str, Tensor]):
     """Targets that know what was read, and hold nothing that was not asked for."""
 
@@ -97,10 +105,8 @@ class Lesson:
     def __init__(self, name: str, student: str) -> None:
         torch.manual_seed(0)
         self.method: Method = resolve(METHODS, name, kind="method", where="test")()
+        refuse_foreign(self.method, name, student)
         self.student = copy.deepcopy(made(STUDENTS[student]))
-        if (self.method.tasks <= SEGMENTATION) != (student == "masks"):
-            reason = f"{name} is for {', '.join(self.method.tasks)}"
-            raise RecipeError(where="method", what=reason, cure="Give other images.")
         want = self.method.wants(self.student)
         teacher = teacher_for(self.method)
         self.batch = Batch(

@@ -104,46 +104,56 @@ def document(
     left_out: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The content of metrics.json from the measures of each role's seeds; the first name leads."""
-    rows = [(fold, row) for fold in context.folds() for row in prepared.parts[fold].evaluate]
-    images = prepared.images
-    layout = Layout(
-        groups=[images.samples[row].group for _, row in rows],
-        folds=[fold for fold, _ in rows],
-        word=images.group_word,
-    )
-    firsts = {role: seeds[0] for role, seeds in measures.items()}
+    layout = _layout(context, prepared)
     models, differences = measure_models(
-        firsts,
+        {role: seeds[0] for role, seeds in measures.items()},
         names,
         layout,
         scales=_by_name(names, scales),
         carriers=carriers,
         resamples=_RESAMPLES,
     )
-    whole = np.arange(len(rows))
+    whole = np.arange(len(layout.groups))
     seeds = {role: [float(each(whole)[0]) for each in found] for role, found in measures.items()}
+    caveats = prepared.images.caveats
     return {
-        "schema": 1,
-        "task": images.task,
-        "classes": list(images.classes),
-        "group_word": images.group_word,
-        "caveats": list(images.caveats),
+        **_heading(context, prepared, layout),
         "headline": names[0],
         "measures": list(names),
         "left_out": list(left_out),
-        "counts": {
-            "images": len(rows),
-            "groups": len(set(layout.groups)),
-            "resamples": _RESAMPLES,
-            "seeds": context.recipe.seeds,
-        },
         "sizes": sizes_of(context, prepared, context.folds()[0]),
         "models": {
             role: {"overall": _plain(models[role]), "seeds": [_number(v) for v in seeds[role]]}
             for role in models
         },
         "differences": {pair: {"overall": _plain(found)} for pair, found in differences.items()},
-        "answer": answer(names[0], differences["student_minus_control"][names[0]], images.caveats),
+        "answer": answer(names[0], differences["student_minus_control"][names[0]], caveats),
+    }
+
+
+def _layout(context: Context, prepared: Prepared) -> Layout:
+    rows = [(fold, row) for fold in context.folds() for row in prepared.parts[fold].evaluate]
+    return Layout(
+        groups=[prepared.images.samples[row].group for _, row in rows],
+        folds=[fold for fold, _ in rows],
+        word=prepared.images.group_word,
+    )
+
+
+def _heading(context: Context, prepared: Prepared, layout: Layout) -> dict[str, Any]:
+    images = prepared.images
+    return {
+        "schema": 1,
+        "task": images.task,
+        "classes": list(images.classes),
+        "group_word": images.group_word,
+        "caveats": list(images.caveats),
+        "counts": {
+            "images": len(layout.groups),
+            "groups": len(set(layout.groups)),
+            "resamples": _RESAMPLES,
+            "seeds": context.recipe.seeds,
+        },
     }
 
 

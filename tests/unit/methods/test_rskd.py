@@ -47,11 +47,11 @@ def test_terms_are_those_of_the_losses() -> None:
         list_mle(student=ours[name].flatten(1), teacher=theirs[name].flatten(1), top=1)
         for name in ("importance2", "importance3")
     ]
-    torch.testing.assert_close(found["ranks"], 0.02 * torch.stack(ranks).mean())
+    torch.testing.assert_close(found["ranks"], 0.05 * torch.stack(ranks).mean())
     textures = contourlet_match(
         student=adapters["texture"](ours["level0"]), teacher=theirs["level0"], directions=(3, 2)
     )
-    torch.testing.assert_close(found["textures"], textures)
+    torch.testing.assert_close(found["textures"], 0.1 * textures)
 
 
 def test_only_terms_with_a_weight_need_anything() -> None:
