@@ -12,6 +12,7 @@ from medistill.models.build import build_model
 from medistill.models.network import Network
 from medistill.models.profile import count_parameters
 from medistill.models.spec import ModelSpec
+from medistill.models.weights import load_published
 
 WANT = frozenset({"level0", "level3", "coarse", "pooled", "importance0", "importance3"})
 
@@ -94,3 +95,14 @@ def test_the_published_pair_has_its_published_size() -> None:
 def test_what_cannot_segment_is_refused(spec: dict[str, Any], words: str) -> None:
     with pytest.raises(RecipeError, match=words):
         make(**spec)
+
+
+def test_published_weights_go_to_the_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    published = build_model(ModelSpec(name="pvt_v2_b0"), classes=1000).backbone.state_dict()
+    monkeypatch.setattr("medistill.models.weights.published_weights", lambda _: published)
+    network = make()
+    proof = load_published(network.backbone, "pvt_v2_b0")
+    assert proof.loaded == proof.total == len(published) - 2
+    assert any("head.weight" in note for note in proof.notes)
+    own = network.backbone.encoder.state_dict()
+    assert all(torch.equal(value, published[name]) for name, value in own.items())
