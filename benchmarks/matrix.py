@@ -16,7 +16,7 @@ import argparse
 import csv
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,9 @@ from medistill.recipe import Recipe, load_recipe
 from medistill.stages.console import ConsoleReporter
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared, prepare_data
+from medistill.stages.mask_prediction import mask_scores
 from medistill.stages.prediction import predict_rows, predict_teacher
+from medistill.stages.rehearsal import rehearse
 from medistill.stages.run import run
 from medistill.stages.scoring import selection_scores
 from medistill.stages.student import (
@@ -40,8 +42,9 @@ from medistill.stages.student import (
 )
 from medistill.stages.targets import make_targets
 from medistill.stages.teacher import fit_teacher
+from medistill.teacher.frozen import FrozenTeacher
 
-COLUMNS = ("data", "method", "fold", "seed", "role", "part", "auroc", "loss", "seconds")
+COLUMNS = ("data", "method", "fold", "seed", "role", "part", "auroc", "loss", "seconds", "dice")
 ROLES = ("teacher", "student", "control")
 
 
@@ -81,6 +84,7 @@ def cells(plan: dict[str, Any]) -> Iterator[tuple[str, str, Recipe]]:
 def run_cell(context: Context, rows: Rows, key: tuple[str, str], part: str) -> None:
     """All folds and seeds of one (data, method), seeds outermost so that early rows are useful."""
     prepared = prepare_data(context)
+    rehearse(context, prepared)
     for seed in range(context.recipe.seeds):
         for fold in context.folds():
             for role in ROLES:
@@ -94,22 +98,42 @@ def _row(context: Context, prepared: Prepared, key: tuple[str, ...]) -> dict[str
     started = time.monotonic()
     indices = prepared.parts[fold].named()[part]  # type: ignore[index]
     teacher = fit_teacher(context, prepared, fold)
-    if role == "teacher":
-        probabilities = predict_teacher(teacher, prepared, indices)
-    else:
-        if role == "student":
-            targets = make_targets(context, prepared, fold, teacher)
-            train_student(context, prepared, fold, seed, teacher, targets)
-        else:
-            train_control(context, prepared, fold, seed)
-        network = open_student(context, prepared, fold, seed, role)
-        probabilities = predict_rows(network, prepared, indices)
-    scores = selection_scores(prepared.labels[list(indices)], probabilities, prepared.images.task)
+    if role == "student":
+        targets = make_targets(context, prepared, fold, teacher)
+        train_student(context, prepared, fold, seed, teacher, targets)
+    elif role == "control":
+        train_control(context, prepared, fold, seed)
+    scores = _scores(context, prepared, key, teacher, indices)
     seconds = time.monotonic() - started
     if role != "teacher":
         seconds = context.run.manifest(stage_name(context, fold, seed, role))["seconds"]
-    values = (*key, f"{scores['auroc']:.4f}", f"{scores['loss']:.4f}", f"{seconds:.1f}")
+    found = [scores.get(name, float("nan")) for name in ("auroc", "loss", "dice")]
+    auroc, loss, dice = ("" if value != value else f"{value:.4f}" for value in found)
+    values = (*key, auroc, loss, f"{seconds:.1f}", dice)
     return dict(zip(COLUMNS, values, strict=True))
+
+
+def _scores(
+    context: Context,
+    prepared: Prepared,
+    key: tuple[str, ...],
+    teacher: FrozenTeacher,
+    indices: Sequence[int],
+) -> Mapping[str, float]:
+    """AUROC and loss of labels, Dice and loss of masks."""
+    fold, seed, role = int(key[2]), int(key[3]), key[4]
+    if prepared.masks is not None:
+        # A teacher of several members is judged by its first here, by their mean in the report.
+        network = teacher.members[0]
+        if role != "teacher":
+            network = open_student(context, prepared, fold, seed, role)
+        return mask_scores(network, prepared, indices)
+    if role == "teacher":
+        probabilities = predict_teacher(teacher, prepared, indices)
+    else:
+        network = open_student(context, prepared, fold, seed, role)
+        probabilities = predict_rows(network, prepared, indices)
+    return selection_scores(prepared.labels[list(indices)], probabilities, prepared.images.task)
 
 
 def main() -> None:

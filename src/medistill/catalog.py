@@ -30,8 +30,10 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "nkd": "medistill.methods.nkd:NKD",
         "ofa": "medistill.methods.ofa:OFA",
         "rms_net": "medistill.methods.rms_net:RMSNet",
+        "rskd": "medistill.methods.rskd:RSKD",
         "supervised": "medistill.methods.supervised:Supervised",
         "supervised_labels": "medistill.methods.supervised_labels:SupervisedLabels",
+        "supervised_masks": "medistill.methods.supervised_masks:SupervisedMasks",
         "vitkd": "medistill.methods.vitkd:ViTKD",
         "vkd": "medistill.methods.vkd:VkD",
     }

@@ -17,10 +17,12 @@ from torch import Tensor, nn
 from medistill.catalog import METHODS, resolve
 from medistill.core.errors import RecipeError
 from medistill.data.batch import Batch
+from medistill.data.masks import UNKNOWN
 from medistill.imaging.preprocessing import Preprocessing
-from medistill.methods.method import Method
+from medistill.methods.method import SEGMENTATION, Method
 from medistill.models.network import Network, feature_shapes
 from medistill.models.outputs import Outputs
+from medistill.models.segmentation import Segmenter
 from medistill.models.timm_bridge import TimmModel
 from medistill.models.vit import VisionTransformer
 
@@ -29,10 +31,12 @@ STUDENTS: dict[str, Callable[[], Network]] = {
     "plain": lambda: vit(16, 12, depth=4),
     "distilled": lambda: vit(16, 12, depth=4, distilled=True),
     "maps": lambda: timm("mobilevit_xxs", 64),
+    "masks": lambda: segmenter(16),
 }
 TEACHERS: tuple[Callable[[], Network], ...] = (
     lambda: vit(32, 20, depth=12, patch=16),
     lambda: timm("test_resnet", 64),
+    lambda: segmenter(24),
 )
 
 
@@ -53,6 +57,11 @@ def timm(name: str, size: int) -> Network:
     return Network(TimmModel(name, classes=CLASSES), Preprocessing(size=size))
 
 
+def segmenter(width: int) -> Network:
+    encoder = TimmModel("pvt_v2_b0", classes=0)
+    return Network(Segmenter(encoder, classes=CLASSES, width=width), Preprocessing(size=64))
+
+
 @functools.cache
 def made(make: Callable[[], Network]) -> Network:
     torch.manual_seed(0)
@@ -63,6 +72,14 @@ def teacher_for(method: Method) -> Network:
     """The first that shows what the method reads."""
     features = method.needs - {"logits"}
     return next(made(make) for make in TEACHERS if made(make).feature_names >= features).eval()
+
+
+def refuse_foreign(method: Method, name: str, student: str) -> None:
+    """Leave out what cannot be, and maps where a method takes tokens as well."""
+    masks = method.tasks <= SEGMENTATION
+    wrong = masks != (student == "masks") or (student == "maps" and accepts(name, "plain"))
+    if wrong:
+        raise RecipeError(where=name, what=f"not tried with {student}", cure="Nothing to do.")
 
 
 class OnlyNeeded(Mapping[str, Tensor]):
@@ -88,6 +105,7 @@ class Lesson:
     def __init__(self, name: str, student: str) -> None:
         torch.manual_seed(0)
         self.method: Method = resolve(METHODS, name, kind="method", where="test")()
+        refuse_foreign(self.method, name, student)
         self.student = copy.deepcopy(made(STUDENTS[student]))
         want = self.method.wants(self.student)
         teacher = teacher_for(self.method)
@@ -98,6 +116,7 @@ class Lesson:
             images=torch.rand(IMAGES, *self.student.input_shape),
             teacher_images=torch.rand(IMAGES, *teacher.input_shape),
             labels=torch.eye(CLASSES)[torch.arange(IMAGES) % CLASSES],
+            masks=torch.randint(0, CLASSES, (IMAGES, 64, 64)) if student == "masks" else None,
         )
         features = self.method.needs - {"logits"}
         with torch.no_grad():
@@ -206,6 +225,7 @@ def test_order_of_the_batch_does_not_matter(lesson: Lesson) -> None:
         hashes=[lesson.batch.hashes[row] for row in order.tolist()],
         images=lesson.batch.images[order],
         labels=lesson.batch.labels[order],
+        masks=None if lesson.batch.masks is None else lesson.batch.masks[order],
     )
     again = lesson.terms(shuffled, order)
     for name, term in lesson.terms().items():
@@ -214,7 +234,13 @@ def test_order_of_the_batch_does_not_matter(lesson: Lesson) -> None:
 
 def test_unlabelled_images_are_no_error(lesson: Lesson) -> None:
     unlabelled = torch.full_like(lesson.batch.labels, float("nan"))
-    terms = lesson.terms(dataclasses.replace(lesson.batch, labels=unlabelled))
+    masks = lesson.batch.masks
+    batch = dataclasses.replace(
+        lesson.batch,
+        labels=unlabelled,
+        masks=None if masks is None else torch.full_like(masks, UNKNOWN),
+    )
+    terms = lesson.terms(batch)
     assert all(term.isfinite() for term in terms.values())
 
 

@@ -51,13 +51,30 @@ def _teacher(recipe: Recipe) -> list[str]:
     if teacher.probe:
         probe = ["teacher.fit=null", "teacher.probe.views=1"]
         return [*probe, "teacher.model={name: tf_efficientnet_lite0, image_size: 32}"]
+    if teacher.model.decoder:
+        ranked = teacher.model.name.startswith("pvt")
+        name = "pvt_v2_b0" if ranked else "tf_efficientnet_lite0"
+        fit = "teacher.fit={epochs: 1, batch_size: 16, lr: 1.0e-3, select_by: dice}"
+        model = f"{{name: {name}, image_size: 64, decoder: mlp, decoder_width: 16}}"
+        weights = "null" if ranked else "published"
+        return [f"teacher.model={model}", f"teacher.weights={weights}", fit, *_first(recipe)]
     if teacher.model.name.startswith("vit"):
         first = ["teacher.predistil=null"] if teacher.predistil else []
         return [f"teacher.model={VIT}", "teacher.weights=null", *first]
     return ["teacher.model={name: tf_efficientnet_lite0, image_size: 32}"]
 
 
+def _first(recipe: Recipe) -> list[str]:
+    """A label-free stage before the teacher is fitted, made short."""
+    if recipe.teacher.predistil is None:
+        return []
+    train = "{epochs: 1, batch_size: 16, lr: 1.0e-3, select_by: last}"
+    return ["teacher.predistil.model.image_size=32", f"teacher.predistil.train={train}"]
+
+
 def _student(recipe: Recipe) -> list[str]:
+    if recipe.student.decoder:
+        return ["student.image_size=64", "student.decoder_width=16", "method.fusion_width=8"]
     if recipe.student.shrinkage:
         return ["student.image_size=32"]
     more = ", distilled: true" if recipe.student.distilled else ""

@@ -21,6 +21,8 @@ class Batch:
             where T equals S: never change one in place.
         labels: (B, K) float32. Single-label: class probabilities, a row of NaN where the label is
             unknown. Multi-label: 0, 1 or NaN.
+        masks: (B, S, S) int64 class indices of the pixels, 255 where unknown; None where there are
+            no masks.
         mixed: whether images were combined (mixup, cutmix), so that no row is one image's view.
     """
 
@@ -30,7 +32,18 @@ class Batch:
     images: Tensor
     teacher_images: Tensor | None
     labels: Tensor
+    masks: Tensor | None = None
     mixed: bool = False
+
+    def masks_or_fail(self) -> Tensor:
+        """The masks.
+
+        Raises:
+            ValueError: the batch was made from a set without masks.
+        """
+        if self.masks is None:
+            raise ValueError("this batch has no masks")
+        return self.masks
 
     def __len__(self) -> int:
         """Number of images, B."""
@@ -51,4 +64,5 @@ class Batch:
             images=images,
             teacher_images=teacher,
             labels=self.labels.to(device, non_blocking=non_blocking),
+            masks=None if self.masks is None else self.masks.to(device, non_blocking=non_blocking),
         )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,10 +15,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from medistill.core.errors import DataError
 from medistill.data.batch import Batch
-from medistill.data.views import ViewPolicy, draw_view, render_view, view_of_pass
+from medistill.data.masks import Masks, render_mask
+from medistill.data.order import IntArray, Order, Plain, Shuffled, permutation
+from medistill.data.views import ViewPolicy, draw_view, render_view
 from medistill.imaging.preprocessing import Fit
 
-IntArray = NDArray[np.int64]
+__all__ = ["Images", "Order", "ViewStream", "ordered_batches", "permutation", "plain_batches"]
 
 
 class Images(Protocol):
@@ -36,65 +36,6 @@ class Images(Protocol):
         ...
 
 
-class Order(Protocol):
-    """Which rows and views make up the batch of a step."""
-
-    def at(self, step: int) -> tuple[IntArray, IntArray]:
-        """Rows (B,) and view numbers (B,) of a step."""
-        ...
-
-
-@lru_cache(maxsize=4)
-def permutation(seed: int, number: int, size: int) -> IntArray:
-    """The order of pass ``number``: a shuffle of 0..size-1 that depends on the arguments alone.
-
-    Sorting raw Philox words (Salmon et al., SC 2011) keeps the order independent of numpy's
-    shuffling algorithm, which numpy reserves the right to change; the words themselves are fixed.
-    """
-    key = hashlib.blake2b(f"pass/{seed}/{number}".encode(), digest_size=16).digest()
-    words = np.random.Philox(key=int.from_bytes(key, "little")).random_raw(size)
-    return np.argsort(words, kind="stable").astype(np.int64)
-
-
-@dataclass(frozen=True)
-class _Shuffled:
-    """Endless passes over ``rows``; position q is rank q mod n of pass q // n.
-
-    With ``repeats`` r, r positions in a row show r successive views of one image, and count as one
-    position of r passes.
-    """
-
-    rows: IntArray
-    batch_size: int
-    seed: int
-    views: int
-    repeats: int = 1
-
-    def at(self, step: int) -> tuple[IntArray, IntArray]:
-        size = len(self.rows)
-        positions = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
-        positions, again = np.divmod(positions, self.repeats)
-        passes, ranks = np.divmod(positions, size)
-        rows, views = np.empty_like(passes), np.empty_like(passes)
-        for number in range(int(passes[0]), int(passes[-1]) + 1):
-            here = passes == number
-            rows[here] = self.rows[permutation(self.seed, number, size)[ranks[here]]]
-            views[here] = view_of_pass(number * self.repeats + again[here], self.views)
-        return rows, views
-
-
-@dataclass(frozen=True)
-class _Plain:
-    """View 0 of ``rows``, once and in order."""
-
-    rows: IntArray
-    batch_size: int
-
-    def at(self, step: int) -> tuple[IntArray, IntArray]:
-        rows = self.rows[step * self.batch_size : (step + 1) * self.batch_size]
-        return rows, np.zeros_like(rows)
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Renderer(Dataset[Batch]):
     """Step -> Batch: a pure function, so that it does not matter which worker computes it."""
@@ -105,6 +46,7 @@ class _Renderer(Dataset[Batch]):
     policy: ViewPolicy
     size: int
     teacher_size: int | None
+    masks: Masks | None = None
 
     def __getitem__(self, step: int) -> Batch:
         rows, views = self.order.at(step)
@@ -117,7 +59,23 @@ class _Renderer(Dataset[Batch]):
             images=images,
             teacher_images=teacher_images,
             labels=self.labels[torch.from_numpy(rows.copy())],
+            masks=self._masks(rows, views, hashes),
         )
+
+    def _masks(self, rows: IntArray, views: IntArray, hashes: list[str]) -> Tensor | None:
+        if self.masks is None:
+            return None
+        made = [
+            render_mask(
+                self.masks[int(row)],
+                draw_view(self.policy, content_hash=content, view=int(number)),
+                size=self.size,
+                fit=self.policy.fit,
+                classes=self.masks.classes,
+            )
+            for row, number, content in zip(rows, views, hashes, strict=True)
+        ]
+        return torch.from_numpy(np.stack(made)).long()
 
     def _render(
         self, rows: IntArray, views: IntArray, hashes: list[str]
@@ -188,6 +146,7 @@ class ViewStream:
         student_size: side of ``Batch.images`` in pixels.
         teacher_size: side of ``Batch.teacher_images``, or None where no live teacher looks.
         workers: processes that render; 0 renders in this one.
+        masks: masks by row, for segmentation.
 
     Raises:
         DataError: ``rows`` is empty.
@@ -205,10 +164,9 @@ class ViewStream:
         student_size: int,
         teacher_size: int | None = None,
         workers: int = 0,
+        masks: Masks | None = None,
     ) -> None:
-        order = _Shuffled(
-            _checked(rows, batch_size), batch_size, seed, policy.count, policy.repeats
-        )
+        order = Shuffled(_checked(rows, batch_size), batch_size, seed, policy.count, policy.repeats)
         self.rows, self.batch_size, self.workers = order.rows, batch_size, workers
         self._renderer = _Renderer(
             store=store,
@@ -217,6 +175,7 @@ class ViewStream:
             policy=policy,
             size=student_size,
             teacher_size=teacher_size,
+            masks=masks,
         )
 
     def __len__(self) -> int:
@@ -247,6 +206,7 @@ def ordered_batches(
     size: int,
     teacher_size: int | None = None,
     workers: int = 0,
+    masks: Masks | None = None,
 ) -> Iterator[Batch]:
     """The batches of ``steps`` of any order of rows and views.
 
@@ -259,6 +219,7 @@ def ordered_batches(
         size: side of ``Batch.images`` in pixels.
         teacher_size: side of ``Batch.teacher_images``, or None.
         workers: processes that render; 0 renders in this one.
+        masks: masks by row, for segmentation.
     """
     renderer = _Renderer(
         store=store,
@@ -267,6 +228,7 @@ def ordered_batches(
         policy=policy,
         size=size,
         teacher_size=teacher_size,
+        masks=masks,
     )
     return _run(renderer, steps, workers)
 
@@ -281,13 +243,14 @@ def plain_batches(
     fit: Fit,
     teacher_size: int | None = None,
     workers: int = 0,
+    masks: Masks | None = None,
 ) -> Iterator[Batch]:
     """View 0 of ``rows`` in order; the last batch may be smaller.
 
     Raises:
         DataError: ``rows`` is empty.
     """
-    order = _Plain(_checked(rows, batch_size), batch_size)
+    order = Plain(_checked(rows, batch_size), batch_size)
     return ordered_batches(
         store,
         labels,
@@ -297,4 +260,5 @@ def plain_batches(
         size=size,
         teacher_size=teacher_size,
         workers=workers,
+        masks=masks,
     )

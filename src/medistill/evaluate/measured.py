@@ -93,30 +93,44 @@ def measure_models(
         model: np.stack([_over_folds(measure, rows) for rows in drawn])
         for model, measure in models.items()
     }
-    groups, folds = len(set(layout.groups)), len(whole)
-
-    def support(name: str) -> Support:
-        held = (carriers or {}).get(name, groups)
-        return Support(carriers=held, groups=groups, folds=folds, word=layout.word)
-
-    def estimates(value: Floats, draws: Floats, paired: bool) -> dict[str, Estimate]:
-        return {
-            name: estimate_with_interval(
-                float(value[m]),
-                draws[:, m],
-                scale="difference" if paired else (scales or {}).get(name, "unit"),
-                support=support(name),
-            )
-            for m, name in enumerate(names)
-        }
-
-    single = {model: estimates(values[model], sampled[model], False) for model in models}
+    supports = _supports(names, layout, carriers or {})
+    ranges: list[Scale] = [(scales or {}).get(name, "unit") for name in names]
+    differ: list[Scale] = ["difference"] * len(names)
+    single = {
+        model: _estimates(names, values[model], sampled[model], ranges, supports)
+        for model in models
+    }
     differences = {
-        f"{a}_minus_{b}": estimates(values[a] - values[b], sampled[a] - sampled[b], True)
+        f"{a}_minus_{b}": _estimates(
+            names, values[a] - values[b], sampled[a] - sampled[b], differ, supports
+        )
         for a, b in pairs
         if a in models and b in models
     }
     return single, differences
+
+
+def _supports(names: Sequence[str], layout: Layout, carriers: Mapping[str, int]) -> list[Support]:
+    groups, folds = len(set(layout.groups)), len(set(layout.folds))
+    return [
+        Support(carriers=carriers.get(name, groups), groups=groups, folds=folds, word=layout.word)
+        for name in names
+    ]
+
+
+def _estimates(
+    names: Sequence[str],
+    values: Floats,
+    sampled: Floats,
+    scales: Sequence[Scale],
+    supports: Sequence[Support],
+) -> dict[str, Estimate]:
+    return {
+        name: estimate_with_interval(
+            float(values[m]), sampled[:, m], scale=scales[m], support=supports[m]
+        )
+        for m, name in enumerate(names)
+    }
 
 
 def verdict(difference: Estimate, *, better: str = "higher") -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from medistill.core.errors import RecipeError
 from medistill.core.types import Task
 from medistill.methods.method import Method
 from medistill.methods.rms_net import RMSNet
+from medistill.methods.rskd import RSKD
 from medistill.methods.supervised import Supervised
 from medistill.methods.supervised_labels import SupervisedLabels
+from medistill.methods.supervised_masks import SupervisedMasks
 
 
 def labels_alone(method: Method, task: Task) -> Method:
@@ -16,9 +17,6 @@ def labels_alone(method: Method, task: Task) -> Method:
     Args:
         method: the student's.
         task: what the labels are.
-
-    Raises:
-        RecipeError: no method fits labels of this task.
     """
     if task == "single-label":
         return Supervised()
@@ -26,6 +24,8 @@ def labels_alone(method: Method, task: Task) -> Method:
         if isinstance(method, RMSNet):
             return SupervisedLabels(focus=method.focus, positive=method.positive)
         return method if isinstance(method, SupervisedLabels) else SupervisedLabels()
-    raise RecipeError(
-        where="data", what=f"the task is {task}", cure="Give images with one or several labels."
-    )
+    return method if isinstance(method, SupervisedMasks) else _masks_of(method)
+
+
+def _masks_of(method: Method) -> SupervisedMasks:
+    return SupervisedMasks(dice_weight=method.dice_weight if isinstance(method, RSKD) else 1.0)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 SINGLE_LABEL: frozenset[Task] = frozenset({"single-label"})
 MULTI_LABEL: frozenset[Task] = frozenset({"multi-label"})
-LABELS = SINGLE_LABEL | MULTI_LABEL
-ANY_TASK: frozenset[Task] = LABELS | {"segmentation"}
+SEGMENTATION: frozenset[Task] = frozenset({"segmentation"})
+ANY_TASK = SINGLE_LABEL | MULTI_LABEL | SEGMENTATION
 
 Shapes = Mapping[str, tuple[int, ...]]
 

@@ -20,6 +20,7 @@ from medistill.imaging.preprocessing import (
 from medistill.models.local import KINDS
 from medistill.models.network import Network, feature_shapes
 from medistill.models.relative import MODES
+from medistill.models.segmentation import Segmenter, check_segmenter
 from medistill.models.shrinkage import GATES, add_shrinkage
 from medistill.models.spec import ModelSpec, Statistics
 from medistill.models.timm_bridge import TimmModel, timm_defaults
@@ -122,6 +123,12 @@ def _image_size(spec: ModelSpec, where: str) -> int:
 def _vit(spec: ModelSpec, classes: int, where: str) -> nn.Module:
     if spec.shrinkage is not None:
         raise _no_shrinkage(spec.name, where)
+    if spec.decoder is not None:
+        raise RecipeError(
+            where=f"{where}.decoder",
+            what=f"{spec.name} has one scale, and the decoder joins four",
+            cure="Use a pyramid, for example pvt_v2_b0 or resnet18.",
+        )
     size = _vit_size(spec, where)
     patch_size = 16 if spec.patch_size is None else spec.patch_size
     image_size = _image_size(spec, where)
@@ -168,9 +175,10 @@ def _timm(spec: ModelSpec, classes: int, where: str) -> nn.Module:
         what = f"{name} is timm's and gets no distillation token"
         cure = "Leave it out, or use vit_tiny, vit_small, vit_base or vit_large."
         raise RecipeError(where=f"{where}.distilled", what=what, cure=cure)
+    decoder = _one_of(spec.decoder, ("mlp",), f"{where}.decoder")
     made = TimmModel(
         name,
-        classes=classes,
+        classes=0 if decoder else classes,
         image_size=spec.image_size,
         channels=spec.channels,
         drop_path=spec.drop_path,
@@ -178,7 +186,10 @@ def _timm(spec: ModelSpec, classes: int, where: str) -> nn.Module:
     gate = _one_of(spec.shrinkage, GATES, f"{where}.shrinkage")
     if gate is not None and not add_shrinkage(made.model, gate=gate):
         raise _no_shrinkage(name, where)
-    return made
+    if decoder is None:
+        return made
+    check_segmenter(made, image_size=_image_size(spec, where), where=where)
+    return Segmenter(made, classes=classes, width=spec.decoder_width)
 
 
 def _no_shrinkage(name: str, where: str) -> RecipeError:
@@ -223,7 +234,8 @@ def _named_normalisation(spec: ModelSpec, data: Statistics | None, where: str) -
 def _try_once(network: Network, spec: ModelSpec, where: str) -> None:
     """Find out early whether a timm architecture takes this image size."""
     size, key = network.preprocessing.size, f"{where}.image_size"
-    patches = getattr(getattr(network.backbone.model, "patch_embed", None), "patch_size", None)
+    model = getattr(network.backbone, "model", None)
+    patches = getattr(getattr(model, "patch_embed", None), "patch_size", None)
     if isinstance(patches, tuple) and size % patches[0]:
         what = f"{size} is not divisible by the patch size {patches[0]} of {spec.name}"
         cure = f"Nearest valid image_size: {nearest_multiple(size, patches[0])}."

@@ -26,6 +26,8 @@ class ModelSpec:
             or ``localvit-eca``; None for the MLP.
         shrinkage: residual shrinkage in every MobileViT block (timm's mobilevit names): ``r4`` or
             ``eca``; None for none. RMS-Net is mobilevit_xxs with ``r4``.
+        decoder: ``mlp`` for a segmentation network with this encoder; None for classes of images.
+        decoder_width: channels of that decoder.
         drop_path: stochastic depth of the last block, from 0 to below 1.
         channels: input channels of the model, 3 or 1; gray images are repeated for 3.
         normalisation: ``published`` (what the model's published weights expect: for ours half,
@@ -45,6 +47,8 @@ class ModelSpec:
     relative: str | None = None
     local: str | None = None
     shrinkage: str | None = None
+    decoder: str | None = None
+    decoder_width: int = 256
     drop_path: float = 0.0
     channels: int = 3
     normalisation: str | Statistics = "published"

@@ -16,6 +16,7 @@ from medistill.core.files import sha256_file
 from medistill.models.network import Network
 from medistill.models.positions import grid_side, resize_positions
 from medistill.models.published import published_weights
+from medistill.models.segmentation import Segmenter
 from medistill.models.shrinkage import Shrinkage
 from medistill.models.timm_bridge import TimmModel
 from medistill.models.vit import VIT_SIZES, VisionTransformer
@@ -93,8 +94,11 @@ def load_published(module: nn.Module, model_name: str, *, ignore_head: bool = Tr
     Raises:
         WeightsError: nothing was published, or it cannot be reached; says the two cures.
     """
-    name = _published_name(_backbone(module), model_name)
-    state, backbone = published_weights(name), _backbone(module)
+    backbone = _backbone(module)
+    if isinstance(backbone, Segmenter):  # its decoder is always new
+        return load_published(backbone.encoder, model_name, ignore_head=True)
+    name = _published_name(backbone, model_name)
+    state = published_weights(name)
     # Relative positions start at zero, local parts and shrinkage at random: nobody published
     # weights for them.
     ours = isinstance(backbone, VisionTransformer) and bool(backbone.relative or backbone.local)

@@ -18,6 +18,7 @@ from medistill.core.files import read_json, sha256_json, write_json
 from medistill.core.types import PART_NAMES, ImageSet, PartName, Parts, Sample
 from medistill.data.labels import label_of, labels_matrix, plain_label
 from medistill.data.layouts import read_data
+from medistill.data.masks import Masks
 from medistill.data.parts import conflicting_rows, fold_parts, holdout_parts
 from medistill.data.store import Store, build_store, open_store, stored_images
 from medistill.data.unlabelled import read_unlabelled
@@ -38,6 +39,7 @@ class Prepared:
         labels: (N, C) float32 class probabilities, NaN rows where unlabelled.
         parts: the four parts of each fold.
         unlabelled: rows without labels that equal no labelled image.
+        masks: masks by row, for segmentation; else None.
         removed: training images left out because their group lies in the evaluation part.
     """
 
@@ -47,6 +49,7 @@ class Prepared:
     parts: Mapping[int, Parts]
     unlabelled: tuple[int, ...]
     removed: int
+    masks: Masks | None = None
 
 
 def prepare_data(context: Context) -> Prepared:
@@ -196,6 +199,7 @@ def open_data(folder: Path) -> Prepared:
         parts=parts,
         unlabelled=_usable_unlabelled(images, store),
         removed=saved["removed"],
+        masks=Masks(images.samples, len(images.classes)) if images.task == "segmentation" else None,
     )
 
 
@@ -218,7 +222,11 @@ def _load_sample(value: dict[str, Any]) -> Sample:
 def _usable_unlabelled(images: ImageSet, store: Store) -> tuple[int, ...]:
     """Unlabelled rows, without those whose pixels equal a labelled image's."""
     pairs = list(enumerate(zip(images.samples, store.hashes, strict=True)))
-    labelled = {digest for _, (sample, digest) in pairs if sample.label is not None}
+    known = {digest for _, (sample, digest) in pairs if _is_labelled(sample)}
     return tuple(
-        row for row, (sample, digest) in pairs if sample.label is None and digest not in labelled
+        row for row, (sample, digest) in pairs if not _is_labelled(sample) and digest not in known
     )
+
+
+def _is_labelled(sample: Sample) -> bool:
+    return sample.label is not None or sample.mask is not None

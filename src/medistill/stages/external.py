@@ -61,6 +61,12 @@ def evaluate(
     folder = Path(out)
     with tempfile.TemporaryDirectory() as cache:
         images = chosen_images(read_data(data, layout, cache=Path(cache)), split)
+        if images.task != "single-label":
+            raise DataError(
+                where=data,
+                what=f"these images are {images.task}, and one label an image is judged here",
+                cure="Give the images to 'medistill run' as part of its data.",
+            )
         if (Path(model) / RECIPE).is_file():
             judged = _of_run(open_run(model, speaker), images, Path(cache))
         else:

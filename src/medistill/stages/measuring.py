@@ -1,4 +1,4 @@
-"""Evaluation stage of labels that are not exclusive: measures, intervals, one report."""
+"""Evaluation stage of labels that are not exclusive, and of masks: measures, one report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 from numpy.typing import NDArray
 
 from medistill.core.files import sha256_json, write_json
-from medistill.evaluate.intervals import Estimate
+from medistill.evaluate.intervals import Estimate, Scale
 from medistill.evaluate.label_measures import auroc_measure, counted_labels, positive_groups
 from medistill.evaluate.measured import Layout, Measure, measure_models, verdict
 from medistill.recipe import dump_recipe
@@ -21,11 +21,14 @@ from medistill.report.measures import Shown, write_measures
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.evaluation import EVALUATION, METRICS, sizes_of
+from medistill.stages.mask_measuring import measures_of
 from medistill.stages.prediction import predict_rows, predict_teacher
 from medistill.stages.student import open_student, stage_name
 from medistill.stages.teacher import open_teacher
 
 _RESAMPLES = 1000
+# Distances of surfaces are in pixels, everything else lies in [0, 1].
+MASK_SCALES: Mapping[str, Scale] = {"hd95": "positive"}
 
 
 def measure_run(context: Context, prepared: Prepared) -> None:
@@ -59,6 +62,10 @@ def _inputs(context: Context, prepared: Prepared) -> dict[str, Any]:
 def _judged(
     context: Context, prepared: Prepared, folder: Path
 ) -> tuple[dict[str, Any], Sequence[Shown]]:
+    if prepared.masks is not None:
+        found = measures_of(context, prepared, folder)
+        pictures = found.pop("pictures")
+        return document(context, prepared, **found, scales=MASK_SCALES), pictures
     tables = _tables(context, prepared)
     rows = [row for fold in context.folds() for row in prepared.parts[fold].evaluate]
     labels = prepared.labels[rows].astype(np.float64)
@@ -93,45 +100,66 @@ def document(
     measures: Mapping[str, Sequence[Measure]],
     names: Sequence[str],
     carriers: Mapping[str, int] | None = None,
+    scales: Mapping[str, Scale] | None = None,
     left_out: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The content of metrics.json from the measures of each role's seeds; the first name leads."""
-    rows = [(fold, row) for fold in context.folds() for row in prepared.parts[fold].evaluate]
-    images = prepared.images
-    layout = Layout(
-        groups=[images.samples[row].group for _, row in rows],
-        folds=[fold for fold, _ in rows],
-        word=images.group_word,
-    )
-    firsts = {role: seeds[0] for role, seeds in measures.items()}
+    layout = _layout(context, prepared)
     models, differences = measure_models(
-        firsts, names, layout, carriers=carriers, resamples=_RESAMPLES
+        {role: seeds[0] for role, seeds in measures.items()},
+        names,
+        layout,
+        scales=_by_name(names, scales),
+        carriers=carriers,
+        resamples=_RESAMPLES,
     )
-    whole = np.arange(len(rows))
+    whole = np.arange(len(layout.groups))
     seeds = {role: [float(each(whole)[0]) for each in found] for role, found in measures.items()}
+    caveats = prepared.images.caveats
     return {
-        "schema": 1,
-        "task": images.task,
-        "classes": list(images.classes),
-        "group_word": images.group_word,
-        "caveats": list(images.caveats),
+        **_heading(context, prepared, layout),
         "headline": names[0],
         "measures": list(names),
         "left_out": list(left_out),
-        "counts": {
-            "images": len(rows),
-            "groups": len(set(layout.groups)),
-            "resamples": _RESAMPLES,
-            "seeds": context.recipe.seeds,
-        },
         "sizes": sizes_of(context, prepared, context.folds()[0]),
         "models": {
             role: {"overall": _plain(models[role]), "seeds": [_number(v) for v in seeds[role]]}
             for role in models
         },
         "differences": {pair: {"overall": _plain(found)} for pair, found in differences.items()},
-        "answer": answer(names[0], differences["student_minus_control"][names[0]], images.caveats),
+        "answer": answer(names[0], differences["student_minus_control"][names[0]], caveats),
     }
+
+
+def _layout(context: Context, prepared: Prepared) -> Layout:
+    rows = [(fold, row) for fold in context.folds() for row in prepared.parts[fold].evaluate]
+    return Layout(
+        groups=[prepared.images.samples[row].group for _, row in rows],
+        folds=[fold for fold, _ in rows],
+        word=prepared.images.group_word,
+    )
+
+
+def _heading(context: Context, prepared: Prepared, layout: Layout) -> dict[str, Any]:
+    images = prepared.images
+    return {
+        "schema": 1,
+        "task": images.task,
+        "classes": list(images.classes),
+        "group_word": images.group_word,
+        "caveats": list(images.caveats),
+        "counts": {
+            "images": len(layout.groups),
+            "groups": len(set(layout.groups)),
+            "resamples": _RESAMPLES,
+            "seeds": context.recipe.seeds,
+        },
+    }
+
+
+def _by_name(names: Sequence[str], scales: Mapping[str, Scale] | None) -> dict[str, Scale]:
+    """Scale of each name, found by the measure before the colon."""
+    return {name: (scales or {}).get(name.partition(":")[0], "unit") for name in names}
 
 
 def answer(name: str, difference: Estimate, caveats: Sequence[str]) -> dict[str, Any]:

@@ -160,6 +160,8 @@ def _rows(
         asked = seen * views * folds
         seconds = asked * (teacher.forward / _teacher_batch(recipe) + _view_seconds())
         rows.append(("targets", f"{asked} views asked once", seconds))
+    if recipe.predistil:
+        rows.append(_predistil_row(recipe, seen, folds, teacher, student))
     steps = train.epochs * steps_for(seen, train.batch_size)
     each = steps * (student.seconds + train.batch_size * _view_seconds())
     runs = folds * recipe.seeds
@@ -170,6 +172,19 @@ def _rows(
     rows.append(("control", what, runs * each))
     rows.append(("evaluation", "predictions, 2,000 resamples, report, bundle", 30.0))
     return rows
+
+
+def _predistil_row(
+    recipe: Recipe, seen: int, folds: int, teacher: Cost, student: Cost
+) -> tuple[str, str, float]:
+    """The student's label-free stage, and the control's as many steps."""
+    settings = recipe.predistil.train if recipe.predistil else recipe.train
+    steps = settings.epochs * steps_for(seen, settings.batch_size)
+    scale = settings.batch_size / recipe.train.batch_size
+    live = teacher.forward if recipe.targets.mode == "live" else 0.0
+    each = scale * (student.seconds + live) + settings.batch_size * _view_seconds()
+    seconds = 2 * folds * recipe.seeds * steps * each
+    return "student-base", f"{steps} steps without labels, and the control's as many", seconds
 
 
 def _view_seconds() -> float:

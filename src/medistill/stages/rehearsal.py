@@ -67,6 +67,7 @@ def rehearse(context: Context, prepared: Prepared) -> None:
     Raises:
         RecipeError: a method cannot do what the recipe, the data or the networks ask of it.
     """
+    _check_masks(context, prepared)
     for lecture in lectures(context.recipe):
         _check_task(lecture, prepared)
         _check_batch(lecture, prepared, context)
@@ -79,6 +80,49 @@ def rehearse(context: Context, prepared: Prepared) -> None:
             feature_shapes(teacher, features),
         )
         _say_inert(lecture, context, len(prepared.images.classes))
+
+
+def _check_masks(context: Context, prepared: Prepared) -> None:
+    """Refuse what masks cannot follow, and networks that make none."""
+    recipe, masks = context.recipe, prepared.masks is not None
+    fit = recipe.teacher.fit
+    chosen = {recipe.train.select_by, fit.select_by if fit else recipe.train.select_by}
+    score = "dice" if masks else "auroc"
+    mixes = recipe.train.mixes or (fit is not None and fit.mixes)
+    for broken, key, what, cure in (
+        (
+            not chosen <= {score, "loss"},
+            "train.select_by, teacher.fit.select_by",
+            f"{' and '.join(sorted(chosen))} cannot choose between networks for these images",
+            f"Set both to {score} or loss.",
+        ),
+        (
+            masks and mixes,
+            "train.mixup",
+            "masks cannot be mixed",
+            "Set mixup and cutmix to 0.",
+        ),
+        (
+            masks and recipe.views.fit != "stretch",
+            "views.fit",
+            f"masks are brought back to the image's own size, which '{recipe.views.fit}' forgets",
+            "Set views.fit=stretch.",
+        ),
+        (
+            masks and None in (recipe.student.decoder, recipe.teacher.model.decoder),
+            "student.decoder, teacher.model.decoder",
+            "a network without a decoder makes no masks",
+            "Set both to mlp, with pyramids such as pvt_v2_b0.",
+        ),
+        (
+            not masks and {recipe.student.decoder, recipe.teacher.model.decoder} != {None},
+            "student.decoder, teacher.model.decoder",
+            "these images have labels and no masks",
+            "Leave decoder out, or give images with masks.",
+        ),
+    ):
+        if broken:
+            raise RecipeError(where=key, what=what, cure=cure)
 
 
 def _check_task(lecture: Lecture, prepared: Prepared) -> None:

@@ -13,6 +13,7 @@ from medistill.data.views import ViewPolicy
 from medistill.methods.method import Method
 from medistill.models.network import Network
 from medistill.stages.data import Prepared
+from medistill.stages.mask_prediction import mask_scores
 from medistill.stages.prediction import predict_rows
 from medistill.stages.scoring import selection_scores
 from medistill.teacher.targets import Targets
@@ -71,6 +72,7 @@ def train(
         student_size=training.network.preprocessing.size,
         teacher_size=training.teacher_size,
         workers=settings.workers,
+        masks=prepared.masks,
     )
     return fit(
         training.network,
@@ -94,6 +96,8 @@ def scorer(prepared: Prepared, rows: Sequence[int]) -> Callable[[Network], Mappi
     def score(network: Network) -> Mapping[str, float]:
         if not rows:
             return {}
+        if prepared.masks is not None:
+            return mask_scores(network, prepared, rows)
         return selection_scores(labels, predict_rows(network, prepared, rows), prepared.images.task)
 
     return score

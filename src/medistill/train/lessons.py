@@ -113,4 +113,5 @@ def share_of(batch: Batch, rank: int, processes: int) -> Batch:
         images=batch.images[part],
         teacher_images=None if teacher is None else teacher[part],
         labels=batch.labels[part],
+        masks=None if batch.masks is None else batch.masks[part],
     )

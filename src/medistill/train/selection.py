@@ -36,12 +36,12 @@ def is_better(
 ) -> bool:
     """Whether a checkpoint's scores are strictly better than another's.
 
-    ``auroc``: the higher one, ties by the lower loss. ``loss``: the lower one. NaN (an AUROC of
-    one class) is worse than any number. ``last``: always. Anything is better than None.
+    ``auroc`` and ``dice``: the higher one, ties by the lower loss. ``loss``: the lower one. NaN (an
+    AUROC of one class) is worse than any number. ``last``: always. Anything is better than None.
     """
     return than is None or by == "last" or _rank(scores, by) > _rank(than, by)
 
 
 def _rank(scores: Mapping[str, float], by: SelectBy) -> tuple[float, ...]:
-    values = (scores["auroc"], -scores["loss"]) if by == "auroc" else (-scores["loss"],)
+    values = (-scores["loss"],) if by == "loss" else (scores[by], -scores["loss"])
     return tuple(-math.inf if math.isnan(value) else value for value in values)

@@ -9,9 +9,12 @@ from typing import Literal
 from medistill.core.errors import RecipeError
 
 Precision = Literal["auto", "32-true", "bf16-mixed"]
-SelectBy = Literal["auroc", "loss", "last"]
+SelectBy = Literal["auroc", "dice", "loss", "last"]
 
-_CHOICES = {"select_by": ("auroc", "loss", "last"), "precision": ("auto", "32-true", "bf16-mixed")}
+_CHOICES = {
+    "select_by": ("auroc", "dice", "loss", "last"),
+    "precision": ("auto", "32-true", "bf16-mixed"),
+}
 
 # Field -> (lowest, highest); a field that may be null is skipped where it is.
 _RANGES: dict[str, tuple[float, float]] = {
@@ -47,8 +50,8 @@ class TrainSettings:
         mixup: alpha of the Beta distribution (Zhang et al., ICLR 2018); 0 switches it off.
         cutmix: alpha of the Beta distribution (Yun et al., ICCV 2019); 0 switches it off.
         select_by: score on *select* by which the checkpoint is chosen: the highest ``auroc``,
-            ties by loss; the lowest ``loss``; or ``last``, the last epoch's average, where there
-            are no labels to choose by.
+            ties by loss; the highest ``dice`` of masks; the lowest ``loss``; or ``last``, the last
+            epoch's average, where there are no labels to choose by.
         patience: epochs without a better checkpoint after which training stops; null never.
         seed: of initial adapters, dropout and mixing.
         precision: ``auto`` takes bf16 autocast where the processor has it, else float32.

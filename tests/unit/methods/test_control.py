@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
-from medistill.core.errors import RecipeError
 from medistill.methods.control import labels_alone
 from medistill.methods.hinton import Hinton
 from medistill.methods.multi_label import MultiLabel
+from medistill.methods.rskd import RSKD
 from medistill.methods.supervised import Supervised
 from medistill.methods.supervised_labels import SupervisedLabels
+from medistill.methods.supervised_masks import SupervisedMasks
 
 
 def test_by_task() -> None:
@@ -22,6 +21,6 @@ def test_the_methods_own_loss_on_labels_is_kept() -> None:
     assert labels_alone(focal, "multi-label") == focal
 
 
-def test_no_labels_no_control() -> None:
-    with pytest.raises(RecipeError, match="the task is segmentation"):
-        labels_alone(Hinton(), "segmentation")
+def test_masks_keep_the_weight_of_dice() -> None:
+    assert labels_alone(RSKD(dice_weight=0.5), "segmentation") == SupervisedMasks(dice_weight=0.5)
+    assert labels_alone(Hinton(), "segmentation") == SupervisedMasks()

@@ -10,6 +10,7 @@ from medistill.models.build import build_model
 from medistill.models.profile import count_parameters, multiply_adds
 from medistill.models.shrinkage import GATES, Shrinkage, soft_threshold
 from medistill.models.spec import ModelSpec
+from medistill.models.weights import load_published
 
 XXS = "mobilevit_xxs"
 
@@ -70,3 +71,13 @@ def test_a_network_without_mobilevit_blocks_is_refused(name: str) -> None:
         build_model(ModelSpec(name=name, shrinkage="r4"), classes=2)
     with pytest.raises(RecipeError, match="no value is called 'r5'"):
         build_model(ModelSpec(name=XXS, shrinkage="r5"), classes=2)
+
+
+def test_published_weights_load_and_shrinkage_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    published = build_model(ModelSpec(name=XXS), classes=1000).backbone.state_dict()
+    monkeypatch.setattr("medistill.models.weights.published_weights", lambda _: published)
+    network = build_model(ModelSpec(name=XXS, shrinkage="r4"), classes=14)
+    proof = load_published(network.backbone, XXS)
+    assert proof.loaded == len(published) - 2  # all but the classifier
+    state = network.backbone.state_dict()
+    assert all(torch.equal(state[k], v) for k, v in published.items() if "head.fc" not in k)

@@ -8,6 +8,7 @@ import torch
 from medistill.core.errors import RecipeError, UnknownNameError
 from medistill.models.profile import count_parameters
 from medistill.models.vit import VIT_SIZES, VisionTransformer, check_vit_shape
+from medistill.models.weights import load_published
 
 
 def small(**given: object) -> VisionTransformer:
@@ -198,3 +199,15 @@ def test_local_parts_learn(local: str) -> None:
     model = small(local=local, distilled=True)
     model(torch.rand(2, 3, 32, 32)).logits.sum().backward()
     assert all(p.grad is not None for p in model.blocks[0].parameters())
+
+
+def test_published_weights_load_beside_what_nobody_published(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain, more = small(), small(relative="qkv", local="leff")
+    published = plain.state_dict()
+    monkeypatch.setattr("medistill.models.weights.published_weights", lambda _: published)
+    monkeypatch.setattr("medistill.models.weights._published_name", lambda *_: "ours")
+    proof = load_published(more, "vit_tiny")
+    assert proof.loaded == len([name for name in published if ".mlp." not in name])
+    assert torch.equal(more.blocks[0].attn.qkv.weight, plain.blocks[0].attn.qkv.weight)

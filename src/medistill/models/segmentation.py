@@ -1,0 +1,161 @@
+"""Segmentation: any timm encoder of four scales with an all-MLP head.
+
+Xie et al., "SegFormer: Simple and Efficient Design for Semantic Segmentation with Transformers",
+NeurIPS 2021, section 3.2, for the head; the encoder is timm's, for example PVTv2.
+
+Dimension key: B batch, C channels, S image side, K classes, H W sides of a map.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from medistill.core.errors import RecipeError, UnknownNameError
+from medistill.models.outputs import Outputs
+from medistill.models.timm_bridge import TimmModel
+
+LEVELS = 4
+#: Sides must be a multiple of the coarsest scale.
+STRIDE = 32
+
+
+class Segmenter(nn.Module):
+    """Encoder and all-MLP head; class scores of every pixel.
+
+    Features that ``want`` may name:
+        ``level{i}``: (B, C_i, S / 4 / 2^i, ...) maps of the encoder, i from 0 to 3. ``coarse``:
+        (B, K, S / 4, S / 4), the scores before they are interpolated. ``pooled``: (B, C_3), the
+        mean of the last map. ``importance{i}``: (B, 1, h, w), logarithm of the attention that each
+        key of the last block of level i receives, averaged over heads and queries (PVTv2 only).
+
+    Args:
+        encoder: a timm model without classes whose last four maps halve from S / 4 to S / 32.
+        classes: K, the background included.
+        width: channels of the head.
+    """
+
+    def __init__(self, encoder: TimmModel, *, classes: int, width: int = 256) -> None:
+        super().__init__()
+        self.encoder, self.classes, self.channels = encoder, classes, encoder.channels
+        info = encoder.model.feature_info
+        self._stages = [len(info) - LEVELS + level for level in range(LEVELS)]
+        channels = [info[stage]["num_chs"] for stage in self._stages]
+        self.project = nn.ModuleList(nn.Conv2d(given, width, 1) for given in channels)
+        fuse = nn.Conv2d(LEVELS * width, width, 1, bias=False)
+        self.fuse = nn.Sequential(fuse, nn.BatchNorm2d(width), nn.ReLU())
+        self.classify = nn.Conv2d(width, classes, 1)
+
+    @property
+    def watches(self) -> bool:
+        """Whether the encoder shows which tokens are important."""
+        return type(self.encoder.model).__name__ == "PyramidVisionTransformerV2"
+
+    @property
+    def feature_names(self) -> frozenset[str]:
+        """Every name that ``want`` may hold."""
+        kinds = ("level", "importance") if self.watches else ("level",)
+        names = {f"{kind}{level}" for kind in kinds for level in range(LEVELS)}
+        return frozenset(names | {"coarse", "pooled"})
+
+    def forward(self, x: Tensor, want: frozenset[str] = frozenset()) -> Outputs:
+        """Logits (B, K, S, S) and wanted features of normalised images (B, C, S, S).
+
+        Raises:
+            UnknownNameError: ``want`` holds a name that is not in ``feature_names``.
+        """
+        for name in sorted(want - self.feature_names):
+            raise UnknownNameError(
+                where="segmenter", kind="feature", name=name, known=self.feature_names
+            )
+        features = self._encode(x, want)
+        maps = [features[f"level{level}"] for level in range(LEVELS)]
+        size = (maps[0].shape[-2], maps[0].shape[-1])
+        grown = [
+            functional.interpolate(project(each), size=size, mode="bilinear", align_corners=False)
+            for project, each in zip(self.project, maps, strict=True)
+        ]
+        coarse = self.classify(self.fuse(torch.cat(grown[::-1], dim=1)))
+        features |= {"coarse": coarse, "pooled": maps[-1].mean(dim=(2, 3))}
+        logits = functional.interpolate(
+            coarse, size=(x.shape[-2], x.shape[-1]), mode="bilinear", align_corners=False
+        )
+        return Outputs(logits, {name: features[name] for name in sorted(want)})
+
+    def _encode(self, x: Tensor, want: frozenset[str]) -> dict[str, Tensor]:
+        if any(name.startswith("importance") for name in want):
+            return _watched(self.encoder.model, x, want)
+        stages = frozenset(f"stage{stage}" for stage in self._stages)
+        found = self.encoder(x, stages).features
+        return {f"level{i}": found[f"stage{stage}"] for i, stage in enumerate(self._stages)}
+
+
+def check_segmenter(encoder: TimmModel, *, image_size: int, where: str) -> None:
+    """Refuse an encoder or an image size that the head cannot work with.
+
+    Raises:
+        RecipeError: no four maps from 1/4 to 1/32, or a side that 32 does not divide.
+    """
+    info = getattr(encoder.model, "feature_info", [])
+    steps = [info[i]["reduction"] for i in range(len(info))][-LEVELS:]
+    if steps != [4, 8, 16, 32] or not hasattr(encoder.model, "forward_intermediates"):
+        raise RecipeError(
+            where=f"{where}.decoder",
+            what=f"{encoder.name} has no four maps from 1/4 to 1/32 of the image",
+            cure="Use a pyramid, for example pvt_v2_b0 or resnet18.",
+        )
+    if image_size % STRIDE:
+        nearest = max(STRIDE, STRIDE * round(image_size / STRIDE))
+        raise RecipeError(
+            where=f"{where}.image_size",
+            what=f"{image_size} is not divisible by {STRIDE}, the coarsest scale",
+            cure=f"Nearest valid image_size: {nearest}.",
+        )
+
+
+def _watched(model: Any, x: Tensor, want: frozenset[str]) -> dict[str, Tensor]:
+    """PVTv2's forward pass, stage by stage, with the attention that keys receive."""
+    features: dict[str, Tensor] = {}
+    x = model.patch_embed(x)
+    for level, stage in enumerate(model.stages):
+        if stage.downsample is not None:
+            x = stage.downsample(x)
+        batch, height, width, _ = x.shape
+        rows = x.reshape(batch, height * width, -1)
+        for block in stage.blocks[:-1]:
+            rows = block(rows, (height, width))
+        last = stage.blocks[-1]
+        if f"importance{level}" in want:
+            seen = last.norm1(rows)
+            features[f"importance{level}"] = _importance(last.attn, seen, height, width)
+        rows = stage.norm(last(rows, (height, width)))
+        x = rows.reshape(batch, height, width, -1).permute(0, 3, 1, 2).contiguous()
+        features[f"level{level}"] = x
+    return features
+
+
+def _importance(attention: Any, rows: Tensor, height: int, width: int) -> Tensor:
+    """(B, 1, h, w) logarithm of the mean attention to each key, from q and k.
+
+    The fused kernel never forms the attention, so it is computed once more, in float32.
+    """
+    batch, tokens, channels = rows.shape
+    heads = attention.num_heads
+    q = attention.q(rows).reshape(batch, tokens, heads, -1).transpose(1, 2)
+    keys = rows
+    if attention.pool is not None or attention.sr is not None:
+        maps = rows.transpose(1, 2).reshape(batch, channels, height, width)
+        maps = attention.sr(maps if attention.pool is None else attention.pool(maps))
+        height, width = maps.shape[-2:]
+        keys = attention.norm(maps.flatten(2).transpose(1, 2))
+        keys = keys if attention.act is None else attention.act(keys)
+    k = attention.kv(keys)[..., :channels].reshape(batch, -1, heads, channels // heads)
+    with torch.autocast(rows.device.type, enabled=False):
+        logits = (q.float() * attention.scale) @ k.transpose(1, 2).float().transpose(-2, -1)
+        shares = torch.log_softmax(logits, dim=-1)
+        mean = torch.logsumexp(shares, dim=(1, 2)) - math.log(heads * tokens)
+        return mean.reshape(batch, 1, height, width)
