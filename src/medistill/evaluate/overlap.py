@@ -26,7 +26,8 @@ def dice_of_each(predicted: Masks, truth: Masks) -> Floats:
     axes = tuple(range(1, predicted.ndim))
     both = (predicted & truth).sum(axis=axes)
     total = predicted.sum(axis=axes) + truth.sum(axis=axes)
-    return np.divide(2.0 * both, total, out=np.ones(len(predicted)), where=total > 0)
+    dice: Floats = np.divide(2.0 * both, total, out=np.ones(len(predicted)), where=total > 0)
+    return dice
 
 
 def mean_dice(dice: Floats, drawn: Clusters) -> Estimate:
@@ -50,6 +51,6 @@ def dice_difference(
     known = np.isfinite(gained)
     if not known.any():
         return mean(gained, None, drawn, scale="difference"), None
-    scores = np.bincount(drawn.index[known], gained[known])[:, None]
+    scores = np.bincount(drawn.index[known], gained[known])[:, None].astype(np.float64)
     p = float(sign_flip_p(scores, flips=flips, seed=seed)[0])
     return mean(gained, None, drawn, scale="difference"), p
