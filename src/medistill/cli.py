@@ -107,6 +107,9 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan with time, memory and disk; stop.")
     ] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Bit-identical weights when run again on this machine.")
+    ] = False,
 ) -> None:
     """Run all stages: data, teacher, targets, student, control, evaluation, export."""
     _need_train("run")
@@ -114,7 +117,9 @@ def run(
     from medistill.stages.run import open_recipe
     from medistill.stages.run import run as run_recipe
 
-    chosen = open_recipe(recipe, data=data, overrides=tuple(overrides or ()), seeds=seeds)
+    chosen = open_recipe(
+        recipe, data=data, overrides=tuple(overrides or ()), seeds=seeds, exact=exact
+    )
     if dry_run:
         from medistill.stages.plan import plan
 
@@ -216,6 +221,45 @@ def evaluate(
     evaluate_external(
         model, data=data, out=folder, split=split, layout=layout, reporter=ConsoleReporter()
     )
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs or evaluations.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for a page and JSON.")] = None,
+) -> None:
+    """Compare runs on the same images: who is served worse, differences, spread over seeds."""
+    _need_train("compare")
+    from medistill.stages.comparing import compare as compare_runs
+
+    typer.echo(compare_runs(runs, out=out))
+
+
+@app.command()
+def explain(
+    run_folder: RunArgument,
+    images: Annotated[list[Path], typer.Argument(help="Images or folders of images.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the overlays.")] = None,
+) -> None:
+    """Show where a run's teacher and student look on images."""
+    _need_train("explain")
+    from medistill.stages.console import ConsoleReporter
+    from medistill.stages.overlays import explain_images
+
+    explain_images(run_folder, images, out=out, reporter=ConsoleReporter())
+
+
+@app.command()
+def reproduce(
+    run_folder: RunArgument,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the second run.")] = None,
+) -> None:
+    """Run a finished run again from its manifest, and compare weights and figures."""
+    _need_train("reproduce")
+    from medistill.stages.console import ConsoleReporter
+    from medistill.stages.reproducing import reproduce as reproduce_run
+
+    raise typer.Exit(reproduce_run(run_folder, out=out, reporter=ConsoleReporter()))
 
 
 @app.command()

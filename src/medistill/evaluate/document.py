@@ -30,7 +30,7 @@ def model_values(
     found = {m.name: estimates(shipped, m, word) for m in METRICS.values()}
     return {
         **_by_scope(found, classes),
-        "seeds": {metric.name: _spread(seeds, metric.name) for metric in OVERALL},
+        "seeds": {metric.name: spread(seeds, metric.name) for metric in OVERALL},
         "confusion": confusion(table.labels, table.probabilities).astype(int).tolist(),
         "calibration": {
             "bins": [asdict(b) for b in reliability(table.labels, table.probabilities)],
@@ -67,7 +67,8 @@ def _by_scope(found: Mapping[str, Sequence[Estimate]], classes: Sequence[str]) -
     }
 
 
-def _spread(seeds: Sequence[Scored], name: str) -> dict[str, Any]:
+def spread(seeds: Sequence[Scored], name: str) -> dict[str, Any]:
+    """Values of a metric over training seeds, with mean and deviation where there are any."""
     values = [float(scored.values[name]) for scored in seeds]
     defined = [value for value in values if not np.isnan(value)]
     return {

@@ -51,6 +51,6 @@ def dice_difference(
     known = np.isfinite(gained)
     if not known.any():
         return mean(gained, None, drawn, scale="difference"), None
-    sums = np.bincount(drawn.index[known], gained[known]).astype(np.float64)
-    p = float(sign_flip_p(sums[:, None], flips=flips, seed=seed)[0])
+    scores = np.bincount(drawn.index[known], gained[known])[:, None].astype(np.float64)
+    p = float(sign_flip_p(scores, flips=flips, seed=seed)[0])
     return mean(gained, None, drawn, scale="difference"), p

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from medistill.bundle.notice import NOTICE
 from medistill.bundle.schema import Graph, Manifest
+from medistill.export.card_parts import decided, front_matter
 
 _COMMAND = "medistill predict THIS_FOLDER IMAGE_OR_FOLDER --out predictions.csv"
 
@@ -13,10 +14,12 @@ _COMMAND = "medistill predict THIS_FOLDER IMAGE_OR_FOLDER --out predictions.csv"
 def model_card(manifest: Manifest) -> str:
     """A page that says what the student is, what it takes and what it must not be used for."""
     sections = [
+        front_matter(manifest),
         f"# {manifest.name}\n\n**{NOTICE}**",
         _section("What it does", _what_it_does(manifest)),
         _section("Findings", manifest.findings),
         _section("Caveats", manifest.caveats),
+        _section("How it decides", decided(manifest.graph())),
         _section("Graphs", [_graph_line(graph, manifest.default) for graph in manifest.graphs]),
         _section("Made from", _made_from(manifest)),
         f"## Use\n\n```text\n{_COMMAND}\n```",

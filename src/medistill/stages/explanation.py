@@ -52,8 +52,9 @@ def explain(
 ) -> Explained | None:
     """Maps, overlays and sanity measures of networks on some rows of *evaluate*.
 
-    At most 64 images, one a group first come, those with a mask first. The class that is
-    explained is the true one where the image has a mask, and the last class otherwise.
+    At most 64 images, one a group; where there are masks, only images of another class than the
+    first, which shows nothing. The class that is explained is the true one. Deletion and insertion
+    are measured on the first 16.
 
     Args:
         prepared: the data stage.

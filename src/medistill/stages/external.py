@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,19 @@ from medistill.core.types import ImageSet
 from medistill.data.labels import labels_matrix
 from medistill.data.layouts import read_data
 from medistill.data.store import build_store, stored_images
+from medistill.evaluate.examined import Examined
 from medistill.serve.predictor import Predictor
 from medistill.stages.context import Context, Reporter, SilentReporter
 from medistill.stages.data import Prepared, prepare_data
+from medistill.stages.decisions import (
+    Ask,
+    ask_for,
+    fit_model,
+    network_asker,
+    rules_of,
+    teacher_asker,
+)
 from medistill.stages.evaluation import Judged, judge, pool, sizes_of
-from medistill.stages.prediction import predict_rows, predict_teacher
 from medistill.stages.run import RECIPE, open_run
 from medistill.stages.student import open_student
 from medistill.stages.teacher import open_teacher
@@ -112,17 +121,36 @@ def _of_run(context: Context, images: ImageSet, cache: Path) -> Judged:
     )
     images = stored_images(images, store)
     prepared = Prepared(images, store, labels_matrix(images), {}, (), 0)
-    rows, fold = range(len(images.samples)), context.folds()[0]
+    fold = context.folds()[0]
     teacher = open_teacher(context, own, fold)
-    seeds = range(context.recipe.seeds)
-    answers = {
+    examined = {
         role: [
-            predict_rows(open_student(context, own, fold, s, role), prepared, rows) for s in seeds
+            _examined(context, own, prepared, partial(network_asker, network))
+            for seed in range(context.recipe.seeds)
+            for network in [open_student(context, own, fold, seed, role)]
         ]
         for role in ("student", "control")
     }
-    answers["teacher"] = [predict_teacher(teacher, prepared, rows)]
-    return _judged(images, answers, sizes_of(context, own, fold))
+    examined["teacher"] = [_examined(context, own, prepared, partial(teacher_asker, teacher))]
+    answers = {
+        role: [each.chances(task=images.task) for each in seeds] for role, seeds in examined.items()
+    }
+    judged = _judged(images, answers, sizes_of(context, own, fold))
+    first = {role: seeds[:1] for role, seeds in examined.items()}
+    return dataclasses.replace(judged, examined=first, wish=rules_of(context.recipe.decide).wish)
+
+
+def _examined(
+    context: Context, own: Prepared, other: Prepared, asker: Callable[[Prepared], Ask]
+) -> Examined:
+    """A model with what the run fitted on its own *calibrate*, asked about the other set."""
+    fold = context.folds()[0]
+    calibrate = ask_for(own, own.parts[fold].calibrate, asker(own))
+    return Examined(
+        fitted=fit_model(context, own, fold, asker(own), calibrate),
+        calibrate=calibrate,
+        evaluate=ask_for(other, range(len(other.images.samples)), asker(other)),
+    )
 
 
 def _of_bundle(path: Path, images: ImageSet) -> Judged:

@@ -19,6 +19,7 @@ from medistill.stages.data import Prepared, prepare_data
 from medistill.stages.evaluation import EVALUATION, evaluate_run
 from medistill.stages.measuring import measure_run
 from medistill.stages.rehearsal import rehearse
+from medistill.stages.reproducing import exact_recipe
 from medistill.stages.student import train_control, train_student
 from medistill.stages.targets import make_targets
 from medistill.stages.teacher import fit_teacher
@@ -32,8 +33,9 @@ def open_recipe(
     data: str | Path | None = None,
     overrides: tuple[str, ...] = (),
     seeds: int | None = None,
+    exact: bool = False,
 ) -> Recipe:
-    """A recipe by name, file or value, with the data path and number of seeds put in.
+    """A recipe by name, file or value, with data path, number of seeds and exactness put in.
 
     Raises:
         RecipeError: unknown recipe or key, ill-typed value, impossible combination.
@@ -44,6 +46,8 @@ def open_recipe(
         chosen = dataclasses.replace(chosen, data=block)
     if seeds is not None:
         chosen = dataclasses.replace(chosen, seeds=seeds)
+    if exact:
+        chosen = exact_recipe(chosen)
     check_combination(chosen, chosen.name)
     return chosen
 

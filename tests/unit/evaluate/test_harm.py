@@ -74,11 +74,11 @@ def test_nothing_is_found_where_there_is_nothing_and_small_parts_are_named() -> 
 
 def test_chance_rarely_looks_like_harm() -> None:
     random, false = np.random.default_rng(0), 0
-    for seed in range(60):
+    for seed in range(30):
         pair = [table(random.random(200) < 0.8, LABELS) for _ in range(2)]
         found = harm(pair[0], {"control": pair[1]}, classes=CLASSES, word="patient", seed=seed)
         false += any(each.verdict in ("worse", "better") for each in found)
-    assert false <= 8  # 3 expected; more than 8 has a chance of .002
+    assert false <= 5  # at most 1.5 expected; more than 5 has a chance of .004
 
 
 def test_without_another_model_there_is_nothing_to_say() -> None:

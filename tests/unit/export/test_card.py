@@ -8,7 +8,10 @@ from tests.unit.bundle.handmade import HASH, document
 def test_the_card_warns_first_and_says_what_the_bundle_is() -> None:
     body = document(b"", caveats=["Patient leakage cannot be excluded."], findings=["AUROC .9"])
     card = model_card(manifest_from_json(body))
-    assert card.startswith("# by-hand\n\n**For research use only. This is not a medical device")
+    _, _, text = card.split("---", 2)  # after the hub's head
+    assert text.lstrip().startswith(
+        "# by-hand\n\n**For research use only. This is not a medical device"
+    )
     assert "- Classes: ill, well\n" in card
     assert "a gray picture" in card
     assert "short side of 8 and then to 4 x 4 pixels (stretch)" in card

@@ -1,0 +1,142 @@
+"""Several methods and seeds on the same images, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from medistill.evaluate.bootstrap import draw_resamples
+from medistill.evaluate.difference import SIGNIFICANCE, Difference, differences
+from medistill.evaluate.document import OVERALL, definition
+from medistill.evaluate.document import spread as spread_over_seeds
+from medistill.evaluate.harm import harm, in_words
+from medistill.evaluate.holm import holm
+from medistill.evaluate.predictions import Predictions, check_same_images
+from medistill.evaluate.scored import Scored, estimates, score
+
+Models = Mapping[str, Mapping[str, Sequence[Predictions]]]
+ROLES = ("teacher", "student", "control")
+NO_CONTROL = "has no control, so it cannot say whether distilling helped"
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two models to be compared: first minus second."""
+
+    first: tuple[str, str]
+    second: tuple[str, str]
+
+    def of(self, scored: Mapping[str, Scored]) -> tuple[Scored, Scored]:
+        """The first seed of both."""
+        first, second = (scored[f"{run} {role} 0"] for run, role in (self.first, self.second))
+        return first, second
+
+
+def compare_models(
+    models: Models,
+    *,
+    classes: Sequence[str],
+    word: str,
+    resamples: int = 2000,
+    flips: int = 10_000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Every model with intervals, every student against its teacher, control and the first student.
+
+    Args:
+        models: for each run its tables by role, one a seed; all on the same images.
+        classes: names in the order of the probabilities.
+        word: what a group is called.
+        resamples: bootstrap resamples of groups.
+        flips: sign flips of groups.
+        seed: of both.
+
+    Returns:
+        A JSON value without NaN: ``harm`` (sentences, worst first), ``notes``; ``models``: one
+        row a run and role with ``overall`` (first seed: spread over groups) and ``seeds`` (spread
+        over seeds, kept apart); ``differences``: ``first``, ``second`` and ``overall`` with
+        ``p``, ``corrected`` (Holm over all pairs of that metric) and ``verdict``.
+
+    Raises:
+        DataError: models on other images; says which differ.
+    """
+    named = {
+        f"{run} {role} {number}": table
+        for run, roles in models.items()
+        for role, tables in roles.items()
+        for number, table in enumerate(tables)
+    }
+    check_same_images(named)
+    drawn = draw_resamples(next(iter(named.values())), resamples=resamples, seed=seed)
+    scored = dict(zip(named, score(list(named.values()), drawn), strict=True))
+    found = {
+        pair: differences(*pair.of(scored), word=word, flips=flips, seed=seed)
+        for pair in _pairs(models)
+    }
+    table = next(iter(named.values()))
+    worse, rest = _harm(models, classes, word)
+    return {
+        "classes": list(classes),
+        "group_word": word,
+        "images": len(table),
+        "groups": table.group_count,
+        "metrics": {metric.name: definition(metric) for metric in OVERALL},
+        "harm": worse,
+        "notes": rest + [f"{run} {NO_CONTROL}." for run in models if "control" not in models[run]],
+        "models": [
+            _row(run, role, [scored[f"{run} {role} {n}"] for n in range(len(tables))], word)
+            for run, roles in models.items()
+            for role, tables in roles.items()
+        ],
+        "differences": _corrected(found),
+    }
+
+
+def _pairs(models: Models) -> list[_Pair]:
+    first, *others = models
+    pairs = [
+        _Pair((run, "student"), (run, other))
+        for run, roles in models.items()
+        for other in ("control", "teacher")
+        if other in roles
+    ]
+    return pairs + [_Pair((run, "student"), (first, "student")) for run in others]
+
+
+def _row(run: str, role: str, seeds: Sequence[Scored], word: str) -> dict[str, Any]:
+    return {
+        "run": run,
+        "role": role,
+        "overall": {m.name: estimates(seeds[0], m, word)[0].to_json() for m in OVERALL},
+        "seeds": {metric.name: spread_over_seeds(seeds, metric.name) for metric in OVERALL},
+    }
+
+
+def _corrected(found: Mapping[_Pair, Mapping[str, list[Difference]]]) -> list[dict[str, Any]]:
+    """P-values of each metric corrected over all pairs; verdicts by the corrected ones."""
+    pairs = list(found)
+    rows: list[dict[str, Any]] = [
+        {"first": " ".join(p.first), "second": " ".join(p.second), "overall": {}} for p in pairs
+    ]
+    for metric in OVERALL:
+        each = [found[pair][metric.name][0] for pair in pairs]
+        for row, one, p in zip(rows, each, holm([d.p for d in each]), strict=True):
+            verdict = one.verdict
+            if verdict in ("better", "worse") and p is not None and p >= SIGNIFICANCE:
+                verdict = "undecided"
+            value = replace(one, verdict=verdict).to_json()
+            row["overall"][metric.name] = {**value, "corrected": p}
+    return rows
+
+
+def _harm(models: Models, classes: Sequence[str], word: str) -> tuple[list[str], list[str]]:
+    """In words, run by run; the run's name comes first where there are several."""
+    worse, rest = [], []
+    for run, roles in models.items():
+        others = {role: roles[role][0] for role in ("teacher", "control") if role in roles}
+        said = in_words(harm(roles["student"][0], others, classes=classes, word=word))
+        lead = f"{run}: " if len(models) > 1 else ""
+        worse += [lead + sentence for sentence in said[0]]
+        rest += [lead + sentence for sentence in said[1]]
+    return worse, rest

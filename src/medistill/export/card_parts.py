@@ -1,0 +1,57 @@
+"""Parts of the model card: the head that the Hugging Face hub reads, and how a graph decides."""
+
+from __future__ import annotations
+
+import yaml
+
+from medistill.bundle.schema import Graph, Manifest
+
+_PIPELINES = {
+    "single-label": "image-classification",
+    "multi-label": "image-classification",
+    "segmentation": "image-segmentation",
+}
+
+
+def front_matter(manifest: Manifest) -> str:
+    """YAML between lines of dashes, as the hub's model cards have it.
+
+    The licence is left to those who publish the model, since the data decide on it.
+    """
+    head = {
+        "library_name": "medistill",
+        "pipeline_tag": _PIPELINES[manifest.task],
+        "tags": [
+            "medical",
+            "knowledge-distillation",
+            "vision-transformer",
+            "onnx",
+            "research-only",
+        ],
+        "model_name": manifest.name,
+    }
+    text = yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
+    return f"---\n{text}---"
+
+
+def decided(graph: Graph) -> list[str]:
+    """What was fitted on the calibration part, and why anything is missing."""
+    found, calibration = graph.decisions, graph.calibration
+    temperatures = calibration.labels or (calibration.temperature,)
+    lines = [f"Temperature: {', '.join(f'{value:.3g}' for value in temperatures)}"]
+    if graph.thresholds:
+        limits = ", ".join(f"{name} {value:.3g}" for name, value in graph.thresholds.items())
+        lines.append(f"Thresholds: {limits}")
+    if found.choice is not None:
+        wished = "" if found.choice.wished is None else f" {found.choice.wished:g}"
+        lines.append(
+            f"Chosen for: {found.choice.rule}{wished}, on {found.choice.images} images of "
+            f"{found.choice.groups} groups"
+        )
+    if found.conformal is not None:
+        lines.append(f"Prediction sets: promise {found.conformal.level:.0%} for every class")
+    if found.trust is not None:
+        lines.append(
+            f"Strange images: stopped, with {found.trust.false_alarms:.0%} false alarms allowed"
+        )
+    return lines + [f"Missing, {name}: {reason}" for name, reason in found.refusals.items()]

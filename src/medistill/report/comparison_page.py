@@ -1,0 +1,104 @@
+"""A comparison of several runs, as text and as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from medistill.core.files import write_text
+from medistill.report.decision_tables import Grid
+from medistill.report.tables import Cell
+from medistill.report.values import interval, number, p_value, signed, with_minus
+
+SHOWN = ("auroc", "balanced_accuracy", "accuracy", "calibration_error", "brier")
+
+
+def model_grid(found: Mapping[str, Any]) -> Grid:
+    """One line a model, one column a metric."""
+    return Grid(
+        caption=f"{found['images']:,} images, {found['groups']:,} groups ({found['group_word']}); "
+        "95 % intervals are over groups, deviations over training seeds",
+        columns=tuple(found["metrics"][name]["title"] for name in SHOWN),
+        rows=tuple(
+            (f"{row['run']}: {row['role']}", tuple(_model(row, name) for name in SHOWN))
+            for row in found["models"]
+        ),
+    )
+
+
+def difference_grid(found: Mapping[str, Any]) -> Grid:
+    """One line a pair, one column a metric."""
+    return Grid(
+        caption="Paired differences; p-values by exchange of groups, corrected by Holm",
+        columns=tuple(found["metrics"][name]["title"] for name in SHOWN),
+        rows=tuple(
+            (
+                f"{row['first']} minus {row['second']}",
+                tuple(_difference(row["overall"][name]) for name in SHOWN),
+            )
+            for row in found["differences"]
+        ),
+    )
+
+
+def comparison_text(found: Mapping[str, Any]) -> str:
+    """The same for a terminal: who is served worse first."""
+    lines = [*found["harm"], *found["notes"], ""]
+    for table in (model_grid(found), difference_grid(found)):
+        lines += [table.caption, *_lines(table), ""]
+    return "\n".join(lines).rstrip()
+
+
+def write_comparison(path: Path, found: Mapping[str, Any]) -> None:
+    """Write one offline HTML page, atomically."""
+    environment = Environment(
+        loader=PackageLoader("medistill.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["minus"] = with_minus
+    page = environment.get_template("comparison.html").render(
+        harm=found["harm"], notes=found["notes"], grids=[model_grid(found), difference_grid(found)]
+    )
+    write_text(path, page)
+
+
+def _lines(table: Grid) -> list[str]:
+    heads = ["", *table.columns]
+    body = [[title, *(_plain(cell) for cell in cells)] for title, cells in table.rows]
+    widths = [max(len(row[column]) for row in [heads, *body]) for column in range(len(heads))]
+    return [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in [heads, *body]
+    ]
+
+
+def _plain(cell: Cell) -> str:
+    parts = [cell.value, f"({cell.interval})" if cell.interval else "", cell.note, cell.verdict]
+    return " ".join(part for part in parts if part)
+
+
+def _model(row: Mapping[str, Any], name: str) -> Cell:
+    value, seeds = row["overall"][name], row["seeds"][name]
+    note = value["reason"] or ""
+    if seeds["sd"] is not None:
+        count = len(seeds["values"])
+        note = f"{count} seeds {number(seeds['mean'])}, deviation {number(seeds['sd'])}"
+    return Cell(
+        value=number(value["estimate"]), interval=interval(value["low"], value["high"]), note=note
+    )
+
+
+def _difference(value: Mapping[str, Any]) -> Cell:
+    verdict = value["verdict"] if value["verdict"] in ("better", "worse") else ""
+    return Cell(
+        value=signed(value["estimate"]),
+        interval=interval(value["low"], value["high"]),
+        note=value["reason"] or p_value(value["corrected"]),
+        verdict=verdict,
+    )

@@ -1,0 +1,94 @@
+"""Writes pictures of where a run's teacher and student look on any images."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from medistill.core.errors import DataError
+from medistill.core.files import write_bytes
+from medistill.explain.maps import explain_batch
+from medistill.explain.overlay import overlay
+from medistill.imaging.reader import read_image
+from medistill.imaging.resize import render, to_stored
+from medistill.models.network import Network
+from medistill.serve.inputs import find_inputs
+from medistill.stages.context import Reporter, SilentReporter
+from medistill.stages.data import prepare_data
+from medistill.stages.run import open_run
+from medistill.stages.student import open_student
+from medistill.stages.teacher import open_teacher
+
+
+def explain_images(
+    out_of: str | Path,
+    images: Sequence[str | Path],
+    *,
+    out: str | Path | None = None,
+    reporter: Reporter | None = None,
+) -> Path:
+    """Write one overlay an image, model and method, for the class that the model says.
+
+    Args:
+        out_of: a run whose student is trained; its first fold and seed are shown.
+        images: files and folders; what cannot be read is named and left out.
+        out: folder of the overlays; ``explained`` in the run by default.
+        reporter: where to speak; silent by default.
+
+    Returns:
+        The folder; a file is called ``<image>.<role>.<method>.png``.
+
+    Raises:
+        DataError: not one image could be read.
+        RunFolderError: the run has no student yet.
+    """
+    speaker = reporter or SilentReporter()
+    context = open_run(out_of, speaker)
+    prepared, fold = prepare_data(context), context.folds()[0]
+    networks = {
+        "teacher": open_teacher(context, prepared, fold).members[0].eval(),
+        "student": open_student(context, prepared, fold, 0, "student"),
+    }
+    folder = Path(out) if out is not None else context.run.stage("explained")
+    folder.mkdir(parents=True, exist_ok=True)
+    data, done = context.recipe.data, 0
+    for item in find_inputs([Path(image) for image in images]):
+        try:
+            picture = read_image(item.path)
+        except DataError as error:
+            speaker.say(f"left out: {error}")
+            continue
+        stored = to_stored(picture, stored_size=data.stored_size, channels=data.channels)
+        done += 1
+        for role, network in networks.items():
+            stem = f"{done:04d}-{item.path.stem}.{role}"
+            speaker.say(_write(folder, stem, stored, network, prepared.images.classes, role))
+    if not done:
+        raise DataError(where=images[0], what="no image could be read", cure="Check the files.")
+    return folder
+
+
+def _write(
+    folder: Path,
+    stem: str,
+    stored: np.ndarray,
+    network: Network,
+    classes: Sequence[str],
+    role: str,
+) -> str:
+    """Write the overlays of one image and model; what the model said of it."""
+    seen = network.preprocessing
+    image = render(stored, size=seen.size, fit=seen.fit)
+    batch = torch.from_numpy(image[None])
+    with torch.inference_mode():
+        said = network(batch).logits.argmax(dim=1)
+    for name, heat in explain_batch(network, batch, said.clone()).items():
+        stream = io.BytesIO()
+        Image.fromarray(overlay(image, heat[0].numpy())).save(stream, format="PNG")
+        write_bytes(folder / f"{stem}.{name.lower().replace(' ', '-')}.png", stream.getvalue())
+    return f"{stem}: {role} says {classes[int(said[0])]}"

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import yaml
+
+from medistill.bundle.schema import manifest_from_json
+from medistill.export.card import model_card
+from medistill.export.card_parts import decided, front_matter
+from tests.unit.bundle.handmade import document, with_graph
+
+DECISIONS = {
+    "choice": {
+        "rule": "sensitivity",
+        "wished": 0.95,
+        "positive": "ill",
+        "images": 50,
+        "groups": 40,
+    },
+    "conformal": None,
+    "trust": None,
+    "refusals": {"conformal": "too few groups"},
+}
+
+
+def test_the_head_is_yaml_that_the_hub_reads() -> None:
+    manifest = manifest_from_json(document(b""))
+    card = model_card(manifest)
+    assert card.startswith(front_matter(manifest))
+    head = yaml.safe_load(card.split("---")[1])
+    assert head["pipeline_tag"] == "image-classification"
+    assert head["library_name"] == "medistill"
+
+
+def test_what_decides_and_what_is_missing_is_said() -> None:
+    changes = with_graph(decisions=DECISIONS, thresholds={"ill": 0.3, "well": 0.7})
+    lines = decided(manifest_from_json(document(b"", **changes)).graph())
+    assert "Temperature: 1" in lines
+    assert "Thresholds: ill 0.3, well 0.7" in lines
+    assert "Chosen for: sensitivity 0.95, on 50 images of 40 groups" in lines
+    assert "Missing, conformal: too few groups" in lines

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from medistill.core.types import Task
+from medistill.evaluate.decision_values import decision_values
+from medistill.report import decision_tables
+from tests.unit.evaluate.examined_models import examined
+
+
+@pytest.fixture
+def decided(metrics: dict[str, Any]) -> dict[str, Any]:
+    return with_decisions(metrics, count=200)
+
+
+def with_decisions(
+    metrics: dict[str, Any], *, count: int, task: Task = "single-label"
+) -> dict[str, Any]:
+    classes = metrics["classes"]
+    models = {"student": [examined(count=count, task=task)]}
+    part = {"images": 300, "groups": 300, "classes": dict.fromkeys(classes, 150)}
+    flow = {"folds": 1, "stored": 310, "labelled": 300, "unlabelled": 10, "removed": 0}
+    return {
+        **metrics,
+        "decisions": decision_values(models, task=task, classes=["well", "ill"], word="patient"),
+        "flow": {**flow, "parts": {"evaluate": part}},
+    }
+
+
+def test_every_table_holds_its_figures(decided: dict[str, Any]) -> None:
+    student = decided["decisions"]["student"]
+    calibration = decision_tables.calibration(decided)
+    assert calibration is not None
+    assert calibration.columns == ("Student",)
+    assert calibration.rows[0][1][0].value == f"{student['calibration']['after']['error']:.3f}"
+    assert calibration.rows[0][1][0].interval.startswith("before 0.")
+    (points,) = decision_tables.operating(decided)
+    assert [title for title, _ in points.rows] == [
+        "ill: sensitivity of at least 90%",
+        "ill: specificity of at least 90%",
+        "ill: largest sensitivity + specificity (Youden)",
+    ]
+    counts = student["operating"][0]["confusion"]
+    assert points.rows[0][1][-1].value.startswith(f"{counts['hits']}, {counts['misses']}")
+    sets = decision_tables.sets(decided)
+    assert sets is not None
+    assert [title for title, _ in sets.rows][:2] == [
+        "Truth in the set, well",
+        "Truth in the set, ill",
+    ]
+    flow = decision_tables.flow(decided)
+    assert flow is not None
+    assert [cell.value for cell in flow.rows[0][1]] == ["300", "300", "150", "150"]
+    selective = decision_tables.selective(decided)
+    assert selective is not None
+    assert selective.rows[0][0] == "Surest 100%"
+    assert decision_tables.strange(decided) is not None
+
+
+def test_what_was_refused_is_said(metrics: dict[str, Any]) -> None:
+    few = with_decisions(metrics, count=8)
+    assert decision_tables.sets(few) is None
+    assert decision_tables.strange(few) is None
+    assert decision_tables.operating(few) == []
+    assert all("too few groups" in text for text in decision_tables.refused_points(few))
+    said = decision_tables.refusals(few)
+    assert [text.split(":")[0] for text in said] == ["Temperature", "Prediction sets", "Trust gate"]
+
+
+def test_labels_and_masks_have_their_tables_too(metrics: dict[str, Any]) -> None:
+    labels = with_decisions(metrics, count=200, task="multi-label")
+    sets = decision_tables.sets(labels)
+    assert sets is not None
+    assert sets.rows[0][0] == "Truth in the set, well present"
+    masks = with_decisions(metrics, count=30, task="segmentation")
+    assert decision_tables.selective(masks) is None
+    assert decision_tables.calibration(masks) is not None
+
+
+def test_without_decisions_there_are_no_tables(metrics: dict[str, Any]) -> None:
+    assert decision_tables.calibration(metrics) is None
+    assert decision_tables.flow(metrics) is None
+    assert decision_tables.refusals(metrics) == []
