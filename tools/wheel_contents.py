@@ -16,6 +16,7 @@ REQUIRED = (
     "medistill/recipes/kdvit.yaml",
     "medistill/recipes/kdvit-small.yaml",
     "medistill/report/templates/*",
+    "medistill/serve/static/*",
     "*.dist-info/licenses/LICENSE",
 )
 ALLOWED_ROOTS = ("medistill/*", "*.dist-info/*")

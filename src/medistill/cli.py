@@ -11,6 +11,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from medistill import __version__
+from medistill.commands.bench import bench
+from medistill.commands.inspect import inspect
 from medistill.commands.serve import serve
 from medistill.core.errors import MedistillError, MissingExtraError
 
@@ -50,7 +52,8 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-app.command()(serve)
+for command in (bench, inspect, serve):
+    app.command()(command)
 
 
 @app.callback()
@@ -280,18 +283,30 @@ def predict(
     bundle: Annotated[Path, typer.Argument(help="Bundle: a folder or a .zip.")],
     inputs: Annotated[list[Path], typer.Argument(help="Images or folders of images.")],
     out: Annotated[
-        Path | None, typer.Option("--out", help="CSV or JSON lines file; otherwise printed.")
+        Path | None, typer.Option("--out", help=".csv, .jsonl or .parquet; otherwise printed.")
     ] = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1)] = 16,
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="Threads; all cores when not given.")
+    ] = None,
+    graph: Annotated[str | None, typer.Option("--graph", help="Variant to run.")] = None,
+    masks: Annotated[
+        Path | None, typer.Option("--masks", help="Folder for masks, one PNG an image.")
     ] = None,
 ) -> None:
     """Predict images with a bundle. Needs no torch."""
     from medistill.serve.command import predict_command
 
     raise typer.Exit(
-        predict_command(bundle, inputs, out=out, batch_size=batch_size, threads=threads)
+        predict_command(
+            bundle,
+            inputs,
+            out=out,
+            batch_size=batch_size,
+            threads=threads,
+            graph=graph,
+            masks=masks,
+        )
     )
 
 

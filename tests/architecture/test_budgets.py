@@ -27,6 +27,7 @@ TESTED_ELSEWHERE = {
     "models/outputs.py": "declarations only",
     "recipe/*": "tests/unit/test_recipe.py",
     "bundle/notice.py": "one sentence",
+    "bundle/trial.py": "declarations only; export/test_candidates.py fills them",
     "serve/answers.py": "declarations only; test_app.py reads them",
     "serve/prediction.py": "declarations only; test_deciding.py fills them",
     "stages/*": "the wiring; tests/recipes and tests/unit/stages run it",

@@ -10,6 +10,7 @@ GOOD = [
     "medistill/recipes/kdvit.yaml",
     "medistill/recipes/kdvit-small.yaml",
     "medistill/report/templates/report.html",
+    "medistill/serve/static/index.html",
     "medistill-0.1.0.dist-info/licenses/LICENSE",
     "medistill-0.1.0.dist-info/METADATA",
 ]

@@ -57,7 +57,7 @@ class Trial:
         sensitivity_bound: largest loss of any class that was allowed.
         agreement_bound: smallest share of equal labels that was allowed.
         reference: name of the graph that it had to be faster than.
-        ratio: median time of the reference over its own, measured in turns, batch 1.
+        ratio: fastest run of the reference over its own, measured in turns, batch 1, all threads.
         speeds: times on the machine that exported it.
     """
 

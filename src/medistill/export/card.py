@@ -21,6 +21,7 @@ def model_card(manifest: Manifest) -> str:
         _section("Caveats", manifest.caveats),
         _section("How it decides", decided(manifest.graph())),
         _section("Graphs", [_graph_line(graph, manifest.default) for graph in manifest.graphs]),
+        _section("Not published", [f"{n}: {why}" for n, why in manifest.refused.items()]),
         _section("Made from", _made_from(manifest)),
         f"## Use\n\n```text\n{_COMMAND}\n```",
     ]
@@ -50,8 +51,18 @@ def _graph_line(graph: Graph, default: str) -> str:
         f"{graph.name}{star}: {graph.files[0]} ({graph.precision}, {graph.runtime}); against the "
         f"trained network on {graph.parity.images} images the probabilities differ by at most "
         f"{graph.parity.largest_difference:.1e} and {graph.parity.agreement:.2%} of the labels "
-        "agree"
+        f"agree{_trial_words(graph)}"
     )
+
+
+def _trial_words(graph: Graph) -> str:
+    trial = graph.trial
+    if trial is None:
+        return ""
+    worst = min(trial.sensitivity.items(), key=lambda item: item[1], default=None)
+    lost = f"; sensitivity moves by {worst[1]:+.3f} at worst ({worst[0]})" if worst else ""
+    moved = f"; {trial.metric.name} by {trial.metric.change:+.3f}" if trial.metric else ""
+    return f"{lost}{moved}; {trial.ratio:.2f} times as fast as {trial.reference} where exported"
 
 
 def _made_from(manifest: Manifest) -> list[str]:

@@ -58,7 +58,7 @@ _STATUSES = {
     422: "No file could be read.",
     429: "The queue is full; Retry-After says when to come back.",
     500: "The server failed.",
-    501: "The bundle cannot do this.",
+    409: "The bundle cannot do this.",
     503: "The server is stopping.",
     504: "No answer in time.",
     507: "The server cannot write its audit log.",

@@ -6,15 +6,53 @@ import io
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from medistill.bundle.bundle import open_bundle
 from medistill.core.errors import MedistillError
-from medistill.serve.output import Form, form_of, prediction_writer
+from medistill.serve.journal import Journal
+from medistill.serve.masks import mask_writer
+from medistill.serve.output import Form, check_writable, form_of, prediction_writer
+from medistill.serve.prediction import Prediction
 from medistill.serve.predictor import BATCH_SIZE, Predictor
 
 _ALL_FAILED = 2
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be predicted and where it goes.
+
+    Attributes:
+        inputs: images and folders of images.
+        out: the file; None for standard output.
+        batch_size: images that run together.
+        form: what to write.
+        masks: given every prediction.
+    """
+
+    inputs: Sequence[Path]
+    out: Path | None
+    batch_size: int
+    form: Form
+    masks: Callable[[Prediction], None]
+
+
+class Counter:
+    """Shows how far a prediction is, where somebody watches."""
+
+    def __init__(self) -> None:
+        self.done = 0
+
+    def __call__(self, more: int) -> None:
+        """Count images and show the sum on one line of the terminal."""
+        self.done += more
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{_count(self.done, 'image')} ")
+            sys.stderr.flush()
 
 
 def predict_command(
@@ -26,17 +64,21 @@ def predict_command(
     threads: int | None = None,
     graph: str | None = None,
     form: Form | None = None,
+    masks: Path | None = None,
 ) -> int:
     """Predict files and folders and say in one line, on standard error, how it went.
 
     Args:
         bundle: folder or zip.
         inputs: images and folders of images.
-        out: ``.csv`` or ``.jsonl``; None writes CSV to standard output.
+        out: ``.csv``, ``.jsonl`` or ``.parquet``; None writes CSV to standard output. The same
+            command again goes on where a kill stopped it.
         batch_size: images that run together.
         threads: for inference; None for all cores.
         graph: name of the graph; None for the bundle's default.
         form: what to write; None to go by the ending of ``out``.
+        masks: folder for the masks of a segmenting student, one PNG an image, numbered in the
+            order of the output; None writes none.
 
     Returns:
         Exit code: 0 if anything was predicted, 2 if every input failed.
@@ -51,8 +93,9 @@ def predict_command(
         sys.stdout.reconfigure(errors="backslashreplace")
     started = time.monotonic()
     predictor = Predictor(open_bundle(bundle), threads=threads, graph=graph)
+    job = Job(inputs, out, batch_size, form, mask_writer(masks, predictor.bundle.manifest.task))
     try:
-        done, failed = _predict(predictor, inputs, out, batch_size, form)
+        done, failed = _predict(job, predictor)
     except BrokenPipeError:
         # The reader (for example head) has seen enough; Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -61,25 +104,58 @@ def predict_command(
     return 0 if done else _ALL_FAILED
 
 
-def _predict(
-    predictor: Predictor, inputs: Iterable[Path], out: Path | None, batch_size: int, form: Form
-) -> tuple[int, int]:
+def _predict(job: Job, predictor: Predictor) -> tuple[int, int]:
     """Images predicted and inputs that failed."""
-    done = failed = 0
     try:
-        with prediction_writer(out, predictor.classes, form) as write:
-            for found in predictor.predict_files(inputs, batch_size):
-                write(found)
-                done, failed = done + (not found.problem), failed + bool(found.problem)
+        if job.out is None:
+            return _straight(job, predictor)
+        return _journalled(job, predictor, job.out)
     except BrokenPipeError:
         raise
     except OSError as error:
         reason = error.strerror or str(error)
         cure = "Free space or choose another place with --out."
+        where = job.out or "standard output"
         raise MedistillError(
-            where=out or "standard output", what=f"cannot be written ({reason})", cure=cure
+            where=where, what=f"cannot be written ({reason})", cure=cure
         ) from error
+
+
+def _straight(job: Job, predictor: Predictor) -> tuple[int, int]:
+    """To standard output, as it comes."""
+    done = failed = 0
+    with prediction_writer(None, predictor.classes, job.form) as write:
+        for found in predictor.predict_files(job.inputs, job.batch_size):
+            write(found)
+            job.masks(found)
+            done, failed = done + (not found.problem), failed + bool(found.problem)
     return done, failed
+
+
+def _journalled(job: Job, predictor: Predictor, out: Path) -> tuple[int, int]:
+    """To a journal first, and from there to the file in one piece."""
+    check_writable(out)
+    made_by = {"bundle": predictor.bundle.identity, "graph": predictor.graph.name}
+    journal, counted = Journal(out, made_by), [0, 0]
+    if journal.done:
+        sys.stderr.write(f"{_count(len(journal.done), 'image')} kept from a stopped run\n")
+    finished, progress = False, Counter()
+    try:
+        predicted = predictor.predict_files(job.inputs, job.batch_size, done=journal.done)
+        while batch := list(islice(predicted, job.batch_size)):
+            for found in batch:
+                job.masks(found)
+                journal.add(found)
+            journal.save()
+            progress(len(batch))
+        with prediction_writer(out, predictor.classes, job.form) as write:
+            for found in journal.read():
+                write(found)
+                counted[bool(found.problem)] += 1
+        finished = True
+    finally:
+        journal.close(finished=finished)
+    return counted[0], counted[1]
 
 
 def _summary(done: int, failed: int, seconds: float, out: Path | None) -> str:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from medistill.core.errors import MedistillError
+from medistill.core.files import atomic_file
+from medistill.core.types import Task
 from medistill.imaging.preprocessing import Fit
 from medistill.serve.relevance import shown_box
 
@@ -51,3 +59,31 @@ def area_shares(mask: Mask, classes: int) -> tuple[float, ...]:
     """Share of the pixels that each class takes; they add up to 1."""
     counts = np.bincount(mask.ravel(), minlength=classes)
     return tuple(float(count) / mask.size for count in counts[:classes])
+
+
+def mask_writer(folder: Path | None, task: Task) -> Callable[[Any], None]:
+    """Writes the mask of each prediction as PNG: its place in the output, then the file's name.
+
+    Args:
+        folder: an existing folder; None writes nothing.
+        task: of the bundle.
+
+    Raises:
+        MedistillError: there is no such folder, or the bundle gives no masks.
+    """
+    if folder is None:
+        return lambda found: None
+    if task != "segmentation":
+        cure = "Leave --masks out."
+        raise MedistillError(where="--masks", what="this bundle classifies", cure=cure)
+    if not folder.is_dir():
+        raise MedistillError(where=folder, what="there is no such folder", cure="Create it first.")
+    numbers = count(1)
+
+    def write(found: Any) -> None:
+        number = next(numbers)
+        if found.mask is not None:
+            with atomic_file(folder / f"{number:06}-{Path(found.path).stem}.png") as stream:
+                Image.fromarray(found.mask).save(stream, "PNG")
+
+    return write

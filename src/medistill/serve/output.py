@@ -1,4 +1,4 @@
-"""Writes predictions as CSV or JSON lines, to a file or to standard output. Torch-free."""
+"""Writes predictions as CSV, JSON lines or Parquet, to a file or standard output. Torch-free."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Literal
 
-from medistill.core.errors import MedistillError, UnknownNameError
+from medistill.core.errors import MedistillError, MissingExtraError, UnknownNameError
 from medistill.core.files import atomic_file
+from medistill.serve.deciding import SEPARATOR
 from medistill.serve.prediction import Prediction
 
-Form = Literal["csv", "jsonl"]
+Form = Literal["csv", "jsonl", "parquet"]
 Write = Callable[[Prediction], None]
-_FORMS: dict[str, Form] = {".csv": "csv", ".jsonl": "jsonl"}
+_FORMS: dict[str, Form] = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
+_COLUMNS = ("path", "label", "conformal", "trusted", "reasons", "problem")
+_ROWS = 4096
 
 
 def form_of(out: Path | None) -> Form:
-    """CSV or JSON lines, by the ending of the file; CSV for standard output.
+    """CSV, JSON lines or Parquet, by the ending of the file; CSV for standard output.
 
     Raises:
         UnknownNameError: any other ending.
@@ -39,9 +43,11 @@ def prediction_writer(
 ) -> Iterator[Write]:
     """Yield a function that writes one prediction.
 
-    Columns of the CSV: ``path``, ``label``, one probability a class under the class's name,
-    ``problem``; a class that is called like one of these gets ``probability of`` before it. A
-    JSON line holds the same, the probabilities as an object by class. Text is UTF-8; bytes of a
+    Columns of CSV and Parquet: ``path``, ``label``, one probability a class under the class's
+    name, ``conformal`` (the classes that cannot be ruled out, joined by ``; ``), ``trusted``,
+    ``reasons``, ``problem``; a class that is called like one of these gets ``probability of``
+    before it. What was not fitted is empty. A JSON line holds the same, the probabilities as an
+    object by class, sets and reasons as lists. Text is UTF-8; bytes of a
     file name that are not are written as escapes.
 
     Args:
@@ -50,15 +56,22 @@ def prediction_writer(
         form: what to write; None to go by the ending.
 
     Raises:
-        UnknownNameError: an ending that is neither ``.csv`` nor ``.jsonl``.
+        UnknownNameError: any other ending.
+        MissingExtraError: Parquet without the extra ``parquet``.
         MedistillError: the file cannot be written.
     """
-    make = {"csv": _csv_writer, "jsonl": _json_writer}[form or form_of(out)]
+    form = form or form_of(out)
+    if out is not None:
+        check_writable(out)
+    if form == "parquet":
+        with _parquet_writer(out, classes) as write:
+            yield write
+        return
+    make = {"csv": _csv_writer, "jsonl": _json_writer}[form]
     if out is None:
         yield make(sys.stdout, classes)
         sys.stdout.flush()
         return
-    _check_writable(out)
     with atomic_file(out) as stream:
         text = io.TextIOWrapper(stream, "utf-8", errors="backslashreplace", newline="")
         yield make(text, classes)
@@ -66,7 +79,12 @@ def prediction_writer(
         text.detach()
 
 
-def _check_writable(out: Path) -> None:
+def check_writable(out: Path) -> None:
+    """Refuse a place where no file can be written, before the work.
+
+    Raises:
+        MedistillError: it is a folder, or its folder is missing.
+    """
     if out.is_dir():
         raise MedistillError(where=out, what="is a folder", cure="Name a file with --out.")
     if not out.parent.is_dir():
@@ -76,12 +94,11 @@ def _check_writable(out: Path) -> None:
 
 def _csv_writer(stream: IO[str], classes: Sequence[str]) -> Write:
     rows = csv.writer(stream, lineterminator="\n")
-    rows.writerow(["path", "label", *(_column(name) for name in classes), "problem"])
+    rows.writerow([*_names(classes)])
 
     def write(found: Prediction) -> None:
-        values = found.probabilities or ("",) * len(classes)
-        numbers = [value if value == "" else f"{value:.8g}" for value in values]
-        rows.writerow([found.path, found.label or "", *numbers, found.problem or ""])
+        cells = _cells(found, len(classes))
+        rows.writerow(["" if cell is None else _text(cell) for cell in cells])
 
     return write
 
@@ -93,6 +110,9 @@ def _json_writer(stream: IO[str], classes: Sequence[str]) -> Write:
             "path": found.path,
             "label": found.label,
             "probabilities": values and dict(zip(classes, values, strict=True)),
+            "conformal": found.conformal,
+            "trusted": found.trusted,
+            "reasons": found.reasons,
             "problem": found.problem,
         }
         stream.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -100,5 +120,63 @@ def _json_writer(stream: IO[str], classes: Sequence[str]) -> Write:
     return write
 
 
+@contextmanager
+def _parquet_writer(out: Path | None, classes: Sequence[str]) -> Iterator[Write]:
+    """Rows are gathered into groups, so that memory does not grow with their number."""
+    if out is None:
+        cure = "Name a file with --out."
+        raise MedistillError(where="standard output", what="takes no Parquet", cure=cure)
+    if find_spec("pyarrow") is None:
+        raise MissingExtraError(command="medistill predict --out NAME.parquet", extra="parquet")
+    import pyarrow
+    from pyarrow import parquet
+
+    names, text = _names(classes), pyarrow.string()
+    kinds = [text, text, *[pyarrow.float64()] * len(classes), text, pyarrow.bool_(), text, text]
+    schema = pyarrow.schema(list(zip(names, kinds, strict=True)))
+    rows: list[list[object]] = []
+    with atomic_file(out) as stream, parquet.ParquetWriter(stream, schema) as table:
+
+        def flush() -> None:
+            columns = zip(*rows, strict=True) if rows else [[] for _ in names]
+            arrays = [pyarrow.array(c, k) for c, k in zip(columns, kinds, strict=True)]
+            table.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
+            rows.clear()
+
+        def write(found: Prediction) -> None:
+            rows.append([_clean(cell) for cell in _cells(found, len(classes))])
+            if len(rows) >= _ROWS:
+                flush()
+
+        yield write
+        flush()
+
+
+def _names(classes: Sequence[str]) -> list[str]:
+    return ["path", "label", *(_column(name) for name in classes), *_COLUMNS[2:]]
+
+
+def _cells(found: Prediction, classes: int) -> list[object]:
+    """One row; None where there is nothing."""
+    values = found.probabilities or (None,) * classes
+    conformal = None if found.conformal is None else SEPARATOR.join(found.conformal)
+    reasons = " ".join(found.reasons) or None
+    said = (conformal, found.trusted, reasons, found.problem)
+    return [found.path, found.label, *values, *said]
+
+
+def _text(cell: object) -> str:
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    return f"{cell:.8g}" if isinstance(cell, float) else str(cell)
+
+
+def _clean(cell: object) -> object:
+    """Text without the half characters that stand for bytes of a name that is no text."""
+    if isinstance(cell, str):
+        return cell.encode("utf-8", "backslashreplace").decode()
+    return cell
+
+
 def _column(name: str) -> str:
-    return f"probability of {name}" if name in {"path", "label", "problem"} else name
+    return f"probability of {name}" if name in _COLUMNS else name

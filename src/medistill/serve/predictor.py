@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -107,7 +107,11 @@ class Predictor:
         )
 
     def predict_files(
-        self, paths: Iterable[Path], batch_size: int = BATCH_SIZE
+        self,
+        paths: Iterable[Path],
+        batch_size: int = BATCH_SIZE,
+        *,
+        done: Container[str] = (),
     ) -> Iterator[Prediction]:
         """Predict files and folders, in order; memory does not grow with their number.
 
@@ -116,11 +120,12 @@ class Predictor:
         Args:
             paths: images and folders of images.
             batch_size: images that run together.
+            done: inputs that are left out.
 
         Raises:
             BundleError: the graph fails.
         """
-        inputs = find_inputs(paths)
+        inputs = (item for item in find_inputs(paths) if str(item.path) not in done)
         while batch := list(islice(inputs, batch_size)):
             yield from self._predict_batch(batch)
 

@@ -137,10 +137,10 @@ def mask_response(service: Service, found: Prediction) -> Response:
     """The mask as PNG.
 
     Raises:
-        RefusalError: 501, the bundle does not segment; 422, the file cannot be read.
+        RefusalError: 409, the bundle does not segment; 422, the file cannot be read.
     """
     if service.bundle.manifest.task != "segmentation":
-        raise RefusalError(501, "This bundle classifies; it gives no masks.")
+        raise RefusalError(409, "This bundle classifies; it gives no masks.")
     if found.mask is None:
         raise RefusalError(422, f"{found.path}: {(found.problem or '').rstrip('.')}.")
     stream = io.BytesIO()

@@ -105,7 +105,7 @@ def test_pixels_of_a_large_colour_picture_are_brought_to_a_side_of_1024(client: 
 
 def test_a_classifier_has_no_masks(client: TestClient) -> None:
     answer = client.post("/v1/mask", files=send(png()))
-    assert answer.status_code == 501
+    assert answer.status_code == 409
     assert answer.json()["detail"] == "This bundle classifies; it gives no masks."
 
 

@@ -87,7 +87,7 @@ def test_a_wrong_option_is_refused_before_anything_is_read(tmp_path: Path) -> No
     with pytest.raises(MedistillError, match="--threads: -1 is impossible"):
         predict_command(nothing, [], threads=-1)
     with pytest.raises(UnknownNameError, match="--out"):
-        predict_command(nothing, [], tmp_path / "out.parquet")
+        predict_command(nothing, [], tmp_path / "out.xlsx")
     with pytest.raises(BundleError, match="there is no such bundle"):
         predict_command(nothing, [])
 

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
+from medistill.core.errors import MedistillError
 from medistill.imaging.reader import Picture
 from medistill.imaging.resize import render, to_stored
-from medistill.serve.masks import area_shares, class_mask, onto_picture
+from medistill.serve.masks import area_shares, class_mask, mask_writer, onto_picture
+from medistill.serve.prediction import Prediction
 
 
 def test_classes_and_their_shares() -> None:
@@ -35,3 +40,20 @@ def test_what_a_crop_left_out_is_the_first_class() -> None:
     assert back[:, 5:15].all()
     assert not back[:, :5].any()
     assert not back[:, 15:].any()
+
+
+def test_masks_are_written_in_the_order_of_the_output(tmp_path: Path) -> None:
+    write = mask_writer(tmp_path, "segmentation")
+    write(Prediction(path="x/a.png", mask=np.array([[0, 2]], np.uint8)))
+    write(Prediction(path="x/b.png", problem="is damaged"))
+    write(Prediction(path="y/a.png", mask=np.array([[1, 1]], np.uint8)))
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["000001-a.png", "000003-a.png"]
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / names[0])), [[0, 2]])
+
+
+def test_masks_of_a_classifier_or_to_nowhere_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(MedistillError, match="--masks: this bundle classifies"):
+        mask_writer(tmp_path, "single-label")
+    with pytest.raises(MedistillError, match="there is no such folder"):
+        mask_writer(tmp_path / "none", "segmentation")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from medistill.core.errors import MedistillError, UnknownNameError
+from medistill.core.errors import MedistillError, MissingExtraError, UnknownNameError
 from medistill.serve.output import form_of, prediction_writer
 from medistill.serve.predictor import Prediction
 
@@ -23,9 +23,9 @@ def test_csv(tmp_path: Path) -> None:
     with out.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.reader(stream))
     assert rows == [
-        ["path", "label", "ill", "well, really", "problem"],
-        ['图 "1", a.png', "well, really", "0.25", "0.75", ""],
-        ["b.png", "", "", "", "is damaged"],
+        ["path", "label", "ill", "well, really", "conformal", "trusted", "reasons", "problem"],
+        ['图 "1", a.png', "well, really", "0.25", "0.75", "", "", "", ""],
+        ["b.png", "", "", "", "", "", "", "is damaged"],
     ]
 
 
@@ -40,9 +40,20 @@ def test_json_lines(tmp_path: Path) -> None:
             "path": '图 "1", a.png',
             "label": "well, really",
             "probabilities": {"ill": 0.25, "well, really": 0.75},
+            "conformal": None,
+            "trusted": None,
+            "reasons": [],
             "problem": None,
         },
-        {"path": "b.png", "label": None, "probabilities": None, "problem": "is damaged"},
+        {
+            "path": "b.png",
+            "label": None,
+            "probabilities": None,
+            "conformal": None,
+            "trusted": None,
+            "reasons": [],
+            "problem": "is damaged",
+        },
     ]
 
 
@@ -51,7 +62,7 @@ def test_standard_output_takes_csv_unless_told_otherwise(
 ) -> None:
     with prediction_writer(None, ("a",)) as write:
         write(Prediction(path="x", probabilities=(1.0,), label="a"))
-    assert capsys.readouterr().out == "path,label,a,problem\nx,a,1,\n"
+    assert capsys.readouterr().out == "path,label,a,conformal,trusted,reasons,problem\nx,a,1,,,,\n"
     with prediction_writer(None, ("a",), "jsonl") as write:
         write(BAD)
     assert json.loads(capsys.readouterr().out)["problem"] == "is damaged"
@@ -60,14 +71,14 @@ def test_standard_output_takes_csv_unless_told_otherwise(
 def test_small_probabilities_keep_their_digits(tmp_path: Path) -> None:
     with prediction_writer(tmp_path / "o.csv", ("a", "b")) as write:
         write(Prediction(path="x", probabilities=(1.25e-9, 0.123456789), label="b"))
-    assert (tmp_path / "o.csv").read_text().splitlines()[1] == "x,b,1.25e-09,0.12345679,"
+    assert (tmp_path / "o.csv").read_text().splitlines()[1] == "x,b,1.25e-09,0.12345679,,,,"
 
 
 def test_a_class_called_like_a_column_keeps_its_own_name_apart(tmp_path: Path) -> None:
     with prediction_writer(tmp_path / "o.csv", ("label", "b")):
         pass
     header = (tmp_path / "o.csv").read_text().strip()
-    assert header == "path,label,probability of label,b,problem"
+    assert header == "path,label,probability of label,b,conformal,trusted,reasons,problem"
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl"])
@@ -97,7 +108,9 @@ def test_an_interrupted_file_never_appears_and_the_old_one_stays(
 
 
 def test_an_unknown_ending_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UnknownNameError, match=r"Did you mean '.jsonl'\? Known: .csv, .jsonl"):
+    with pytest.raises(
+        UnknownNameError, match=r"Did you mean '.jsonl'\? Known: .csv, .jsonl, .parquet"
+    ):
         form_of(Path("out.json"))
     assert form_of(Path("OUT.CSV")) == "csv"
 
@@ -112,5 +125,52 @@ def test_a_place_that_cannot_be_written_is_said_before_the_work(tmp_path: Path) 
     with (
         pytest.raises(MedistillError, match="is a folder"),
         prediction_writer(tmp_path / "out.csv", CLASSES),
+    ):
+        pytest.fail("entered")
+
+
+SURE = Prediction(
+    path="c.png",
+    probabilities=(0.9, 0.1),
+    label="ill",
+    conformal=("ill", "well, really"),
+    trusted=False,
+    reasons=("It is strange.",),
+)
+
+
+def test_decisions_in_csv(tmp_path: Path) -> None:
+    with prediction_writer(tmp_path / "o.csv", CLASSES) as write:
+        write(SURE)
+    with (tmp_path / "o.csv").open(newline="") as stream:
+        row = next(csv.DictReader(stream))
+    assert (row["conformal"], row["trusted"]) == ("ill; well, really", "no")
+    assert row["reasons"] == "It is strange."
+
+
+def test_parquet_holds_the_same_with_types(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    with prediction_writer(tmp_path / "o.parquet", CLASSES) as write:
+        for found in (FINE, BAD, SURE):
+            write(found)
+    table = parquet.read_table(tmp_path / "o.parquet").to_pydict()
+    assert table["path"] == [FINE.path, "b.png", "c.png"]
+    assert table["ill"] == [0.25, None, 0.9]
+    assert table["trusted"] == [None, None, False]
+    assert table["problem"] == [None, "is damaged", None]
+
+
+def test_parquet_of_nothing_is_still_a_table(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    with prediction_writer(tmp_path / "o.parquet", CLASSES):
+        pass
+    assert parquet.read_table(tmp_path / "o.parquet").num_rows == 0
+
+
+def test_parquet_without_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medistill.serve.output.find_spec", lambda name: None)
+    with (
+        pytest.raises(MissingExtraError, match=r"medistill\[parquet\]"),
+        prediction_writer(tmp_path / "o.parquet", CLASSES),
     ):
         pytest.fail("entered")

@@ -72,7 +72,7 @@ def test_a_bundle_that_cannot_explain_says_so(tmp_path: Path) -> None:
     service = Service(open_bundle(gray_bundle(tmp_path / "b")), Settings(threads=1))
     with pytest.raises(RefusalError, match="holds no graph that explains") as refusal:
         asyncio.run(service.explain(Upload("a", png()), None))
-    assert refusal.value.status == 501
+    assert refusal.value.status == 409
     service.close()
 
 

@@ -1,0 +1,96 @@
+"""A constrained device, imitated by the operating system's own limits. Torch-free."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from medistill.core.errors import MedistillError
+from medistill.core.timing import times_in_turns
+
+_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
+_ENERGY = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
+_STATUS = Path("/proc/self/status")
+_SIDE = 512
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of a text such as ``512M``; K, M and G are powers of 1,024.
+
+    >>> parse_memory("512M")
+    536870912
+
+    Raises:
+        MedistillError: it is no such text.
+    """
+    found = re.fullmatch(r"([1-9]\d*)([KMG])i?B?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise MedistillError(
+            where="--memory", what=f"'{text}' is no size", cure="Say, for example, 512M."
+        )
+    return int(found[1]) * _UNITS[found[2].upper()]
+
+
+def constrain(*, threads: int, memory_bytes: int | None) -> bool:
+    """Bind this process to so many cores and bound the memory that it may write to.
+
+    Args:
+        threads: cores of those that it may use now.
+        memory_bytes: of private, writable memory; beyond it allocations fail.
+
+    Returns:
+        Whether the system enforces all that was asked; macOS and Windows cannot.
+    """
+    enforced = True
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    else:
+        enforced = False
+    if memory_bytes is not None:
+        enforced = _bound_memory(memory_bytes) and enforced
+    return enforced
+
+
+def _bound_memory(memory_bytes: int) -> bool:
+    if sys.platform != "linux":
+        return False
+    import resource
+
+    # Code and reserved addresses cost a device nothing; data do.
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    return True
+
+
+def peak_memory_bytes() -> int | None:
+    """Largest resident memory of this process so far; None where that is unknown."""
+    if sys.platform == "win32":
+        return None
+    if _STATUS.is_file():
+        # Linux's own ru_maxrss starts with what the parent had when it forked.
+        lines = _STATUS.read_text(encoding="utf-8").splitlines()
+        return next((int(x.split()[1]) * 1024 for x in lines if x.startswith("VmHWM")), None)
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def energy_joules() -> float | None:
+    """Energy that the processor has counted; None where the machine does not tell."""
+    try:
+        return int(_ENERGY.read_text()) / 1e6
+    except (OSError, ValueError):
+        return None
+
+
+def matrix_peak_flops() -> float:
+    """Floating point operations a second of the best product of 512 x 512 float32 matrices here.
+
+    numpy's BLAS with the threads that its environment grants; the best of twenty.
+    """
+    left = np.random.default_rng(0).random((_SIDE, _SIDE), dtype=np.float32)
+    (taken,) = times_in_turns([lambda: left @ left], runs=20)
+    return 2 * _SIDE**3 / taken[0]

@@ -1,0 +1,97 @@
+"""The command ``inspect``: what a bundle says of itself, once every hash has been verified.
+
+Torch-free.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from medistill.bundle.bundle import Bundle, open_bundle
+from medistill.bundle.calibration import Calibration
+from medistill.bundle.engine import installed
+from medistill.bundle.notice import NOTICE
+from medistill.bundle.schema import Graph
+from medistill.serve.session import runnable
+
+
+def inspect_command(path: Path, *, as_json: bool = False) -> str:
+    """Describe a bundle.
+
+    Args:
+        path: folder or zip.
+        as_json: the manifest itself instead of words.
+
+    Raises:
+        BundleError: it is damaged, foreign, or has been changed.
+    """
+    bundle = open_bundle(path)
+    if as_json:
+        return json.dumps(bundle.manifest.to_json(), indent=2, ensure_ascii=False)
+    return "\n".join([*_head(bundle), *_graphs(bundle), *_tail(bundle)])
+
+
+def _head(bundle: Bundle) -> Iterator[str]:
+    manifest = bundle.manifest
+    seen = manifest.preprocessing
+    yield f"{manifest.name}: {manifest.task}, {len(manifest.classes)} classes"
+    yield f"  identity   {bundle.identity} (all {len(manifest.files)} files verified)"
+    yield f"  classes    {', '.join(manifest.classes)}"
+    yield f"  input      {seen.channels}, {seen.size} x {seen.size}, {seen.fit}"
+    yield f"  notice     {NOTICE}"
+
+
+def _graphs(bundle: Bundle) -> Iterator[str]:
+    chosen = runnable(bundle.manifest)
+    for graph in bundle.manifest.graphs:
+        size = sum(bundle.manifest.files[name].size for name in graph.files)
+        marks = [graph.precision, graph.runtime, f"{size / 1e6:.2f} MB"]
+        marks += ["runs here by default"] if graph.name == chosen else []
+        marks += [] if installed(graph.runtime) else [f"{graph.runtime} is not installed here"]
+        yield f"graph {graph.name}: {', '.join(marks)}"
+        yield f"  checked    {graph.parity}"
+        yield from _trial(graph)
+        if graph.role == "predict":
+            yield from _decisions(graph)
+    for name, why in bundle.manifest.refused.items():
+        yield f"not published, {name}: {why}"
+
+
+def _trial(graph: Graph) -> Iterator[str]:
+    trial = graph.trial
+    if trial is None:
+        return
+    yield f"  speed      {trial.ratio:.2f} times as fast as {trial.reference} where it was exported"
+    for speed in trial.speeds:
+        yield (
+            f"             {speed.threads} threads, batch {speed.batch}: "
+            f"p50 {speed.p50_ms:.2f} ms, p95 {speed.p95_ms:.2f} ms, p99 {speed.p99_ms:.2f} ms, "
+            f"{speed.images_per_second:.1f} images a second"
+        )
+    if trial.metric is not None:
+        yield f"  {trial.metric.name:10} {trial.metric.change:+.4f} against the trained network"
+
+
+def _decisions(graph: Graph) -> Iterator[str]:
+    found = graph.decisions
+    fitted = graph.calibration != Calibration()
+    yield f"  calibrated {f'temperature {graph.calibration.temperature:.3f}' if fitted else 'no'}"
+    said = ", ".join(f"{name} from {value:.3f}" for name, value in graph.thresholds.items())
+    yield f"  thresholds {said or 'none: the most probable class'}"
+    sets = f"at {found.conformal.level:.0%}" if found.conformal else "none"
+    yield f"  sets       {sets}"
+    yield f"  trust gate {'fitted' if found.trust else 'none'}"
+    for what, why in found.refusals.items():
+        yield f"  no {what}: {why}"
+
+
+def _tail(bundle: Bundle) -> Iterator[str]:
+    made = bundle.manifest.provenance
+    for key in ("recipe", "data", "teacher", "student"):
+        if value := getattr(made, key):
+            yield f"made from {key} {value}"
+    yield f"made on {made.created} with " + ", ".join(f"{k} {v}" for k, v in made.versions.items())
+    yield from (f"finding: {text}" for text in bundle.manifest.findings)
+    yield from (f"caution: {text}" for text in bundle.manifest.caveats)

@@ -1,0 +1,191 @@
+"""Measures one graph of a bundle in a process of its own, so that limits and memory are its own.
+
+Torch-free. Run: python -m medistill.serve.measuring BUNDLE GRAPH THREADS MEMORY_BYTES RUNS
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from medistill.bundle.bundle import Bundle, open_bundle
+from medistill.bundle.decoding import decode
+from medistill.bundle.schema import Graph
+from medistill.bundle.trial import Speed
+from medistill.core.timing import percentile, times_in_turns
+from medistill.serve.device import constrain, energy_joules, matrix_peak_flops, peak_memory_bytes
+from medistill.serve.session import open_session
+
+_BATCHES = (1, 8)
+_NO_LIMIT = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What one graph costs here.
+
+    Attributes:
+        graph: its name.
+        file_bytes: of its files.
+        speeds: at batch 1 and 8.
+        peak_memory_bytes: of the whole process, interpreter included; None where unknown.
+        joules_per_image: of the whole processor at batch 1; None where the machine tells nothing.
+        kernels: share of the time, in [0, 1], of each kind of kernel; empty where unknown.
+        peak_flops: of the machine's own matrix product under the same limits, a second.
+        enforced: whether the system held the process to its limits.
+        problem: why there is no figure, as a clause; None with some.
+    """
+
+    graph: str
+    file_bytes: int
+    speeds: tuple[Speed, ...]
+    peak_memory_bytes: int | None
+    joules_per_image: float | None
+    kernels: dict[str, float]
+    peak_flops: float | None
+    enforced: bool
+    problem: str | None
+
+
+def measure_apart(
+    bundle: Bundle, graph: Graph, *, threads: int, memory_bytes: int | None, runs: int
+) -> Measured:
+    """Measure in a new process under limits.
+
+    Args:
+        bundle: an opened bundle.
+        graph: one of its graphs.
+        threads: cores and threads.
+        memory_bytes: of data; None for no limit.
+        runs: timed runs a batch size.
+    """
+    wanted = [str(bundle.path), graph.name, threads, memory_bytes or _NO_LIMIT, runs]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    environment |= {"OPENBLAS_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    done = subprocess.run(
+        [sys.executable, "-m", "medistill.serve.measuring", *map(str, wanted)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    size = sum(bundle.manifest.files[name].size for name in graph.files)
+    if done.returncode == 0:
+        # decode knows no dict; the kernels are names and numbers of our own process.
+        said = json.loads(done.stdout.splitlines()[-1])
+        speeds = tuple(decode(Speed, item) for item in said.pop("speeds"))
+        return Measured(speeds=speeds, file_bytes=size, problem=None, **said)
+    last = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+    return failed(graph.name, size, f"it does not run under these limits ({last[:200]})")
+
+
+def failed(graph: str, size: int, why: str) -> Measured:
+    """No figures, with the reason."""
+    return Measured(
+        graph=graph,
+        file_bytes=size,
+        speeds=(),
+        peak_memory_bytes=None,
+        joules_per_image=None,
+        kernels={},
+        peak_flops=None,
+        enforced=True,
+        problem=why,
+    )
+
+
+def measure_here(
+    path: Path, name: str, *, threads: int, memory_bytes: int | None, runs: int
+) -> dict[str, Any]:
+    """Measure in this process; its limits stay."""
+    enforced = constrain(threads=threads, memory_bytes=memory_bytes)
+    bundle = open_bundle(path)
+    session = open_session(bundle, graph=name, threads=threads)
+    seen = bundle.manifest.preprocessing
+    shape = (seen.image_channels, seen.size, seen.size)
+    random = np.random.default_rng(0)
+    outputs = [output for output, held in session.graph.outputs.items() if held == "logits"]
+    speeds, joules = [], None
+    for batch in _BATCHES:
+        images = random.random((batch, *shape), dtype=np.float32)
+        before = energy_joules()
+        (taken,) = times_in_turns([lambda i=images: session.run_many(i, outputs)], runs=runs)  # type: ignore[misc]
+        after = energy_joules()
+        speeds.append(_speed(taken, threads, batch))
+        if batch == 1 and before is not None and after is not None and after > before:
+            joules = (after - before) / (runs + 3)
+    peak = peak_memory_bytes()
+    return {
+        "graph": name,
+        "speeds": [asdict(speed) for speed in speeds],
+        "peak_memory_bytes": peak,
+        "joules_per_image": joules,
+        "kernels": _kernels(bundle, session.graph, threads, shape),
+        "peak_flops": matrix_peak_flops(),
+        "enforced": enforced,
+    }
+
+
+def _speed(taken: list[float], threads: int, batch: int) -> Speed:
+    p50, p95, p99 = (percentile(taken, share) for share in (0.5, 0.95, 0.99))
+    return Speed(
+        threads=threads,
+        batch=batch,
+        p50_ms=1e3 * p50,
+        p95_ms=1e3 * p95,
+        p99_ms=1e3 * p99,
+        images_per_second=batch / p50,
+        runs=len(taken),
+    )
+
+
+def _kernels(
+    bundle: Bundle, graph: Graph, threads: int, shape: tuple[int, ...]
+) -> dict[str, float]:
+    """Share of time by kind of kernel, as onnxruntime's own profile tells."""
+    if graph.runtime != "onnxruntime":
+        return {}
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = threads, 4
+    with tempfile.TemporaryDirectory() as folder:
+        options.enable_profiling, options.profile_file_prefix = True, str(Path(folder) / "p")
+        session = onnxruntime.InferenceSession(
+            bundle.read(graph.files[0]), options, providers=["CPUExecutionProvider"]
+        )
+        for _ in range(3):
+            session.run(None, {graph.input: np.zeros((1, *shape), np.float32)})
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+    spent: Counter[str] = Counter()
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+            spent[event["args"]["op_name"]] += event["dur"]
+    whole = sum(spent.values())
+    return {kind: round(time / whole, 4) for kind, time in spent.most_common(8)} if whole else {}
+
+
+def main(arguments: list[str]) -> None:
+    """Measure what the arguments name, and print one line of JSON."""
+    path, name, threads, memory, runs = arguments
+    found = measure_here(
+        Path(path),
+        name,
+        threads=int(threads),
+        memory_bytes=int(memory) or None,
+        runs=int(runs),
+    )
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,127 @@
+"""The command ``bench``: what teacher, student, control and each exported variant cost here."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from medistill.bundle.bundle import open_bundle
+from medistill.core.errors import MedistillError
+from medistill.core.files import read_json, write_json, write_text
+from medistill.core.runtime import cpu_threads, hardware_summary
+from medistill.serve.measuring import Measured, measure_apart
+from medistill.stages.bench_table import bench_table
+
+RECIPE, BUNDLE = "recipe.yaml", "bundle"
+
+
+def bench(
+    model: str | Path,
+    *,
+    out: str | Path,
+    threads: int | None = None,
+    memory_bytes: int | None = None,
+    runs: int = 50,
+) -> str:
+    """Measure a run or a bundle and write ``bench.json``, ``bench.md`` and ``bench.svg``.
+
+    Each graph runs in a process of its own, held to the cores and the memory that are given.
+    Networks of a run are measured in eager PyTorch with as many threads; the plot needs the
+    accuracies of a run's evaluation. No kernel of a graph is timed while another one runs.
+
+    Args:
+        model: run folder or bundle.
+        out: folder of the three files; made if it is missing.
+        threads: cores; None for all that this process may use.
+        memory_bytes: of data, for graphs; None for no limit.
+        runs: timed runs.
+
+    Returns:
+        The table.
+
+    Raises:
+        MedistillError: no such run or bundle, or the limits are impossible.
+    """
+    path, folder = Path(model), Path(out)
+    cores = threads or cpu_threads()
+    if cores > cpu_threads():
+        what = f"{cores} threads are more than the {cpu_threads()} that may be used here"
+        raise MedistillError(where="--threads", what=what, cure="Give fewer.")
+    is_run = (path / RECIPE).is_file()
+    rows: list[dict[str, Any]] = []
+    if is_run:
+        from medistill.stages.bench_networks import network_rows
+
+        rows += network_rows(path, threads=cores, runs=runs)
+    rows += _graph_rows(path / BUNDLE if is_run else path, cores, memory_bytes, runs)
+    _add_work(rows)
+    document = {
+        "hardware": hardware_summary(),
+        "limits": {"threads": cores, "memory_bytes": memory_bytes},
+        "runs": runs,
+        "rows": rows,
+    }
+    table = bench_table(document)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "bench.json", document)
+    write_text(folder / "bench.md", table + "\n")
+    _plot(rows, _accuracies(path) if is_run else {}, folder / "bench.svg")
+    return table
+
+
+def _graph_rows(
+    path: Path, threads: int, memory_bytes: int | None, runs: int
+) -> list[dict[str, Any]]:
+    bundle = open_bundle(path)
+    graphs = [graph for graph in bundle.manifest.graphs if graph.role == "predict"]
+    return [
+        _row(measure_apart(bundle, graph, threads=threads, memory_bytes=memory_bytes, runs=runs))
+        for graph in graphs
+    ]
+
+
+def _row(found: Measured) -> dict[str, Any]:
+    return {"name": f"student {found.graph}", "parameters": None, **dataclasses.asdict(found)}
+
+
+def _add_work(rows: Sequence[dict[str, Any]]) -> None:
+    """The student's variants have its parameters and multiply-adds; FLOP/s follow from them."""
+    student = next((row for row in rows if row["name"] == "student"), {})
+    peak = next((row["peak_flops"] for row in rows if row.get("peak_flops")), None)
+    for row in rows:
+        if row["name"].startswith("student "):
+            row["parameters"] = student.get("parameters")
+            row["multiply_adds"] = student.get("multiply_adds")
+        work, speed = row.get("multiply_adds"), next(iter(row["speeds"]), None)
+        reached = 2 * work / (speed["p50_ms"] / 1e3) if work and speed else None
+        row["flops_per_second"] = reached
+        row["share_of_peak"] = reached / peak if reached and peak else None
+
+
+def _accuracies(path: Path) -> Mapping[str, float]:
+    """AUROC on *evaluate* of each role; a variant has the student's, moved as at the gate."""
+    metrics = path / "evaluation" / "metrics.json"
+    if not metrics.is_file():
+        return {}
+    models = read_json(metrics)["models"]
+    found = {role: models[role]["overall"]["auroc"]["estimate"] for role in models}
+    student = found.get("student")
+    if student is None:
+        return found
+    for graph in open_bundle(path / BUNDLE).manifest.graphs:
+        moved = graph.trial.metric.change if graph.trial and graph.trial.metric else 0.0
+        found[f"student {graph.name}"] = student + moved
+    return found
+
+
+def _plot(rows: Sequence[Mapping[str, Any]], accuracies: Mapping[str, float], path: Path) -> None:
+    """Accuracy against latency; nothing where no accuracy is known."""
+    shown = [row for row in rows if row["speeds"] and row["name"] in accuracies]
+    if not shown:
+        return
+    from medistill.report.bench_plot import bench_plot
+
+    points = {row["name"]: (row["speeds"][0]["p50_ms"], accuracies[row["name"]]) for row in shown}
+    write_text(path, bench_plot(points, metric="AUROC on evaluate"))

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from medistill.core.errors import BundleError
+from medistill.serve.inspecting import inspect_command
+from tests.unit.bundle.handmade import document, gray_bundle, with_graph
+from tests.unit.serve.serving import explaining_bundle
+
+TRIAL = {
+    "metric": {"name": "auroc", "change": -0.01, "low": None, "high": None},
+    "sensitivity": {"ill": 0.0},
+    "sensitivity_bound": 0.02,
+    "agreement_bound": 0.99,
+    "reference": "fp32",
+    "ratio": 2.5,
+    "speeds": [
+        {
+            "threads": 1,
+            "batch": 8,
+            "p50_ms": 4.0,
+            "p95_ms": 5.0,
+            "p99_ms": 6.0,
+            "images_per_second": 2000.0,
+            "runs": 30,
+        }
+    ],
+}
+
+
+def test_words_for_a_reader(tmp_path: Path) -> None:
+    said = inspect_command(explaining_bundle(tmp_path / "b"))
+    for words in (
+        "by-hand: single-label, 2 classes",
+        "all 1 files verified",
+        "ill, well",
+        "graph fp32: fp32, onnxruntime",
+        "runs here by default",
+        "none: the most probable class",
+        "graph explain:",
+        "research use only",
+    ):
+        assert words in said
+
+
+def test_a_variant_with_its_trial_and_one_that_was_refused(tmp_path: Path) -> None:
+    changes = with_graph(trial=TRIAL) | {"refused": {"int8": "its labels agree on 90 %"}}
+    said = inspect_command(gray_bundle(tmp_path / "b", **changes))
+    assert "2.50 times as fast as fp32" in said
+    assert "1 threads, batch 8: p50 4.00 ms, p95 5.00 ms, p99 6.00 ms, 2000.0 images" in said
+    assert "auroc      -0.0100" in said
+    assert "not published, int8: its labels agree on 90 %" in said
+
+
+def test_json_is_the_manifest(tmp_path: Path) -> None:
+    said = json.loads(inspect_command(gray_bundle(tmp_path / "b"), as_json=True))
+    assert said["classes"] == document(b"")["classes"]
+
+
+def test_a_changed_bundle_is_not_described(tmp_path: Path) -> None:
+    folder = gray_bundle(tmp_path / "b")
+    (folder / "student.onnx").write_bytes(b"x")
+    with pytest.raises(BundleError, match="has been changed"):
+        inspect_command(folder)
