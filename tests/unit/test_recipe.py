@@ -25,7 +25,7 @@ def test_every_shipped_recipe_is_complete_and_named_as_its_file(name: str) -> No
 
 
 def test_overrides_reach_inner_blocks() -> None:
-    recipe = load_recipe("demo", ("train.lr=1e-3", "method.temperature=3", "teacher.members=2"))
+    recipe = load_recipe("kdvit", ("train.lr=1e-3", "method.temperature=3", "teacher.members=2"))
     assert recipe.train.lr == 1e-3
     assert recipe.method == KDViT(temperature=3.0, soft_weight=0.9)
     assert recipe.teacher.members == 2
