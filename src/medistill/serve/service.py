@@ -162,7 +162,8 @@ class Service:
     def _read(self, upload: Upload) -> tuple[Picture, Prepared]:
         if not upload.content:
             raise DataError(where=upload.name, what="is empty", cure="Send the image itself.")
-        picture = decode_image(io.BytesIO(upload.content), where=upload.name)
+        window = self.bundle.manifest.preprocessing.window
+        picture = decode_image(io.BytesIO(upload.content), where=upload.name, window=window)
         return picture, self.predictor.prepare_named(picture, upload.name)
 
     def _read_or_refuse(self, upload: Upload) -> tuple[Picture, Prepared]:
