@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -12,9 +11,12 @@ import typer
 
 from medistill import __version__
 from medistill.commands.bench import bench
+from medistill.commands.check import check
+from medistill.commands.evidence import compare, explain, reproduce
+from medistill.commands.extra import need_train
 from medistill.commands.inspect import inspect
 from medistill.commands.serve import serve
-from medistill.core.errors import MedistillError, MissingExtraError
+from medistill.core.errors import MedistillError
 
 app = typer.Typer(
     name="medistill",
@@ -52,7 +54,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-for command in (bench, inspect, serve):
+for command in (bench, check, compare, explain, inspect, reproduce, serve):
     app.command()(command)
 
 
@@ -63,13 +65,6 @@ def _root(
     ] = False,
 ) -> None:
     """Hold options that every command shares."""
-
-
-def _need_train(command: str) -> None:
-    """Say in one sentence which extra a command lacks."""
-    needed = ("torch", "timm", "lightning_fabric", "sklearn", "scipy", "matplotlib")
-    if any(find_spec(name) is None for name in needed):
-        raise MissingExtraError(command=f"medistill {command}", extra="train")
 
 
 @app.command()
@@ -93,7 +88,7 @@ def demo(
     overrides: Overrides = None,
 ) -> None:
     """Show the whole pipeline on embedded phantoms."""
-    _need_train("demo")
+    need_train("demo")
     from medistill.stages.console import ConsoleReporter
     from medistill.stages.run import demo as run_demo
 
@@ -115,7 +110,7 @@ def run(
     ] = False,
 ) -> None:
     """Run all stages: data, teacher, targets, student, control, evaluation, export."""
-    _need_train("run")
+    need_train("run")
     from medistill.stages.console import ConsoleReporter
     from medistill.stages.run import open_recipe
     from medistill.stages.run import run as run_recipe
@@ -132,41 +127,6 @@ def run(
 
 
 @app.command()
-def check(
-    data: Annotated[str, typer.Argument(help="Folder, table, npz file or specification.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for check.json and check.html.")
-    ] = None,
-    layout: Annotated[
-        str | None, typer.Option("--layout", help="Name of its layout, when not recognised.")
-    ] = None,
-    window: Annotated[
-        str | None, typer.Option("--window", help="CT: lung, mediastinum, bone, centre/width.")
-    ] = None,
-    teacher: Annotated[
-        Path | None, typer.Option("--teacher", help="Run whose teacher may have seen these images.")
-    ] = None,
-    workers: Annotated[int | None, typer.Option("--workers", min=0, help="Processes.")] = None,
-) -> None:
-    """Check whether data are fit to train on: leaks, copies, shortcuts, gray scale, labels."""
-    _need_train("check")
-    from medistill.core.runtime import cpu_threads
-    from medistill.stages.check import check as check_data
-    from medistill.stages.console import ConsoleReporter
-
-    found = check_data(
-        data,
-        out=out or Path(f"{Path(data.partition(':')[0]).stem}-check"),
-        layout=layout,
-        window=window,
-        teacher=teacher,
-        workers=cpu_threads() if workers is None else workers,
-        reporter=ConsoleReporter(),
-    )
-    raise typer.Exit(2 if any(finding.severity == "fatal" for finding in found) else 0)
-
-
-@app.command()
 def teach(
     recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.")],
     overrides: Overrides = None,
@@ -174,7 +134,7 @@ def teach(
     out: OutOption = Path("run"),
 ) -> None:
     """Run the data and teacher stages only."""
-    _need_train("teach")
+    need_train("teach")
     from medistill.stages.console import ConsoleReporter
     from medistill.stages.run import open_recipe
     from medistill.stages.run import teach as run_teach
@@ -186,7 +146,7 @@ def teach(
 @app.command()
 def distill(run_folder: RunArgument) -> None:
     """Continue a run up to student and control."""
-    _need_train("distill")
+    need_train("distill")
     from medistill.stages.console import ConsoleReporter
     from medistill.stages.run import distill as run_distill
 
@@ -196,7 +156,7 @@ def distill(run_folder: RunArgument) -> None:
 @app.command()
 def export(run_folder: RunArgument) -> None:
     """Export the student of a finished run as a bundle."""
-    _need_train("export")
+    need_train("export")
     from medistill.stages.console import ConsoleReporter
     from medistill.stages.run import export as run_export
 
@@ -216,7 +176,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Evaluate a run's student or a bundle on another labelled set."""
-    _need_train("evaluate")
+    need_train("evaluate")
     from medistill.stages.console import ConsoleReporter
     from medistill.stages.external import evaluate as evaluate_external
 
@@ -227,51 +187,12 @@ def evaluate(
 
 
 @app.command()
-def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs or evaluations.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for a page and JSON.")] = None,
-) -> None:
-    """Compare runs on the same images: who is served worse, differences, spread over seeds."""
-    _need_train("compare")
-    from medistill.stages.comparing import compare as compare_runs
-
-    typer.echo(compare_runs(runs, out=out))
-
-
-@app.command()
-def explain(
-    run_folder: RunArgument,
-    images: Annotated[list[Path], typer.Argument(help="Images or folders of images.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for the overlays.")] = None,
-) -> None:
-    """Show where a run's teacher and student look on images."""
-    _need_train("explain")
-    from medistill.stages.console import ConsoleReporter
-    from medistill.stages.overlays import explain_images
-
-    explain_images(run_folder, images, out=out, reporter=ConsoleReporter())
-
-
-@app.command()
-def reproduce(
-    run_folder: RunArgument,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder of the second run.")] = None,
-) -> None:
-    """Run a finished run again from its manifest, and compare weights and figures."""
-    _need_train("reproduce")
-    from medistill.stages.console import ConsoleReporter
-    from medistill.stages.reproducing import reproduce as reproduce_run
-
-    raise typer.Exit(reproduce_run(run_folder, out=out, reporter=ConsoleReporter()))
-
-
-@app.command()
 def verify(
     run_folder: RunArgument,
     sample: Annotated[int, typer.Option("--sample", min=1, help="Views to recompute.")] = 64,
 ) -> None:
     """Recompute a random sample of a run's cached targets and compare."""
-    _need_train("verify")
+    need_train("verify")
     from medistill.stages.console import ConsoleReporter
     from medistill.stages.run import verify_targets
 

@@ -236,6 +236,8 @@ def _from_version_1(body: Mapping[str, Any]) -> dict[str, Any]:
     """What version 2 added, empty; what is of the wrong form is left to ``decode``."""
     added = {"decisions": asdict(Decisions()), "trial": None}
     graphs, body = body.get("graphs"), {**body, "refused": {}}
+    if isinstance(body.get("preprocessing"), dict):
+        body["preprocessing"] = {**body["preprocessing"], "window": None}
     if not isinstance(graphs, list):
         return dict(body)
     return {**body, "graphs": [_graph_2(graph, added) for graph in graphs]}

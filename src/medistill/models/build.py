@@ -88,10 +88,7 @@ def build_model(
         stored_size=stored_size,
         window=window,
     )
-    while_training = None
-    if spec.train_normalisation is not None:
-        other = dataclasses.replace(spec, normalisation=spec.train_normalisation)
-        while_training = _normalisation(other, data_statistics, where)
+    while_training = _training_statistics(spec, data_statistics, where)
     network = Network(backbone, preprocessing, training_statistics=while_training)
     if not ours:
         # Convolutions keep to their weights' layout; channels last trains EfficientNet-Lite0 1.4
@@ -100,6 +97,16 @@ def build_model(
     if not ours and spec.image_size is not None:
         _try_once(network, spec, where)
     return network
+
+
+def _training_statistics(
+    spec: ModelSpec, data_statistics: Statistics | None, where: str
+) -> Statistics | None:
+    """Another normalisation while it trains, where the spec asks for one."""
+    if spec.train_normalisation is None:
+        return None
+    other = dataclasses.replace(spec, normalisation=spec.train_normalisation)
+    return _normalisation(other, data_statistics, where)
 
 
 def is_ours(name: str) -> bool:

@@ -64,6 +64,7 @@ def document(graph: bytes, **changes: Any) -> dict[str, Any]:
             "channels": "gray",
             "fit": "stretch",
             "stored_size": 8,
+            "window": None,
         },
         "default": "fp32",
         "graphs": [

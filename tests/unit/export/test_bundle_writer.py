@@ -75,6 +75,7 @@ def test_a_published_bundle_holds_what_it_says(network: Network, tmp_path: Path)
         "channels": "gray",
         "fit": "stretch",
         "stored_size": 16,
+        "window": None,
     }
     (graph,) = body["graphs"]
     assert (graph["role"], graph["precision"], graph["opset"]) == ("predict", "fp32", 18)
