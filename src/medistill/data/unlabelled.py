@@ -49,4 +49,4 @@ def _below(root: Path) -> tuple[Sample, ...]:
 
 def _forget(sample: Sample) -> Sample:
     name = f"unlabelled/{sample.name}"
-    return dataclasses.replace(sample, name=name, label=None, group=name, split=None)
+    return dataclasses.replace(sample, name=name, label=None, group=name, split=None, mask=None)

@@ -23,10 +23,10 @@ def test_every_image_below_a_folder_is_found_under_a_name_of_its_own(tmp_path: P
     assert len({sample.group for sample in samples}) == 3
 
 
-def test_phantoms_forget_their_labels(tmp_path: Path) -> None:
+def test_phantoms_forget_their_labels_and_masks(tmp_path: Path) -> None:
     samples = read_unlabelled("phantom:count=4,size=32", cache=tmp_path)
     assert len(samples) == 4
-    assert all(s.label is None for s in samples)
+    assert all(s.label is None and s.mask is None for s in samples)
     assert all(s.name.startswith("unlabelled/") for s in samples)
 
 

@@ -38,7 +38,12 @@ def test_many_images_in_order_and_a_bad_one_does_not_stop_the_rest(client: TestC
     assert answer.status_code == 200
     found = answer.json()["results"]
     problems = [each["problem"] for each in found]
-    assert problems == [None, "is not a PNG, JPEG, TIFF or BMP image, nor DICOM or NIfTI", "is empty", None]
+    assert problems == [
+        None,
+        "is not a PNG, JPEG, TIFF or BMP image, nor DICOM or NIfTI",
+        "is empty",
+        None,
+    ]
     assert found[0]["probabilities"]["ill"] == pytest.approx(0.5)
     assert found[3]["probabilities"]["ill"] == pytest.approx(1 / (1 + math.exp(-8)), abs=1e-6)
 

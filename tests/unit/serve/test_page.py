@@ -112,7 +112,9 @@ def test_keyboard_and_the_error_of_a_bad_file(page: Page, images: list[Path]) ->
     upload(page, images)
     page.locator("#worklist").focus()
     page.keyboard.press("ArrowDown")
-    expect(page.locator("#problem")).to_have_text("2.png: is not a PNG, JPEG, TIFF or BMP image, nor DICOM or NIfTI.")
+    expect(page.locator("#problem")).to_have_text(
+        "2.png: is not a PNG, JPEG, TIFF or BMP image, nor DICOM or NIfTI."
+    )
     expect(page.locator("#answer")).to_be_hidden()
     page.keyboard.press("ArrowDown")
     expect(page.locator("#picture-title")).to_have_text("=3.png")

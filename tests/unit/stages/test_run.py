@@ -9,7 +9,7 @@ from medistill.bundle.bundle import open_bundle
 from medistill.core.errors import RunFolderError, TargetsError
 from medistill.core.files import read_json
 from medistill.serve.command import predict_command
-from medistill.stages.data import prepare_data
+from medistill.stages.data import open_data, prepare_data
 from medistill.stages.run import distill, export, open_run, run, teach, verify_targets
 from medistill.stages.teacher import held_out, member_rows
 from tests.unit.stages.conftest import SMALL
@@ -130,3 +130,9 @@ def test_metrics_tell_sizes_of_teacher_and_student(finished: Path) -> None:
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="is not a run folder"):
         distill(tmp_path)
+
+
+def test_unlabelled_phantoms_reach_the_student(finished: Path) -> None:
+    prepared = open_data(finished / "data")
+    assert len(prepared.unlabelled) == 12
+    assert not set(prepared.unlabelled) & set(prepared.parts[0].fit)
