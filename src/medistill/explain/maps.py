@@ -56,10 +56,13 @@ def _of_transformer(
     prefix, kept = int(backbone.num_prefix_tokens), list[Tensor]()
     hook = backbone.blocks[-1].norm1.register_forward_hook(_keep(kept))
     try:
-        with recorded_attention() as attentions:
-            chosen = _chosen(network, images, classes)
+        with recorded_attention() as fused:
+            formed = _formed(network, backbone)
+            outputs = network(images, frozenset(formed))
     finally:
         hook.remove()
+    chosen = _chosen(outputs.logits, classes)
+    attentions = [outputs.features[name] for name in formed] or fused
     # A later attention than the last block's, for example of a pooling head, is left out.
     layers = [each for each in attentions if each.shape[-1] == each.shape[-2]]
     gradients = torch.autograd.grad(chosen, [*layers, kept[0]], allow_unused=True)
@@ -102,9 +105,19 @@ def _keep(kept: list[Tensor]) -> Callable[[nn.Module, Any, Tensor], None]:
     return lambda module, given, output: kept.append(output)
 
 
-def _chosen(network: Network, images: Tensor, classes: Tensor) -> Tensor:
+def _formed(network: Network, backbone: Any) -> list[str]:
+    """Features with the attention of a ViT that forms it itself, first layer first; else none.
+
+    With relative positions the kernel is not fused, and what it forms is part of the logits' graph.
+    """
+    if getattr(getattr(backbone.blocks[0], "attn", None), "relative", None) is None:
+        return []
+    names = (f"attention.{index}" for index in range(len(backbone.blocks)))
+    return [name for name in names if name in network.feature_names]
+
+
+def _chosen(logits: Tensor, classes: Tensor) -> Tensor:
     """Sum of each image's own class logit, so that one backward pass serves the batch."""
-    logits: Tensor = network(images).logits
     return logits.gather(1, classes[:, None]).sum()
 
 
