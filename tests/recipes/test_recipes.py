@@ -17,15 +17,7 @@ from medistill.stages.run import run
 from tests.recipes.small_recipes import small_overrides
 
 #: One of each kind of method is run whole by every test run; the others by `make verify`.
-QUICK = {
-    "demo",
-    "kdvit",
-    "deit-small",
-    "affinity-small",
-    "drpl-vit-small",
-    "rms-net-small",
-    "rskd-small",
-}
+QUICK = {"demo", "kdvit", "drpl-vit-small", "rms-net-small", "rskd-small"}
 NAMES = [
     pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
     for name in catalog.recipes()
