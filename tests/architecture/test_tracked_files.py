@@ -44,8 +44,10 @@ def name_of(path: Path) -> str:
 
 
 def test_the_pattern_finds_a_machine_path() -> None:
-    assert MACHINE_PATH.search("read '" + "/ho" + "me/ann/scans' please")
-    assert not MACHINE_PATH.search("https://example.org/home/page and $HOME/work/x")
+    for folder in FOLDERS.split("|"):
+        below = f"{folder}/ann/scans"
+        assert MACHINE_PATH.search(f"read '/{below}' please")
+        assert not MACHINE_PATH.search(f"https://example.org/{below} and $HOME/{below}")
 
 
 def test_no_text_file_holds_a_machine_path() -> None:
