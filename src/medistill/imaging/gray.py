@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
+
+from medistill.imaging.levels import EIGHT_BITS, Levels
+from medistill.imaging.picture import Picture
 
 #: Thousandths of red, green and blue (ITU-R BT.601-7, section 2.5.1: E'Y).
 LUMA_THOUSANDTHS = (299, 587, 114)
@@ -28,3 +33,28 @@ def to_gray(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     weights = LUMA_THOUSANDTHS
     summed = weights[0] * red + weights[1] * green + weights[2] * blue
     return (summed / 1000).astype(np.float32)
+
+
+def gray_of(picture: Picture) -> NDArray[np.float32]:
+    """Luma of a picture, bit for bit that of its pixels, the quickest way that its source allows.
+
+    Returns:
+        float32 of shape (H, W) in [0, 1].
+    """
+    levels = picture.levels
+    if levels is None:
+        return to_gray(picture.pixels)
+    flat = levels.gray()
+    if flat is not None:
+        return flat.pixels()
+    if levels.white == EIGHT_BITS:
+        red, green, blue = (_weighted(c).take(levels.values[..., c]) for c in range(3))
+        return ((red + green + blue) / 1000).astype(np.float32)
+    return to_gray(picture.pixels)
+
+
+@cache
+def _weighted(channel: int) -> NDArray[np.float64]:
+    """What each 8-bit value of a channel adds to a thousand lumas."""
+    pixels = Levels(np.arange(256, dtype=np.uint8), EIGHT_BITS).pixels()
+    return LUMA_THOUSANDTHS[channel] * pixels.astype(np.float64)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medistill.core.errors import DataError
+from medistill.imaging.levels import Float, Levels
 
-Float = NDArray[np.float32]
 #: Above this many pixels a file is refused before it is decoded (a decompression bomb).
 MAX_PIXELS = 64_000_000
 #: Above this ratio of sides a file is refused, since its stored form would be huge.
@@ -22,12 +23,27 @@ class Picture:
     """One decoded image.
 
     Attributes:
-        pixels: float32 in [0, 1], of shape (H, W) or (H, W, 3); 0 is black, 1 the declared white.
+        source: the file's whole numbers where each stands for one gray, else float32 pixels.
         history: what was done to come here, for example ``("PNG RGBA 300x200", "alpha on black")``.
     """
 
-    pixels: Float
+    source: Float | Levels
     history: tuple[str, ...] = ()
+
+    @cached_property
+    def pixels(self) -> Float:
+        """float32 in [0, 1], (H, W) or (H, W, 3); 0 is black, 1 the declared white."""
+        return self.source.pixels() if isinstance(self.source, Levels) else self.source
+
+    @property
+    def levels(self) -> Levels | None:
+        """The file's whole numbers, where they alone say the gray."""
+        return self.source if isinstance(self.source, Levels) else None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(H, W) or (H, W, 3)."""
+        return self.source.values.shape if isinstance(self.source, Levels) else self.source.shape
 
 
 def refusal(where: object, what: str, cure: str = _CURE) -> DataError:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from medistill.core.errors import DataError
+from medistill.imaging.levels import EIGHT_BITS, SIXTEEN_BITS, Float, Levels
 from medistill.imaging.picture import (
     MAX_PIXELS,
-    Float,
     Picture,
     check_size,
     frozen,
@@ -52,13 +52,14 @@ def decode_raster(stream: BinaryIO, *, where: object) -> Picture:
     with _named_faults(where), Image.open(stream, formats=_FORMATS) as image:
         _check_header(image, where)
         image.load()
-        upright = ImageOps.exif_transpose(image)
         tags = dict(getattr(image, "tag_v2", {}))
         orientation = image.getexif().get(_ORIENTATION, 1)
+        # A picture that is upright would be copied.
+        upright = image if orientation == 1 else ImageOps.exif_transpose(image)
+        source, steps = _source_of(upright, tags, where)
     width, height = image.size
     turned = () if orientation == 1 else (f"EXIF orientation {orientation}",)
-    pixels, steps = _pixels_of(upright, tags, where)
-    return Picture(pixels, (f"{image.format} {image.mode} {width}x{height}", *turned, *steps))
+    return Picture(source, (f"{image.format} {image.mode} {width}x{height}", *turned, *steps))
 
 
 @contextmanager
@@ -84,34 +85,45 @@ def _check_header(image: Image.Image, where: object) -> None:
         raise refusal(where, f"holds {frames} frames, one is expected")
 
 
-def _pixels_of(
+def _source_of(
     image: Image.Image, tags: dict[int, Any], where: object
-) -> tuple[Float, tuple[str, ...]]:
+) -> tuple[Float | Levels, tuple[str, ...]]:
     if image.mode == "F" or image.mode.startswith("I"):
-        pixels, step = _deep_gray(image, tags, where)
-        return pixels, (step,)
+        source, step = _deep_gray(image, tags, where)
+        return source, (step,)
     if image.has_transparency_data:
         return _on_black(image), ("alpha on black",)
     return _plain(image), ()
 
 
-def _deep_gray(image: Image.Image, tags: dict[int, Any], where: object) -> tuple[Float, str]:
+def _deep_gray(
+    image: Image.Image, tags: dict[int, Any], where: object
+) -> tuple[Float | Levels, str]:
     """Gray beyond 8 bits, over the white of its declared depth."""
-    values = np.asarray(image).astype(np.float64)
+    values = np.asarray(image)
     if image.mode == "F":
-        white, step = 1.0, "float, white 1"
+        white, step = 1, "float, white 1"
     else:
         # Mode I is what 16-bit files are often saved as; 32 bits have no agreed white.
         bits = tags.get(_TIFF_BITS, (16,))[0] if image.mode.startswith("I;16") else 16
-        white, step = float(2**bits - 1), f"{bits}-bit, white {2**bits - 1}"
-    if not np.isfinite(values).all() or values.min() < 0 or values.max() > white:
+        white, step = 2**bits - 1, f"{bits}-bit, white {2**bits - 1}"
+    if not _within(values, white):
         raise _out_of_range(values, white, where)
-    scaled = values / white
     # Pillow inverts 8-bit and 1-bit files whose zero is white, but not the deeper ones.
-    return frozen(1 - scaled if tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO else scaled), step
+    inverted = tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
+    if image.mode == "F" or inverted:
+        scaled = values.astype(np.float64) / white
+        return frozen(1 - scaled if inverted else scaled), step
+    return Levels(values.astype(np.uint16, copy=False), white), step
 
 
-def _out_of_range(values: NDArray[np.float64], white: float, where: object) -> DataError:
+def _within(values: NDArray[np.generic], white: int) -> bool:
+    if values.dtype == np.uint16 and white == SIXTEEN_BITS:
+        return True
+    return bool(np.isfinite(values).all() and values.min() >= 0 and values.max() <= white)
+
+
+def _out_of_range(values: NDArray[np.generic], white: int, where: object) -> DataError:
     low, high = np.nanmin(values), np.nanmax(values)
     return DataError(
         where=where,
@@ -120,11 +132,14 @@ def _out_of_range(values: NDArray[np.float64], white: float, where: object) -> D
     )
 
 
-def _on_black(image: Image.Image) -> Float:
-    layers = np.asarray(image.convert("RGBA")).astype(np.float64)
-    return frozen(layers[..., :3] / 255 * (layers[..., 3:] / 255))
+def _on_black(image: Image.Image) -> Float | Levels:
+    layers = np.asarray(image.convert("RGBA"))
+    colour, alpha = layers[..., :3], layers[..., 3:]
+    if alpha.size and alpha.min() == EIGHT_BITS:
+        return Levels(np.ascontiguousarray(colour), EIGHT_BITS)
+    return frozen(colour.astype(np.float64) / 255 * (alpha.astype(np.float64) / 255))
 
 
-def _plain(image: Image.Image) -> Float:
-    flat = image.convert("L" if image.mode in {"1", "L"} else "RGB")
-    return frozen(np.asarray(flat).astype(np.float64) / 255)
+def _plain(image: Image.Image) -> Levels:
+    flat = image if image.mode == "L" else image.convert("L" if image.mode == "1" else "RGB")
+    return Levels(np.asarray(flat), EIGHT_BITS)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from medistill.imaging.gray import to_gray
+from medistill.imaging.gray import gray_of
 from medistill.imaging.reader import Picture
 
 Channels = Literal["gray", "rgb"]
@@ -40,8 +40,12 @@ def to_stored(picture: Picture, *, stored_size: int, channels: Channels) -> NDAr
     """
     if stored_size < 1:
         raise ValueError(f"stored_size must be at least 1, not {stored_size}")
-    width, height = _stored_shape(picture.pixels.shape, stored_size)
-    pixels = _with_channels(picture.pixels, channels)
+    width, height = _stored_shape(picture.shape, stored_size)
+    if channels == "gray" and picture.shape[:2] == (height, width) and picture.levels:
+        same = picture.levels.gray()
+        if same is not None:
+            return same.sixteen_bits()
+    pixels = _with_channels(picture, channels)
     resized = resize(pixels, width=width, height=height)
     stored: NDArray[np.uint16] = np.rint(resized * np.float32(STORED_WHITE)).astype(np.uint16)
     return stored
@@ -96,9 +100,10 @@ def resize(pixels: Float, *, width: int, height: int) -> Float:
     return np.clip(np.asarray(resized, dtype=np.float32), np.float32(0), np.float32(1))
 
 
-def _with_channels(pixels: Float, channels: Channels) -> Float:
+def _with_channels(picture: Picture, channels: Channels) -> Float:
     if channels == "gray":
-        return to_gray(pixels)
+        return gray_of(picture)
+    pixels = picture.pixels
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=-1)
 
 

@@ -149,7 +149,7 @@ class Predictor:
 
     def prepare_named(self, picture: Picture, name: str) -> Prepared:
         """A decoded picture as the graph's input, with what its answer needs besides."""
-        height, width = picture.pixels.shape[:2]
+        height, width = picture.shape[:2]
         return Prepared(name, self.prepare(picture), (height, width))
 
     def _predict_batch(self, batch: list[Input]) -> Iterator[Prediction]:
