@@ -1,8 +1,9 @@
 """What ``bundle.json`` holds. Torch-free.
 
-Version 2. A change that an older reader would get wrong raises ``SCHEMA``; readers refuse newer
+Version 3. A change that an older reader would get wrong raises ``SCHEMA``; readers refuse newer
 versions and unknown keys, because a key that is not understood may change the prediction.
-Version 1, which had no decisions and no temperatures of labels, is read as if it held empty ones.
+Version 2, which did not say what kind of picture the student was trained on, and version 1, which
+had no decisions and no temperatures of labels either, are read as if they held empty ones.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from medistill.bundle.acquisition import Acquisition
 from medistill.bundle.calibration import Calibration
 from medistill.bundle.decisions import Decisions
 from medistill.bundle.decoding import FormError, decode
@@ -23,8 +25,8 @@ from medistill.imaging.preprocessing import Preprocessing
 
 MANIFEST = "bundle.json"
 FORMAT: Literal["medistill-bundle"] = "medistill-bundle"
-SCHEMA = 2
-READABLE = (1, SCHEMA)
+SCHEMA = 3
+READABLE = (1, 2, SCHEMA)
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -135,6 +137,7 @@ class Manifest:
         default: name of the graph that predicts unless another is asked for.
         graphs: the published variants, those that predict from the fastest to the slowest.
         refused: variants that were tried and not published: name -> why, as a clause.
+        acquisition: what kind of picture the student was trained on.
         provenance: what it was made from.
         caveats: sentences that must stay with every figure.
         findings: sentences of the evaluation, for the model card.
@@ -155,6 +158,7 @@ class Manifest:
     findings: tuple[str, ...]
     files: Mapping[str, FileRecord]
     refused: Mapping[str, str] = field(default_factory=dict)
+    acquisition: Acquisition = field(default_factory=Acquisition)
 
     def __post_init__(self) -> None:
         _require(0 < len(self.classes) == len(set(self.classes)), "classes", "are not distinct")
@@ -228,6 +232,8 @@ def manifest_from_json(value: Mapping[str, Any]) -> Manifest:
     body = {key: item for key, item in value.items() if key not in outer}
     if value.get("schema") == 1:
         body = _from_version_1(body)
+    if value.get("schema") in (1, 2):
+        body = {**body, "acquisition": {"modalities": [], "body_parts": []}}
     manifest: Manifest = decode(Manifest, body)
     return manifest
 

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import BinaryIO
 
+from medistill.bundle.acquisition import Acquisition
 from medistill.bundle.bundle import Bundle, open_bundle
 from medistill.bundle.calibration import Calibration
 from medistill.bundle.decisions import Decisions
@@ -55,6 +56,7 @@ class BundleText:
         calibration: temperature, fitted on *calibrate*.
         thresholds: operating point by class name; empty, or one for every class.
         decisions: how they were chosen, prediction sets, and the gate against strange images.
+        acquisition: what kind of picture the student was trained on.
     """
 
     name: str
@@ -67,6 +69,7 @@ class BundleText:
     calibration: Calibration = Calibration()
     thresholds: Mapping[str, float] = field(default_factory=dict)
     decisions: Decisions = field(default_factory=Decisions)
+    acquisition: Acquisition = field(default_factory=Acquisition)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +196,7 @@ def _manifest(
         provenance=text.provenance,
         caveats=text.caveats,
         findings=text.findings,
+        acquisition=text.acquisition,
         files={name: _record(staging / name) for name in names},
     )
 

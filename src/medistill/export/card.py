@@ -36,12 +36,15 @@ def _section(title: str, lines: Iterable[str]) -> str:
 def _what_it_does(manifest: Manifest) -> list[str]:
     seen = manifest.preprocessing
     colour = "gray" if seen.channels == "gray" else "colour"
+    kinds = manifest.acquisition
+    known = ", ".join((*kinds.modalities, *kinds.body_parts)) or "not known"
     return [
         f"Task: {manifest.task}",
         f"Classes: {', '.join(manifest.classes)}",
-        f"Input: a {colour} picture (PNG, JPEG, TIFF, BMP), brought to a short side of "
-        f"{seen.stored_size} and then to {seen.size} x {seen.size} pixels ({seen.fit}); "
+        f"Input: a {colour} picture (PNG, JPEG, TIFF, BMP, DICOM, NIfTI), brought to a short side "
+        f"of {seen.stored_size} and then to {seen.size} x {seen.size} pixels ({seen.fit}); "
         "normalised inside the graph",
+        f"Trained on pictures of (DICOM modality, body part): {known}",
     ]
 
 

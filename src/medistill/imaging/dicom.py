@@ -54,7 +54,12 @@ def decode_dicom(
         raw = np.asarray(pixel_array(dataset, index=layout.frame))
         values, steps = _values(raw, dataset, layout, window)
         pixels = frozen(values)
-    return Picture(pixels, (layout.words(dataset), *steps))
+    return Picture(
+        pixels,
+        (layout.words(dataset), *steps),
+        modality=layout.modality,
+        body_part=str(dataset.get("BodyPartExamined") or ""),
+    )
 
 
 @contextmanager

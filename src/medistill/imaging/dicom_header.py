@@ -27,6 +27,7 @@ _GRAY_TAGS = [
 _PIXEL_TAGS = [
     "SOPClassUID",
     "Modality",
+    "BodyPartExamined",
     "SamplesPerPixel",
     "PhotometricInterpretation",
     "PlanarConfiguration",

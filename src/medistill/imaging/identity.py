@@ -19,6 +19,7 @@ _KEYWORDS = {
     "laterality": ("ImageLaterality", "Laterality"),
     "view": ("ViewPosition",),
     "modality": ("Modality",),
+    "body_part": ("BodyPartExamined",),
     "device": ("Manufacturer", "ManufacturerModelName"),
     "frames": ("NumberOfFrames",),
 }
@@ -36,6 +37,7 @@ class Identity:
         laterality: L, R, U or B.
         view: view position, for example PA.
         modality: for example CT.
+        body_part: for example CHEST.
         device: manufacturer and model.
         frames: number of frames.
     """
@@ -46,6 +48,7 @@ class Identity:
     laterality: str = ""
     view: str = ""
     modality: str = ""
+    body_part: str = ""
     device: str = ""
     frames: str = ""
 

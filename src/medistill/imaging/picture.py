@@ -25,10 +25,14 @@ class Picture:
     Attributes:
         source: the file's whole numbers where each stands for one gray, else float32 pixels.
         history: what was done to come here, for example ``("PNG RGBA 300x200", "alpha on black")``.
+        modality: as a DICOM header says, for example ``CT``; empty where nothing does.
+        body_part: likewise, for example ``CHEST``.
     """
 
     source: Float | Levels
     history: tuple[str, ...] = ()
+    modality: str = ""
+    body_part: str = ""
 
     @cached_property
     def pixels(self) -> Float:

@@ -197,6 +197,9 @@ class ExportBlock:
             stays right and becomes faster on this machine.
         agreement: smallest share of *calibrate* images on which a variant says the student's class.
         sensitivity_loss: largest loss of any class's sensitivity that a variant may have.
+        modalities: DICOM modalities of the images, where their files do not say: [CT]. Predictions
+            of others are flagged.
+        body_parts: likewise, for example [CHEST].
     """
 
     opset: int = 18
@@ -204,6 +207,8 @@ class ExportBlock:
     variants: bool = True
     agreement: float = 0.99
     sensitivity_loss: float = 0.02
+    modalities: tuple[str, ...] = ()
+    body_parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

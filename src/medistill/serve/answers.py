@@ -37,8 +37,8 @@ class Result(_Document):
         description="Classes that cannot be excluded at the bundle's coverage; null if not fitted."
     )
     trusted: bool | None = Field(
-        description="False where the image is unlike those the bundle was checked on; null if "
-        "that is not fitted."
+        description="False where the image is unlike those the bundle was checked on, or of a "
+        "modality or body part it was not trained on; null if nothing tells."
     )
     reasons: list[str] = Field(description="Why not to trust the answer.")
     problem: str | None = Field(description="Why there is no answer; null with one.")
@@ -79,6 +79,8 @@ class Model(_Document):
     thresholds: dict[str, float]
     explains: bool = Field(description="Whether /v1/explain has an answer.")
     masks: bool = Field(description="Whether /v1/mask has an answer.")
+    modalities: list[str] = Field(description="DICOM modalities it was trained on, if known.")
+    body_parts: list[str] = Field(description="Body parts it was trained on, if known.")
     caveats: list[str]
     findings: list[str]
     notice: str

@@ -19,6 +19,7 @@ Flags = NDArray[np.bool_]
 #: Between the labels of one image.
 SEPARATOR = "; "
 _NOT_FINITE = "the graph gave no finite number"
+_STRANGE = "It is unlike the images that the student was checked on (score {:.1f}, limit {:.1f})."
 
 
 def cleaned(logits: NDArray[np.floating]) -> Array:
@@ -34,6 +35,7 @@ def decided(
     *,
     names: Sequence[str],
     shapes: Sequence[tuple[int, int]],
+    foreign: Sequence[tuple[str, ...]],
     logits: NDArray[np.floating],
     pooled: NDArray[np.floating] | None,
 ) -> list[Prediction]:
@@ -44,6 +46,7 @@ def decided(
         graph: the graph that gave the outputs.
         names: of the images.
         shapes: height and width of the pictures, for masks.
+        foreign: why each is of another kind than the student was trained on; mostly nothing.
         logits: (N, K), or (N, K, H, W) for masks; before any temperature.
         pooled: (N, D) features; None where the graph gives none.
     """
@@ -57,7 +60,7 @@ def decided(
         for row, (name, shape) in enumerate(zip(names, shapes, strict=True))
     ]
     sets = _sets(manifest, graph, chances)
-    trust = _trust(manifest, graph, values, pooled)
+    trust = _trust(manifest, graph, values, pooled, foreign)
     return [_with(each, set_, warned) for each, set_, warned in zip(said, sets, trust, strict=True)]
 
 
@@ -99,32 +102,38 @@ def _sets(manifest: Manifest, graph: Graph, chances: Array) -> Sequence[tuple[st
 
 
 def _trust(
-    manifest: Manifest, graph: Graph, logits: Array, pooled: NDArray[np.floating] | None
-) -> Sequence[tuple[bool, str] | None]:
-    """Whether each image is like the known ones, and the reason where it is not."""
+    manifest: Manifest,
+    graph: Graph,
+    logits: Array,
+    pooled: NDArray[np.floating] | None,
+    foreign: Sequence[tuple[str, ...]],
+) -> Sequence[tuple[bool | None, tuple[str, ...]]]:
+    """Whether each image is like the known ones, and the reasons where it is not."""
     gate = graph.decisions.trust
     if gate is None:
-        return [None] * len(logits)
+        return [(False if reasons else None, reasons) for reasons in foreign]
     scores = trust_scores(logits, gate, task=manifest.task, features=pooled)
-    reason = "It is unlike the images that the student was checked on (score {:.1f}, limit {:.1f})."
-    return [
-        (bool(trusted), "" if trusted else reason.format(total, gate.threshold))
+    strange = (
+        () if trusted else (_STRANGE.format(total, gate.threshold),)
         for trusted, total in zip(scores.trusted, scores.total, strict=True)
-    ]
+    )
+    both = [(*kind, *scored) for kind, scored in zip(foreign, strange, strict=True)]
+    return [(not reasons, reasons) for reasons in both]
 
 
 def _with(
-    said: Prediction, conformal: tuple[str, ...] | None, trust: tuple[bool, str] | None
+    said: Prediction,
+    conformal: tuple[str, ...] | None,
+    trust: tuple[bool | None, tuple[str, ...]],
 ) -> Prediction:
     if said.problem is not None:
         return said
-    reasons = (trust[1],) if trust and trust[1] else ()
     return Prediction(
         path=said.path,
         probabilities=said.probabilities,
         label=said.label,
         conformal=conformal,
-        trusted=None if trust is None else trust[0],
-        reasons=reasons,
+        trusted=trust[0],
+        reasons=trust[1],
         mask=said.mask,
     )

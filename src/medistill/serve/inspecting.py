@@ -40,6 +40,8 @@ def _head(bundle: Bundle) -> Iterator[str]:
     yield f"  identity   {bundle.identity} (all {len(manifest.files)} files verified)"
     yield f"  classes    {', '.join(manifest.classes)}"
     yield f"  input      {seen.channels}, {seen.size} x {seen.size}, {seen.fit}"
+    made_for = manifest.acquisition
+    yield f"  trained on {', '.join((*made_for.modalities, *made_for.body_parts)) or 'not known'}"
     yield f"  notice     {NOTICE}"
 
 

@@ -18,8 +18,8 @@ class Prediction:
         label: the class at the operating point (multi-label: those that hold, joined by ``; ``;
             masks: those that cover anything, the first class left out unless it covers all).
         conformal: classes that cannot be excluded at the bundle's coverage; None if not fitted.
-        trusted: False where the image is unlike those that the bundle was checked on; None if
-            that is not fitted.
+        trusted: False where the image is unlike those that the bundle was checked on, or of a
+            modality or body part that it was not trained on; None if nothing tells.
         reasons: why not to trust it, one sentence each.
         problem: why there is no answer; None with one.
         mask: (H, W) class numbers in the picture's geometry; None unless the student segments.

@@ -35,11 +35,13 @@ class Prepared:
         name: of the input, for its answer.
         image: (C, S, S) float32 in [0, 1].
         shape: height and width of the picture.
+        foreign: why it is of another kind than the student was trained on, one sentence each.
     """
 
     name: str
     image: Images
     shape: tuple[int, int]
+    foreign: tuple[str, ...] = ()
 
 
 class Predictor:
@@ -143,6 +145,7 @@ class Predictor:
             self.graph,
             names=[item.name for item in batch],
             shapes=[item.shape for item in batch],
+            foreign=[item.foreign for item in batch],
             logits=outputs[0],
             pooled=outputs[1] if self._pooled else None,
         )
@@ -150,7 +153,10 @@ class Predictor:
     def prepare_named(self, picture: Picture, name: str) -> Prepared:
         """A decoded picture as the graph's input, with what its answer needs besides."""
         height, width = picture.shape[:2]
-        return Prepared(name, self.prepare(picture), (height, width))
+        foreign = self.bundle.manifest.acquisition.foreign(
+            modality=picture.modality, body_part=picture.body_part
+        )
+        return Prepared(name, self.prepare(picture), (height, width), foreign)
 
     def _predict_batch(self, batch: list[Input]) -> Iterator[Prediction]:
         read = [self._read(item) for item in batch]

@@ -40,6 +40,8 @@ def model_of(service: Service) -> Model:
         thresholds=dict(graph.thresholds),
         explains=service.explainer is not None,
         masks=manifest.task == "segmentation",
+        modalities=list(manifest.acquisition.modalities),
+        body_parts=list(manifest.acquisition.body_parts),
         caveats=list(manifest.caveats),
         findings=list(manifest.findings),
         notice=NOTICE,

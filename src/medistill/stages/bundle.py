@@ -15,6 +15,7 @@ from medistill.export.bundle_writer import BundleText, provenance_now, publish_b
 from medistill.models.network import Network
 from medistill.models.weights import state_hash
 from medistill.recipe import dump_recipe
+from medistill.stages.acquisition import acquisition_of
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.decisions import fit_model, network_asker
@@ -93,6 +94,7 @@ def _text(context: Context, prepared: Prepared, network: Network, fold: int) -> 
         classes=images.classes,
         stored_size=recipe.data.stored_size,
         caveats=images.caveats,
+        acquisition=acquisition_of(context, prepared, fold),
         findings=_findings(context),
         provenance=provenance_now(
             recipe=sha256_json(dump_recipe(recipe)),

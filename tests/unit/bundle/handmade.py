@@ -50,10 +50,10 @@ def graph_for_four_images() -> bytes:
 
 
 def document(graph: bytes, **changes: Any) -> dict[str, Any]:
-    """A bundle.json of version 2, without its identity."""
+    """A bundle.json of version 3, without its identity."""
     return {
         "format": "medistill-bundle",
-        "schema": 2,
+        "schema": 3,
         "name": "by-hand",
         "task": "single-label",
         "classes": ["ill", "well"],
@@ -98,6 +98,7 @@ def document(graph: bytes, **changes: Any) -> dict[str, Any]:
             "created": "2025-01-01T00:00:00+00:00",
         },
         "refused": {},
+        "acquisition": {"modalities": [], "body_parts": []},
         "caveats": [],
         "findings": [],
         "files": {

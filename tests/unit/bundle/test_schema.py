@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from medistill.bundle.acquisition import Acquisition
 from medistill.bundle.calibration import Calibration
 from medistill.bundle.decisions import Decisions
 from medistill.bundle.schema import Manifest, identity_of, manifest_from_json
@@ -63,13 +64,20 @@ def test_decisions_go_through_json_unchanged() -> None:
     assert {key: value for key, value in written.items() if key != "identity"} == body
 
 
+def test_version_2_is_read_as_if_nothing_were_known_of_its_pictures() -> None:
+    body = document(GRAPH, schema=2)
+    del body["acquisition"]
+    assert manifest_from_json(body).acquisition == Acquisition()
+
+
 def test_version_1_is_read_as_if_nothing_had_been_decided() -> None:
     body = document(GRAPH, schema=1)
+    del body["acquisition"]
     del body["graphs"][0]["decisions"], body["graphs"][0]["calibration"]["labels"]
     graph = manifest_from_json(body).graph()
     assert graph.decisions == Decisions()
     assert graph.calibration == Calibration(temperature=1.0)
-    assert manifest_from_json(body).to_json()["schema"] == 2
+    assert manifest_from_json(body).to_json()["schema"] == 3
 
 
 @pytest.mark.parametrize("graphs", [None, [None], [{"calibration": None}]])

@@ -21,11 +21,21 @@ def manifest(tmp_path: Path) -> Manifest:
     return open_bundle(gray_bundle(tmp_path / "b")).manifest
 
 
-def say(manifest: Manifest, logits: list[object], **decisions: object) -> list[Prediction]:
+def say(
+    manifest: Manifest, logits: list[object], foreign: int | None = None, **decisions: object
+) -> list[Prediction]:
     graph = dataclasses.replace(manifest.graph(), decisions=Decisions(**decisions))  # type: ignore[arg-type]
     values = np.array(logits, np.float32)
     names, shapes = [str(n) for n in range(len(values))], [(2, 2)] * len(values)
-    return decided(manifest, graph, names=names, shapes=shapes, logits=values, pooled=None)
+    return decided(
+        manifest,
+        graph,
+        names=names,
+        shapes=shapes,
+        foreign=[("It is foreign.",) if n == foreign else () for n in range(len(values))],
+        logits=values,
+        pooled=None,
+    )
 
 
 def test_the_conformal_set_holds_what_cannot_be_ruled_out(manifest: Manifest) -> None:
@@ -53,6 +63,24 @@ def test_a_strange_image_is_not_to_be_trusted_and_says_why(manifest: Manifest) -
     assert strange.reasons[0].endswith("(score 4.9, limit 2.0).")
     assert (known.trusted, known.reasons) == (True, ())
     assert strange.label == "ill"
+
+
+def test_a_foreign_picture_is_not_to_be_trusted_whatever_the_gate_says(manifest: Manifest) -> None:
+    foreign, own = say(manifest, [[50, 0], [50, 0]], foreign=0)
+    assert (foreign.trusted, foreign.reasons) == (False, ("It is foreign.",))
+    assert (own.trusted, own.reasons) == (None, ())
+    gate = TrustGate(
+        energy=Scale(centre=-50, spread=10),
+        distance=None,
+        features=None,
+        threshold=2.0,
+        false_alarms=0.05,
+        groups=40,
+    )
+    known, strange = say(manifest, [[50, 0], [0, 0]], foreign=1, trust=gate)
+    assert (known.trusted, known.reasons) == (True, ())
+    assert strange.reasons[0] == "It is foreign."
+    assert "(score 4.9, limit 2.0)" in strange.reasons[1]
 
 
 def test_what_was_not_fitted_is_not_said(manifest: Manifest) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from medistill.bundle.bundle import open_bundle
@@ -12,6 +13,7 @@ from medistill.serve.predictor import Predictor
 from medistill.serve.service import Service, Settings
 from medistill.serve.uploads import RefusalError, Upload
 from tests.unit.bundle.handmade import gray_bundle
+from tests.unit.imaging.dicom_files import save
 from tests.unit.serve.serving import explaining_bundle, png
 
 
@@ -27,6 +29,25 @@ def test_answers_equal_those_of_predict(tmp_path: Path) -> None:
     (served,) = asyncio.run(service.predict([Upload(str(path), path.read_bytes())]))
     (predicted,) = service.predictor.predict_files([path])
     assert served == predicted
+    service.close()
+
+
+def test_a_foreign_picture_is_flagged_in_the_same_words_by_predict_and_service(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "knee.dcm"
+    save(path, np.full((8, 8), 51, np.uint8), Modality="MR", BodyPartExamined="KNEE")
+    known = {"acquisition": {"modalities": ["CT"], "body_parts": ["CHEST"]}}
+    bundle = open_bundle(explaining_bundle(tmp_path / "b", **known))
+    service = Service(bundle, Settings(threads=1))
+    (served,) = asyncio.run(service.predict([Upload(str(path), path.read_bytes())]))
+    (predicted,) = service.predictor.predict_files([path])
+    assert served == predicted
+    assert (served.label, served.trusted) == ("ill", False)
+    assert served.reasons == (
+        "Its modality is MR; the student was trained on CT.",
+        "Its body part is KNEE; the student was trained on CHEST.",
+    )
     service.close()
 
 
