@@ -13,17 +13,16 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     UID,
     JPEG2000TransferSyntaxes,
-    JPEGLSTransferSyntaxes,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
     RLELossless,
 )
 
+from medistill.imaging import dicom_jpeg
 from medistill.imaging.dicom_header import Layout
 from medistill.imaging.picture import refusal
 
-#: Compressed forms that no permissively licensed decoder reads.
-_NO_DECODER = "Decompress it first, for example with dcmdjpeg (DCMTK) or gdcmconv --raw."
 _EXTRA = "Run: pip install 'medistill[dicom]'."
-_BY_EXTRA = (*JPEG2000TransferSyntaxes, *JPEGLSTransferSyntaxes)
 #: A run-length code never takes more than 129 bytes for 128, and a header of 64.
 _RLE_GROWTH = 2
 _SLACK = 4096
@@ -63,13 +62,13 @@ def _check_length(dataset: Dataset, layout: Layout, where: object) -> None:
 
 
 def _check_decoder(syntax: UID, where: object) -> None:
+    dicom_jpeg.register()
     try:
         available = get_decoder(syntax).is_available
     except NotImplementedError:
         raise refusal(where, f"is compressed as {syntax.name}, not a picture's form") from None
     if not available:
-        cure = _EXTRA if syntax in _BY_EXTRA else _NO_DECODER
-        raise refusal(where, f"is compressed as {syntax.name}, which nothing here decodes", cure)
+        raise refusal(where, f"is compressed as {syntax.name}, which nothing here decodes", _EXTRA)
 
 
 def _check_claimed(data: bytes, syntax: UID, layout: Layout, where: object) -> None:
@@ -80,8 +79,15 @@ def _check_claimed(data: bytes, syntax: UID, layout: Layout, where: object) -> N
     if claimed != (layout.width, layout.height):
         found = "x".join(map(str, claimed))
         raise refusal(where, f"claims {layout.size} pixels, its compressed data {found}")
-    if bits == 12 and syntax not in _BY_EXTRA:
-        raise refusal(where, "is JPEG of 12 bits, which nothing here decodes", _NO_DECODER)
+    _check_depth(bits, syntax, where)
+
+
+def _check_depth(bits: int, syntax: UID, where: object) -> None:
+    """Pillow takes JPEG of 8 bits alone, and is a decoder of the extended form as well."""
+    if bits > 8 and syntax == JPEGBaseline8Bit:
+        raise refusal(where, f"is JPEG of {bits} bits, but calls itself baseline, which has 8")
+    if bits > 8 and syntax == JPEGExtended12Bit and not dicom_jpeg.is_available(syntax):
+        raise refusal(where, f"is JPEG of {bits} bits, which nothing here decodes", _EXTRA)
 
 
 def _claimed(data: bytes, syntax: UID) -> tuple[tuple[int, int] | None, int]:
