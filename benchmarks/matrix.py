@@ -6,7 +6,9 @@ Each (data, method) is one run folder, so every finished fit stays usable. ``row
 line a (data, method, seed, fold, role) as soon as that fit and its scores are there; a second
 start skips what it holds. When a (data, method) is whole, its run is evaluated and exported.
 The file is YAML: ``recipe``, ``seeds``, ``data: {name: [overrides]}``, ``methods: {name:
-[overrides]}``; ``$MEDISTILL_DATA`` in it is expanded. Scores in ``rows.csv`` are those of the part
+[overrides]}``, where an override ``recipe=NAME`` takes another recipe for that method;
+``$MEDISTILL_DATA`` in it is expanded. What an earlier method of the same data made from the same
+inputs (stored images, teachers, targets, controls) is taken over. Scores in ``rows.csv`` are those of the part
 named by ``--part``: *select* for a search, *evaluate* for what is reported.
 """
 
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import csv
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,6 +49,7 @@ from medistill.teacher.frozen import FrozenTeacher
 
 COLUMNS = ("data", "method", "fold", "seed", "role", "part", "auroc", "loss", "seconds", "dice")
 ROLES = ("teacher", "student", "control")
+_RECIPE = "recipe="
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,28 @@ def cells(plan: dict[str, Any]) -> Iterator[tuple[str, str, Recipe]]:
     for data, data_overrides in plan["data"].items():
         for method, overrides in plan["methods"].items():
             values = [os.path.expandvars(text) for text in (*data_overrides, *overrides)]
-            yield data, method, load_recipe(plan["recipe"], (*values, f"seeds={plan['seeds']}"))
+            named = [text.removeprefix(_RECIPE) for text in values if text.startswith(_RECIPE)]
+            values = [text for text in values if not text.startswith(_RECIPE)]
+            recipe = named[-1] if named else plan["recipe"]
+            yield data, method, load_recipe(recipe, (*values, f"seeds={plan['seeds']}"))
+
+
+def take_over(run: RunFolder, earlier: Path) -> None:
+    """Link stages that another run finished; a stage made from other inputs is made anew later."""
+    for manifest in sorted(earlier.rglob("manifest.json")):
+        stage = manifest.parent.relative_to(earlier)
+        wanted = run.stage(stage.as_posix())
+        if _is_shared(stage) and not wanted.exists():
+            wanted.parent.mkdir(parents=True, exist_ok=True)
+            # Finished stages are never written to, so both runs may hold the same files.
+            shutil.copytree(manifest.parent, wanted, copy_function=os.link)
+
+
+def _is_shared(stage: Path) -> bool:
+    """Whether a stage may be the same in runs of several methods."""
+    names = {"data", "teacher", "teacher-base", "control"}
+    whole = not any(part.endswith((".partial", ".old")) for part in stage.parts)
+    return whole and (stage.name in names or stage.parent.name == "targets")
 
 
 def run_cell(context: Context, rows: Rows, key: tuple[str, str], part: str) -> None:
@@ -153,6 +178,9 @@ def main() -> None:
         folder = options.out / f"{data}-{method}"
         context = Context(recipe, RunFolder(folder), reporter)
         with context.run.locked():
+            for earlier in sorted(options.out.glob(f"{data}-*/")):
+                if earlier != folder:
+                    take_over(context.run, earlier)
             run_cell(context, rows, (data, method), options.part)
         if options.part == "evaluate":
             run(recipe, out=folder, reporter=reporter)

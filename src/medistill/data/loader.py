@@ -17,7 +17,8 @@ from medistill.core.errors import DataError
 from medistill.data.batch import Batch
 from medistill.data.masks import Masks, render_mask
 from medistill.data.order import IntArray, Order, Plain, Shuffled, permutation
-from medistill.data.views import ViewPolicy, draw_view, render_view
+from medistill.data.remembered import RememberedViews
+from medistill.data.views import View, ViewPolicy, draw_view, render_view
 from medistill.imaging.preprocessing import Fit
 
 __all__ = ["Images", "Order", "ViewStream", "ordered_batches", "permutation", "plain_batches"]
@@ -47,6 +48,7 @@ class _Renderer(Dataset[Batch]):
     size: int
     teacher_size: int | None
     masks: Masks | None = None
+    memory: RememberedViews | None = None
 
     def __getitem__(self, step: int) -> Batch:
         rows, views = self.order.at(step)
@@ -83,12 +85,20 @@ class _Renderer(Dataset[Batch]):
         sizes = sorted({self.size, self.teacher_size or self.size})
         pictures: dict[int, list[NDArray[np.float32]]] = {size: [] for size in sizes}
         for row, number, content in zip(rows, views, hashes, strict=True):
-            stored = self.store[int(row)]
             view = draw_view(self.policy, content_hash=content, view=int(number))
             for size in sizes:
-                pictures[size].append(render_view(stored, view, size=size, fit=self.policy.fit))
+                pictures[size].append(self._picture(int(row), content, view, size))
         made = {size: torch.from_numpy(np.stack(each)) for size, each in pictures.items()}
         return made[self.size], made[self.teacher_size] if self.teacher_size else None
+
+    def _picture(self, row: int, content: str, view: View, size: int) -> NDArray[np.float32]:
+        def paint() -> NDArray[np.float32]:
+            return render_view(self.store[row], view, size=size, fit=self.policy.fit)
+
+        if self.memory is None:
+            return paint()
+        # A drawn view holds every value that its picture depends on.
+        return self.memory.get((content, view, size, self.policy.fit), paint)
 
 
 def _run(renderer: _Renderer, steps: range, workers: int) -> Iterator[Batch]:
@@ -147,6 +157,7 @@ class ViewStream:
         teacher_size: side of ``Batch.teacher_images``, or None where no live teacher looks.
         workers: processes that render; 0 renders in this one.
         masks: masks by row, for segmentation.
+        memory: keeps rendered views; has no effect with workers, which share no memory.
 
     Raises:
         DataError: ``rows`` is empty.
@@ -165,6 +176,7 @@ class ViewStream:
         teacher_size: int | None = None,
         workers: int = 0,
         masks: Masks | None = None,
+        memory: RememberedViews | None = None,
     ) -> None:
         order = Shuffled(_checked(rows, batch_size), batch_size, seed, policy.count, policy.repeats)
         self.rows, self.batch_size, self.workers = order.rows, batch_size, workers
@@ -176,6 +188,7 @@ class ViewStream:
             size=student_size,
             teacher_size=teacher_size,
             masks=masks,
+            memory=None if workers else memory,
         )
 
     def __len__(self) -> int:
@@ -207,6 +220,7 @@ def ordered_batches(
     teacher_size: int | None = None,
     workers: int = 0,
     masks: Masks | None = None,
+    memory: RememberedViews | None = None,
 ) -> Iterator[Batch]:
     """The batches of ``steps`` of any order of rows and views.
 
@@ -220,6 +234,7 @@ def ordered_batches(
         teacher_size: side of ``Batch.teacher_images``, or None.
         workers: processes that render; 0 renders in this one.
         masks: masks by row, for segmentation.
+        memory: keeps rendered views; has no effect with workers.
     """
     renderer = _Renderer(
         store=store,
@@ -229,6 +244,7 @@ def ordered_batches(
         size=size,
         teacher_size=teacher_size,
         masks=masks,
+        memory=None if workers else memory,
     )
     return _run(renderer, steps, workers)
 
@@ -244,6 +260,7 @@ def plain_batches(
     teacher_size: int | None = None,
     workers: int = 0,
     masks: Masks | None = None,
+    memory: RememberedViews | None = None,
 ) -> Iterator[Batch]:
     """View 0 of ``rows`` in order; the last batch may be smaller.
 
@@ -261,4 +278,5 @@ def plain_batches(
         teacher_size=teacher_size,
         workers=workers,
         masks=masks,
+        memory=memory,
     )

@@ -6,7 +6,7 @@ import csv
 import dataclasses
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from medistill.data.labels import label_of, labels_matrix, plain_label
 from medistill.data.layouts import read_data
 from medistill.data.masks import Masks
 from medistill.data.parts import conflicting_rows, fold_parts, holdout_parts
+from medistill.data.remembered import RememberedViews
 from medistill.data.store import Store, build_store, open_store, stored_images
 from medistill.data.unlabelled import read_unlabelled
 from medistill.recipe import DataBlock
@@ -41,6 +42,7 @@ class Prepared:
         unlabelled: rows without labels that equal no labelled image.
         masks: masks by row, for segmentation; else None.
         removed: training images left out because their group lies in the evaluation part.
+        views: rendered views that are kept for the next training.
     """
 
     images: ImageSet
@@ -50,6 +52,7 @@ class Prepared:
     unlabelled: tuple[int, ...]
     removed: int
     masks: Masks | None = None
+    views: RememberedViews = field(default_factory=RememberedViews, repr=False)
 
 
 def prepare_data(context: Context) -> Prepared:

@@ -103,4 +103,5 @@ def _batches(prepared: Prepared, rows: Sequence[int], network: Network) -> Itera
         batch_size=_BATCH,
         fit=network.preprocessing.fit,
         masks=prepared.masks,
+        memory=prepared.views,
     )

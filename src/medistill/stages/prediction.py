@@ -81,4 +81,5 @@ def _batches(prepared: Prepared, rows: Sequence[int], network: Network) -> Itera
         size=network.preprocessing.size,
         batch_size=BATCH,
         fit=network.preprocessing.fit,
+        memory=prepared.views,
     )

@@ -73,6 +73,7 @@ def train(
         teacher_size=training.teacher_size,
         workers=settings.workers,
         masks=prepared.masks,
+        memory=prepared.views,
     )
     return fit(
         training.network,
