@@ -37,12 +37,12 @@ def test_a_method_may_have_a_recipe_of_its_own() -> None:
         "recipe": "kdvit-small",
         "seeds": 2,
         "data": {"ct": ["data.path=scans"]},
-        "methods": {"vit": [], "cnn": ["recipe=kdvit-small-cnn", "train.epochs=3"]},
+        "methods": {"vit": [], "cnn": ["recipe=kdvit-small-cnn", "train.epochs=7"]},
     }
     found = {method: recipe for _, method, recipe in cells(plan)}
     assert {name: recipe.name for name, recipe in found.items()} == {
         "vit": "kdvit-small",
         "cnn": "kdvit-small-cnn",
     }
-    assert found["cnn"].train.epochs == 3
+    assert found["cnn"].train.epochs == 7
     assert found["cnn"].seeds == 2
