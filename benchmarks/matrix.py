@@ -8,8 +8,8 @@ start skips what it holds. When a (data, method) is whole, its run is evaluated 
 The file is YAML: ``recipe``, ``seeds``, ``data: {name: [overrides]}``, ``methods: {name:
 [overrides]}``, where an override ``recipe=NAME`` takes another recipe for that method;
 ``$MEDISTILL_DATA`` in it is expanded. What an earlier method of the same data made from the same
-inputs (stored images, teachers, targets, controls) is taken over. Scores in ``rows.csv`` are those of the part
-named by ``--part``: *select* for a search, *evaluate* for what is reported.
+inputs (stored images, teachers, targets, controls) is taken over. Scores in ``rows.csv`` are those
+of the part named by ``--part``: *select* for a search, *evaluate* for what is reported.
 """
 
 from __future__ import annotations

@@ -29,6 +29,9 @@ from medistill.stages.context import Context
 
 STAGE = "data"
 
+# By row: (views, features) float64, the means of a body's stages.
+StageMeans = dict[int, NDArray[np.float64]]
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -43,6 +46,7 @@ class Prepared:
         masks: masks by row, for segmentation; else None.
         removed: training images left out because their group lies in the evaluation part.
         views: rendered views that are kept for the next training.
+        stage_means: by body and views, what a body that keeps its weights said in an earlier fold.
     """
 
     images: ImageSet
@@ -53,6 +57,7 @@ class Prepared:
     removed: int
     masks: Masks | None = None
     views: RememberedViews = field(default_factory=RememberedViews, repr=False)
+    stage_means: dict[str, StageMeans] = field(default_factory=dict, repr=False)
 
 
 def prepare_data(context: Context) -> Prepared:

@@ -15,7 +15,7 @@ from medistill.data.views import ViewPolicy
 from medistill.models.network import Network
 from medistill.models.probe import StageProbe
 from medistill.recipe import ProbeBlock
-from medistill.stages.data import Prepared
+from medistill.stages.data import Prepared, StageMeans
 from medistill.train.probe import Examples, ProbeFit, fit_probe
 
 _BATCH = 16
@@ -45,9 +45,17 @@ class ProbeFitter:
         prepared: the run's images.
         block: how the probe is fitted.
         policy: how views are drawn; view 0 is un-augmented.
+        seen: what the body said of each row's views; the fitters of all folds may share one, as
+            long as their bodies and policies are the same.
     """
 
-    def __init__(self, prepared: Prepared, block: ProbeBlock, policy: ViewPolicy) -> None:
+    def __init__(
+        self,
+        prepared: Prepared,
+        block: ProbeBlock,
+        policy: ViewPolicy,
+        seen: StageMeans | None = None,
+    ) -> None:
         task = prepared.images.task
         if task != "single-label":
             raise RecipeError(
@@ -56,7 +64,7 @@ class ProbeFitter:
                 cure="Set teacher.probe=null and give teacher.fit.",
             )
         self._prepared, self._block, self._policy = prepared, block, policy
-        self._seen: dict[int, NDArray[np.float64]] = {}
+        self._seen: StageMeans = {} if seen is None else seen
 
     def fit(self, network: Network, rows: Sequence[int], select: Sequence[int]) -> ProbeFit:
         """Fit the network's linear layer on ``rows``; ``select`` chooses the penalty."""

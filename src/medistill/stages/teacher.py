@@ -17,6 +17,7 @@ from medistill.models.build import ModelSpec, build_model
 from medistill.models.network import Network
 from medistill.models.probe import probed
 from medistill.models.weights import load_published, load_weights
+from medistill.recipe import TeacherBlock
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.probe import ProbeFitter
@@ -79,7 +80,7 @@ def _write(
     with context.run.writing(name, inputs) as stage:
         plans = member_rows(context, prepared, fold)
         views = teacher_views(context)
-        prober = ProbeFitter(prepared, block.probe, views) if block.probe else None
+        prober = _prober(prepared, block, views, str(inputs["weights"]))
         for number, (rows, select) in enumerate(plans):
             final = stage.folder / f"member-{number}.safetensors"
             if final.exists():
@@ -103,6 +104,19 @@ def _write(
             cross_fitted=block.cross_fit,
             fitted_on=_hashes(prepared, [row for rows, _ in plans for row in rows]),
         )
+
+
+def _prober(
+    prepared: Prepared, block: TeacherBlock, views: ViewPolicy, weights: str
+) -> ProbeFitter | None:
+    """A fitter of probes that knows what this body said of the images in earlier folds."""
+    if block.probe is None:
+        return None
+    body = sha256_json(
+        [block_json(block.model), block.weights, block_json(views), block.probe.views, weights]
+    )
+    seen = prepared.stage_means.setdefault(body, {})
+    return ProbeFitter(prepared, block.probe, views, seen)
 
 
 def _hashes(prepared: Prepared, rows: Sequence[int]) -> list[str]:

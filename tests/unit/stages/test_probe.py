@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from medistill.core.errors import RecipeError
-from medistill.models.probe import StageProbe
+from medistill.data.views import ViewPolicy
+from medistill.models.build import ModelSpec, build_model
+from medistill.models.probe import StageProbe, probed
 from medistill.models.published import published_weights
 from medistill.recipe import ProbeBlock, load_recipe
-from medistill.stages.data import open_data
+from medistill.stages.data import StageMeans, open_data
 from medistill.stages.probe import ProbeFitter
 from medistill.stages.run import open_run, teach
 from medistill.stages.teacher import open_teacher
@@ -78,3 +80,18 @@ def test_other_tasks_are_refused(taught: Path) -> None:
 def test_impossible_probes_are_refused(overrides: tuple[str, ...], words: str) -> None:
     with pytest.raises(RecipeError, match=words):
         load_recipe("demo", overrides=overrides)
+
+
+def test_what_a_body_said_is_kept_for_the_next_fold(taught: Path) -> None:
+    prepared, policy = open_data(taught / "data"), ViewPolicy(count=2)
+    network = probed(build_model(ModelSpec(name="tf_efficientnet_lite0", image_size=32), classes=2))
+    rows, shown = prepared.parts[0].fit[:4], []
+    seen: StageMeans = {}
+    body = network.backbone.body
+    assert isinstance(body, torch.nn.Module)
+    body.register_forward_hook(lambda *_: shown.append(1))
+    for _ in range(2):
+        fitter = ProbeFitter(prepared, ProbeBlock(views=2, penalties=(1.0,)), policy, seen)
+        fitter.fit(network, rows, rows)
+    assert len(shown) == 1
+    assert set(seen) == set(rows)
