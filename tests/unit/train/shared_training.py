@@ -22,7 +22,7 @@ def train_plainly(folder: Path) -> FitResult:
         image_size=SIZE, patch_size=8, width=16, depth=1, heads=2, classes=2
     )
     network = Network(backbone, Preprocessing(size=SIZE))
-    settings = make_settings(epochs=2, mixup=0.8, ema=None)
+    settings = make_settings(precision="32-true", epochs=2, mixup=0.8, ema=None)
     return train_small(folder, Embedding(), settings, network=network)
 
 

@@ -100,7 +100,9 @@ def test_interrupt_leaves_a_usable_checkpoint(tmp_path: Path) -> None:
 
 
 def test_weights_equal_those_of_a_loop_written_out(tmp_path: Path) -> None:
-    settings = make_settings(epochs=2, clip_norm=0.5, weight_decay=0.3, min_lr=0.001)
+    settings = make_settings(
+        epochs=2, clip_norm=0.5, weight_decay=0.3, min_lr=0.001, precision="32-true"
+    )
     train_small(tmp_path, settings=settings)
 
     network, method, teacher = make_network(), KDViT(), Sayings()
