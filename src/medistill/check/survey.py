@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import functools
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from medistill.check.facts import VERSION, Facts, Stored, facts_of
-from medistill.core.files import atomic_file, sha256_json
+import numpy as np
+from numpy.typing import NDArray
+
+from medistill.check.measure import Stored, measured
+from medistill.check.records import FactsTable, Records
+from medistill.check.shelf import Shelf
 from medistill.core.types import Sample
-from medistill.data.decode import in_order
+from medistill.data.processes import Place, in_order, piece_size
 
-_CACHE = "facts.jsonl"
+Progress = Callable[[int, int], None]
 
 
 def survey(
@@ -22,8 +27,8 @@ def survey(
     window: str | None = None,
     stored: Stored | None = None,
     workers: int = 0,
-    progress: Callable[[int, int], None] | None = None,
-) -> dict[str, Facts]:
+    progress: Progress | None = None,
+) -> FactsTable:
     """Facts by name, in the order of the samples.
 
     Args:
@@ -34,60 +39,45 @@ def survey(
         workers: processes; 0 reads here.
         progress: called with (done, total).
     """
-    known = _load(cache)
-    keys = {sample.name: _key(sample, window, stored) for sample in samples}
-    new = [sample for sample in samples if keys[sample.name] not in known]
-    found = {keys[s.name]: known[keys[s.name]] for s in samples if keys[s.name] in known}
+    form = None if stored is None else [stored.size, stored.channels]
+    shelf = Shelf(cache, {"window": window, "stored": form})
+    keys = np.array([_key(sample) for sample in samples], dtype="V16")
+    known = shelf.rows_of(keys)
+    names = [sample.name for sample in samples]
+    if shelf.is_just(known):
+        _tell(progress, len(samples), len(samples))
+        return FactsTable(names, shelf.held)
+    book = shelf.opened(keys, known)
+    new = np.flatnonzero(known < 0)
     done = len(samples) - len(new)
-    if progress is not None and done:
-        progress(done, len(samples))
-    for sample, facts in _computed(new, window, stored, workers):
-        found[keys[sample.name]] = facts
-        done += 1
-        if progress is not None:
-            progress(done, len(samples))
-    if cache is not None and new:
-        _save(cache, found)
-    return {sample.name: found[keys[sample.name]] for sample in samples}
+    _tell(progress, done, len(samples))
+    for rows, records in _computed(samples, new, workers, window=window, stored=stored):
+        book.write(rows, records)
+        done += len(rows)
+        _tell(progress, done, len(samples))
+    return FactsTable(names, book.closed())
 
 
 def _computed(
-    samples: Sequence[Sample], window: str | None, stored: Stored | None, workers: int
-) -> Iterator[tuple[Sample, Facts]]:
-    act = functools.partial(facts_of, window=window, stored=stored)
-    return in_order(samples, act, workers=workers)
+    samples: Sequence[Sample], rows: NDArray[np.intp], workers: int, **options: Any
+) -> Iterator[tuple[NDArray[np.intp], Records]]:
+    size = piece_size(len(rows), workers)
+    cuts = [rows[start : start + size] for start in range(0, len(rows), size)]
+    places = ([Place.of(samples[row]) for row in cut.tolist()] for cut in cuts)
+    found = in_order(places, functools.partial(measured, **options), workers=workers)
+    return zip(cuts, found, strict=True)
 
 
-def _key(sample: Sample, window: str | None, stored: Stored | None) -> str:
+def _key(sample: Sample) -> bytes:
+    place = Place.of(sample)
     try:
         status = sample.path.stat()
         seen = (status.st_size, status.st_mtime_ns)
     except OSError:
         seen = (-1, -1)
-    form = None if stored is None else (stored.size, stored.channels)
-    return sha256_json([str(sample.path), seen, sample.frame, sample.plane, window, form])[:24]
+    return hashlib.blake2b(repr((place, seen)).encode(), digest_size=16).digest()
 
 
-def _load(cache: Path | None) -> dict[str, Facts]:
-    if cache is None or not (cache / _CACHE).is_file():
-        return {}
-    found: dict[str, Facts] = {}
-    try:
-        with (cache / _CACHE).open(encoding="utf-8") as stream:
-            if json.loads(stream.readline()) != VERSION:
-                return {}
-            for line in stream:
-                key, value = json.loads(line)
-                found[key] = Facts.from_json(value)
-    except (ValueError, TypeError):
-        # A cache that cannot be understood costs time, never a result.
-        return {}
-    return found
-
-
-def _save(cache: Path, found: Mapping[str, Facts]) -> None:
-    cache.mkdir(parents=True, exist_ok=True)
-    with atomic_file(cache / _CACHE) as stream:
-        stream.write(json.dumps(VERSION).encode() + b"\n")
-        for key, facts in found.items():
-            stream.write(json.dumps([key, facts.to_json()]).encode() + b"\n")
+def _tell(progress: Progress | None, done: int, total: int) -> None:
+    if progress is not None and done:
+        progress(done, total)

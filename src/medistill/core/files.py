@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 
-def sha256_bytes(data: bytes | memoryview) -> str:
-    """Hexadecimal SHA-256 of bytes."""
-    return hashlib.sha256(data).hexdigest()
+def sha256_bytes(*parts: bytes | memoryview) -> str:
+    """Hexadecimal SHA-256 of bytes, of several parts as of all together."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def sha256_file(path: Path) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import functools
+import math
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,15 +16,17 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from medistill.core.errors import DataError
-from medistill.core.files import read_json, sha256_bytes, sha256_json, write_json
+from medistill.core.files import read_json, sha256_json, write_json
 from medistill.core.types import ImageSet, Sample
-from medistill.data.decode import Decoded, Stored, decoded_in_order
 from medistill.data.labels import plain_label
+from medistill.data.processes import Place, in_order, piece_size
+from medistill.data.rows import Piece, Stored, stored_piece
 from medistill.imaging.resize import Channels
 
 _FORMAT = "medistill-store-1"
 _PIXELS, _INDEX = "pixels.bin", "index.json"
 _NAMED_FAULTS = 5
+_COPIED_BYTES = 2**16
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ def build_store(
         channels: ``gray`` or ``rgb``.
         window: gray scale of CT (``imaging.window``), or None for what each file declares.
         skip_unreadable: leave out images that cannot be read instead of failing.
-        progress: called with (done, total) after each image.
+        progress: called with (done, total) after every few images.
         workers: processes that decode (spawned: guard your script's ``__main__``); 0 decodes here.
 
     Raises:
@@ -117,15 +121,12 @@ def build_store(
     """
     _refuse_foreign(folder)
     with _beside(folder) as partial:
-        decoded = decoded_in_order(
-            images.samples,
-            stored_size=stored_size,
-            channels=channels,
-            window=window,
-            workers=workers,
+        act = functools.partial(
+            stored_piece, folder=partial, stored_size=stored_size, channels=channels, window=window
         )
+        pieces = in_order(_tasks(images.samples, workers), act, workers=workers)
         with (partial / _PIXELS).open("wb") as stream:
-            rows, skipped = _append_all(stream, decoded, len(images.samples), progress)
+            rows, skipped = _append_all(stream, pieces, images.samples, progress)
             os.fsync(stream.fileno())
         _check_skipped(images, skipped, allowed=skip_unreadable, left=len(rows))
         kept = _without(images, {name for name, _ in skipped})
@@ -160,35 +161,35 @@ def stored_images(images: ImageSet, store: Store) -> ImageSet:
     return kept
 
 
+def _tasks(samples: Sequence[Sample], workers: int) -> Iterator[tuple[int, list[Place]]]:
+    size = piece_size(len(samples), workers)
+    for start in range(0, len(samples), size):
+        yield start, [Place.of(sample) for sample in samples[start : start + size]]
+
+
 def _append_all(
     stream: BinaryIO,
-    decoded: Iterator[tuple[Sample, Decoded]],
-    total: int,
+    pieces: Iterator[Piece],
+    samples: Sequence[Sample],
     progress: Callable[[int, int], None] | None,
 ) -> tuple[list[_Row], list[tuple[str, str]]]:
     rows: list[_Row] = []
     skipped: list[tuple[str, str]] = []
-    offset = 0
-    for done, (sample, pixels) in enumerate(decoded, start=1):
-        if isinstance(pixels, str):
-            skipped.append((sample.name, pixels))
-        else:
-            data = pixels.astype("<u2", copy=False).tobytes()
-            rows.append(_Row(sample.name, _content_hash(pixels.shape, data), pixels.shape, offset))
-            stream.write(data)
-            offset += pixels.size
+    done = offset = 0
+    for piece in pieces:
+        for sample, row in zip(samples[done : done + len(piece.rows)], piece.rows, strict=True):
+            if isinstance(row, str):
+                skipped.append((sample.name, row))
+            else:
+                rows.append(_Row(sample.name, row[0], row[1], offset))
+                offset += math.prod(row[1])
+        with piece.path.open("rb") as written:
+            shutil.copyfileobj(written, stream, _COPIED_BYTES)
+        piece.path.unlink()
+        done += len(piece.rows)
         if progress is not None:
-            progress(done, total)
+            progress(done, len(samples))
     return rows, skipped
-
-
-def content_hash(values: Stored) -> str:
-    """SHA-256 of the shape and pixels of a stored image, in hexadecimal."""
-    return _content_hash(values.shape, values.astype("<u2", copy=False).tobytes())
-
-
-def _content_hash(shape: tuple[int, ...], data: bytes) -> str:
-    return sha256_bytes("x".join(map(str, shape)).encode() + b":" + data)
 
 
 def _data_hash(images: ImageSet, rows: list[_Row]) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from medistill.check.examine import examine, refuse_fatal
-from medistill.check.facts import Stored
 from medistill.check.finding import Finding
+from medistill.check.measure import Stored
 from medistill.check.repair import write_proposal
 from medistill.check.sheet import HTML, write_sheets
 from medistill.check.subject import Subject

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from medistill.check.facts import Facts, Stored, facts_of
+from medistill.check.facts import Facts
+from medistill.check.measure import Stored
+from medistill.check.survey import survey
 from medistill.core.types import Sample
-from medistill.data.store import content_hash
+from medistill.data.rows import content_hash
 from medistill.imaging.reader import read_image
 from medistill.imaging.resize import to_stored
 from tests.unit.data.pictures import smooth_picture
 
 
 def _facts(path: Path, **options: object) -> Facts:
-    return facts_of(Sample(path=path, name=path.name, label=0, group="a"), **options)  # type: ignore[arg-type]
+    sample = Sample(path=path, name=path.name, label=0, group="a")
+    return survey([sample], **options)[path.name]  # type: ignore[arg-type]
 
 
 def test_content_is_that_of_the_pixels(tmp_path: Path) -> None:
@@ -56,10 +57,3 @@ def test_stored_hash_is_that_of_the_store(tmp_path: Path) -> None:
     smooth_picture(0).save(tmp_path / "a.png")
     stored = to_stored(read_image(tmp_path / "a.png"), stored_size=32, channels="gray")
     assert _facts(tmp_path / "a.png", stored=Stored(32, "gray")).stored == content_hash(stored)
-
-
-def test_json_round_trip(tmp_path: Path) -> None:
-    smooth_picture(0).save(tmp_path / "a.png")
-    facts = _facts(tmp_path / "a.png")
-    assert Facts.from_json(json.loads(json.dumps(facts.to_json()))) == facts
-    assert dataclasses.replace(facts, letters=3) != facts

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from medistill.check import survey as module
 from medistill.check.facts import Facts
+from medistill.check.measure import Stored, measured
+from medistill.check.records import Records
 from medistill.check.survey import survey
 from medistill.core.types import Sample
+from medistill.data.processes import Place
 from tests.unit.data.pictures import save_noise
 
 
@@ -27,7 +31,7 @@ def test_second_survey_reads_its_cache(
     cache = tmp_path / "cache"
     first = survey(samples, cache=cache)
     assert all(facts.content for facts in first.values())
-    monkeypatch.setattr(module, "facts_of", lambda *a, **k: pytest.fail("read again"))
+    monkeypatch.setattr(module, "measured", lambda *a, **k: pytest.fail("read again"))
     counts: list[tuple[int, int]] = []
     again = survey(samples, cache=cache, progress=lambda done, total: counts.append((done, total)))
     assert again == first
@@ -48,10 +52,41 @@ def test_processes_give_the_same(samples: tuple[Sample, ...]) -> None:
 
 
 def test_damaged_cache_costs_time_alone(samples: tuple[Sample, ...], tmp_path: Path) -> None:
-    (tmp_path / "facts.jsonl").write_text('"facts-0"\nrubbish')
-    assert survey(samples, cache=tmp_path)[samples[0].name].content
+    first = dict(survey(samples, cache=tmp_path))
+    page = tmp_path / "facts.json"
+    for damage in (
+        lambda: next(tmp_path.glob("facts-*.bin")).write_bytes(b"cut off"),
+        lambda: page.write_text("rubbish"),
+        lambda: page.write_text('{"version": "facts-0"}'),
+    ):
+        damage()
+        assert survey(samples, cache=tmp_path) == first
+        assert len(list(tmp_path.glob("facts-*.bin"))) == 1
 
 
 def test_missing_file_is_a_problem(samples: tuple[Sample, ...], tmp_path: Path) -> None:
     gone = dataclasses.replace(samples[0], path=tmp_path / "gone.png", name="gone.png")
-    assert survey([gone]) == {"gone.png": Facts(problem="there is no such file")}
+    assert dict(survey([gone])) == {"gone.png": Facts(problem="there is no such file")}
+
+
+def test_other_settings_are_another_cache(samples: tuple[Sample, ...], tmp_path: Path) -> None:
+    assert not survey(samples, cache=tmp_path)["0.png"].stored
+    assert survey(samples, cache=tmp_path, stored=Stored(16, "gray"))["0.png"].stored
+
+
+def test_more_and_fewer_images_read_what_is_new_alone(
+    samples: tuple[Sample, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = survey(samples)
+    survey(samples[:3], cache=tmp_path)
+    read: list[str] = []
+    monkeypatch.setattr(module, "measured", lambda places, **options: _noted(read, places))
+    assert survey(samples[::-1], cache=tmp_path) == expected
+    assert sorted(Path(path).name for path in read) == ["3.png", "4.png", "5.png"]
+    assert survey(samples[1:4], cache=tmp_path)["2.png"] == expected["2.png"]
+    assert len(read) == 3
+
+
+def _noted(read: list[str], places: Sequence[Place]) -> Records:
+    read += [place.path for place in places]
+    return measured(places)

@@ -12,8 +12,8 @@ from PIL import Image
 
 from medistill.core.errors import MissingExtraError
 from medistill.data import perceptual
-from medistill.data.perceptual import perceptual_hashes
-from tests.unit.data.pictures import save_noise
+from medistill.data.perceptual import low_frequency_bits, perceptual_hashes
+from tests.unit.data.pictures import save_noise, smooth_picture
 
 
 def test_hash_is_that_of_imagehash_on_the_gray_picture(tmp_path: Path) -> None:
@@ -65,3 +65,23 @@ def test_absent_library_names_the_extra(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "imagehash", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'medistill\[train\]'"):
         perceptual_hashes({})
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_low_frequency_bits_are_nearly_those_of_imagehash(seed: int) -> None:
+    picture = smooth_picture(seed, 256)
+    small = np.asarray(picture.reduce(4))
+    found = np.unpackbits(low_frequency_bits(small[None])[0])
+    # The two shrink the picture differently; a few coefficients lie near the median.
+    assert np.count_nonzero(found != imagehash.phash(picture).hash.ravel()) <= 2
+
+
+def test_low_frequency_bits_of_waves_by_hand() -> None:
+    # A cosine of 3 half periods downwards and 2 across is one coefficient of the transform, (3, 2);
+    # all others but the mean are 0, which is their median.
+    place = (np.arange(64) + 0.5) / 64
+    wave = np.outer(np.cos(np.pi * 3 * place), np.cos(np.pi * 2 * place))
+    small = np.rint(127.5 + 100 * wave).astype(np.uint8)
+    bits = np.unpackbits(low_frequency_bits(np.stack([small, 255 - small]))[0]).reshape(8, 8)
+    assert bits[3, 2]
+    assert bits[0, 0]

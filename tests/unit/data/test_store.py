@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import tracemalloc
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
-from medistill.data import store as store_module
+from medistill.data.rows import content_hash
 from medistill.data.store import build_store, open_store, stored_images
 from medistill.imaging.reader import read_image
 from medistill.imaging.resize import to_stored
@@ -74,8 +75,9 @@ def test_content_hash_is_of_shape_and_pixels_alone(tmp_path: Path) -> None:
 
 
 def test_content_hash_tells_shapes_of_equal_bytes_apart() -> None:
-    data = bytes(16)
-    assert store_module._content_hash((2, 4), data) != store_module._content_hash((4, 2), data)
+    flat = np.zeros((2, 4), dtype=np.uint16)
+    assert content_hash(flat) == sha256(b"2x4:" + bytes(16)).hexdigest()
+    assert content_hash(flat) != content_hash(flat.T)
 
 
 def test_data_hash_depends_on_pixels_labels_and_order(tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""Works through a set's images in order, with or without processes, a few at a time. Torch-free."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from medistill.core.types import Plane, Sample
+from medistill.imaging.picture import Picture
+from medistill.imaging.reader import read_image
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+#: Images of one task at most.
+MOST_AT_ONCE = 64
+
+
+class Place(NamedTuple):
+    """Where an image lies: what a process must be told of a sample, and no more.
+
+    Attributes:
+        path: its file.
+        frame: frame or slice, from 0, or None.
+        plane: plane of a volume.
+    """
+
+    path: str
+    frame: int | None
+    plane: Plane
+
+    @classmethod
+    def of(cls, sample: Sample) -> Place:
+        """The place of a sample's image."""
+        return cls(str(sample.path), sample.frame, sample.plane)
+
+    def read(self, window: str | None) -> Picture:
+        """Read the image, as ``imaging.reader.read_image``."""
+        return read_image(Path(self.path), window=window, frame=self.frame, plane=self.plane)
+
+
+def in_order(
+    items: Iterable[Item], act: Callable[[Item], Result], *, workers: int = 0
+) -> Iterator[Result]:
+    """Yield what ``act`` makes of each item, in order, a few at a time.
+
+    Args:
+        items: what to work on; at most ``2 * workers + 1`` are taken before they are needed.
+        act: what to do; it is pickled to the workers.
+        workers: processes (spawned: guard your script's ``__main__``); 0 works in the caller's.
+    """
+    if workers == 0:
+        return map(act, items)
+    return _with_processes(items, act, workers)
+
+
+def piece_size(count: int, workers: int) -> int:
+    """Images that a process takes at once: many cost less to hand over, few share out better."""
+    return max(1, min(MOST_AT_ONCE, count // (4 * max(1, workers))))
+
+
+def _with_processes(
+    items: Iterable[Item], act: Callable[[Item], Result], workers: int
+) -> Iterator[Result]:
+    waiting: deque[Future[Result]] = deque()
+    # Spawned, since a fork copies the locks of threads that torch may have started.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context)
+    try:
+        for item in items:
+            waiting.append(pool.submit(act, item))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        # Also when the reader of this iterator stops early, as on Ctrl-C.
+        pool.shutdown(cancel_futures=True)
