@@ -58,7 +58,9 @@ def _of_transformer(
     try:
         with recorded_attention() as fused:
             formed = _formed(network, backbone)
-            outputs = network(images, frozenset(formed))
+            # Unless its tokens are wanted, a last block forms the class token's attention alone.
+            last = {f"tokens.{len(backbone.blocks) - 1}"} & network.feature_names
+            outputs = network(images, frozenset(formed) | last)
     finally:
         hook.remove()
     chosen = _chosen(outputs.logits, classes)

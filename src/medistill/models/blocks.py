@@ -57,16 +57,17 @@ class Attention(nn.Module):
         self.proj = nn.Linear(width, width)
         self.relative = relative
 
-    def forward(self, x: Tensor, with_map: bool = False) -> tuple[Tensor, Tensor | None]:
+    def forward(
+        self, x: Tensor, with_map: bool = False, first: int | None = None
+    ) -> tuple[Tensor, Tensor | None]:
         """Map (B, N, D) to (B, N, D) and, if wanted, the attention (B, H, N, N).
 
-        The fused kernel never forms the attention, so it is computed once more from q and k.
+        With ``first``, only the first tokens ask, and N of what comes out is ``first``. The fused
+        kernel never forms the attention, so it is computed once more from q and k.
         """
-        batch, tokens, width = x.shape
-        qkv = self.qkv(x).reshape(batch, tokens, 3, self.heads, width // self.heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        q, k, v = self._all(x) if first is None else self._some(x, first)
         if self.relative is None:
-            mixed = functional.scaled_dot_product_attention(q, k, v)
+            mixed = self._mixed(q, k, v)
             shown = self._map(q, k) if with_map else None
         else:
             # Its logits are formed anyway, and so the fused kernel would save nothing.
@@ -74,8 +75,34 @@ class Attention(nn.Module):
             mixed = shown @ v
             if self.relative.changes_values:
                 mixed = mixed + self.relative.values(shown)
-        mixed = self.proj(mixed.transpose(1, 2).reshape(batch, tokens, width))
+        mixed = self.proj(mixed.transpose(1, 2).flatten(2))
         return mixed, shown if with_map else None
+
+    def _all(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of all tokens, each (B, H, N, D / H)."""
+        q, k, v = self._heads(self.qkv(x), 3)
+        return q, k, v
+
+    def _some(self, x: Tensor, first: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries of the first tokens; keys and values of all."""
+        width = x.shape[-1]
+        asking, telling = self.qkv.weight.split([width, 2 * width])
+        own, told = self.qkv.bias.split([width, 2 * width])
+        (q,) = self._heads(functional.linear(x[:, :first], asking, own), 1)
+        k, v = self._heads(functional.linear(x, telling, told), 2)
+        return q, k, v
+
+    def _heads(self, x: Tensor, count: int) -> tuple[Tensor, ...]:
+        """``count`` tensors (B, H, N, D / H) out of (B, N, count * D)."""
+        split = x.unflatten(-1, (count, self.heads, -1))
+        return split.permute(2, 0, 3, 1, 4).unbind(0)
+
+    def _mixed(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        # On processors the fused kernel goes back through bfloat16 at a third of the speed of
+        # plain products (docs/results.md).
+        if q.requires_grad and q.dtype == torch.bfloat16 and q.device.type == "cpu":
+            return self._map(q, k) @ v
+        return functional.scaled_dot_product_attention(q, k, v)
 
     def _map(self, q: Tensor, k: Tensor, added: Tensor | None = None) -> Tensor:
         logits = (q * self.scale) @ k.transpose(-2, -1)
@@ -126,8 +153,13 @@ class Block(nn.Module):
         self.mlp = local or Mlp(width=width, hidden=int(width * mlp_ratio))
         self.drop_path = DropPath(drop_path)
 
-    def forward(self, x: Tensor, with_map: bool = False) -> tuple[Tensor, Tensor | None]:
-        """Map (B, N, D) to (B, N, D) and, if wanted, the attention (B, H, N, N)."""
-        mixed, attention = self.attn(self.norm1(x), with_map)
-        x = x + self.drop_path(mixed)
+    def forward(
+        self, x: Tensor, with_map: bool = False, first: int | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Map (B, N, D) to (B, N, D) and, if wanted, the attention (B, H, N, N).
+
+        With ``first``, only the first tokens are computed; local convolutions need all of them.
+        """
+        mixed, attention = self.attn(self.norm1(x), with_map, first)
+        x = x[:, :first] + self.drop_path(mixed)
         return x + self.drop_path(self.mlp(self.norm2(x))), attention

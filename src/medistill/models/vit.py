@@ -214,12 +214,24 @@ class VisionTransformer(nn.Module):
         features: dict[str, Tensor] = {}
         tokens = self._embed(x)
         for index, block in enumerate(self.blocks):
-            tokens, attention = block(tokens, f"attention.{index}" in want)
+            first = self._needed(index, want)
+            tokens, attention = block(tokens, f"attention.{index}" in want, first)
             features[f"tokens.{index}"] = tokens
             if attention is not None:
                 features[f"attention.{index}"] = attention
         logits = self._classify(self.norm(tokens), features)
         return Outputs(logits, {name: features[name] for name in sorted(want)})
+
+    def _needed(self, index: int, want: frozenset[str]) -> int | None:
+        """How many tokens block ``index`` must compute; None for all.
+
+        Nothing reads the patches after the last block unless they are wanted.
+        """
+        last = index == len(self.blocks) - 1
+        wanted = {f"tokens.{index}", f"attention.{index}"} & want
+        if not last or wanted or self.relative or self.local:
+            return None
+        return self.num_prefix_tokens
 
     def _embed(self, x: Tensor) -> Tensor:
         patches = self.patch_embed(x)

@@ -17,7 +17,7 @@ def test_the_recorded_attention_is_the_models_and_changes_nothing() -> None:
     names = frozenset({"attention.0", "attention.1"})
     usual = model(images, names)
     with recorded_attention() as found:
-        logits = model(images).logits
+        logits = model(images, frozenset({"tokens.1"})).logits
     torch.testing.assert_close(logits, usual.logits)
     for index in range(2):
         torch.testing.assert_close(found[index], usual.features[f"attention.{index}"])

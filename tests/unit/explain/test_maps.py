@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from medistill.explain.maps import CAM, GRADIENT, ROLLOUT, explain_batch, map_names
+from medistill.explain.rollout import attention_rollout
 from medistill.models.build import ModelSpec, build_model
 from medistill.models.network import Network
 
@@ -70,3 +71,14 @@ def test_grad_cam_finds_what_the_class_hangs_on() -> None:
     assert (found[8:16, 24:32] > 0.3).all()
     assert not found[20:, :16].any()
     assert not explain_batch(model, images, torch.tensor([0]))[CAM].any()
+
+
+def test_roll_out_follows_every_layer() -> None:
+    student, images = network("vit", **VIT), torch.rand(2, 1, 32, 32)
+    features = student(images, frozenset({"attention.0", "attention.1"})).features
+    layers = [features["attention.0"], features["attention.1"]]
+    expected = attention_rollout(layers, prefix=1).reshape(2, 1, 4, 4)
+    expected = torch.nn.functional.interpolate(expected, size=(32, 32), mode="bilinear")[:, 0]
+    expected = expected / expected.amax(dim=(1, 2), keepdim=True)
+    found = explain_batch(student, images, torch.tensor([0, 1]))[ROLLOUT]
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from medistill.core.errors import RecipeError, UnknownNameError
+from medistill.models.blocks import Attention
 from medistill.models.profile import count_parameters
 from medistill.models.vit import VIT_SIZES, VisionTransformer, check_vit_shape
 from medistill.models.weights import load_published
@@ -211,3 +212,27 @@ def test_published_weights_load_beside_what_nobody_published(
     proof = load_published(more, "vit_tiny")
     assert proof.loaded == len([name for name in published if ".mlp." not in name])
     assert torch.equal(more.blocks[0].attn.qkv.weight, plain.blocks[0].attn.qkv.weight)
+
+
+@pytest.mark.parametrize("distilled", [False, True])
+def test_tokens_that_nothing_reads_change_nothing(distilled: bool) -> None:
+    model = VisionTransformer(
+        image_size=32, patch_size=8, width=24, depth=3, heads=3, classes=2, distilled=distilled
+    )
+    images, found = torch.rand(2, 3, 32, 32), []
+    for want in (frozenset[str](), frozenset({"tokens.2"})):
+        model.zero_grad()
+        logits = model(images, want).logits
+        logits.square().sum().backward()
+        found.append([logits.detach(), *(p.grad.clone() for p in model.parameters())])
+    for short, whole in zip(*found, strict=True):
+        torch.testing.assert_close(short, whole, rtol=1e-5, atol=1e-6)
+
+
+def test_training_in_bfloat16_agrees_with_float32() -> None:
+    attention = Attention(width=32, heads=2)
+    x = torch.randn(2, 9, 32)
+    whole, _ = attention(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        half, _ = attention(x)
+    torch.testing.assert_close(half.float(), whole, rtol=0.05, atol=0.02)
