@@ -1,59 +1,16 @@
-"""Facts of a file: the same content in another format, its gray scale, its borders."""
+"""Facts are values: equal by content, and nothing can change or extend them."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import dataclasses
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from medistill.check.facts import Facts
-from medistill.check.measure import Stored
-from medistill.check.survey import survey
-from medistill.core.types import Sample
-from medistill.data.rows import content_hash
-from medistill.imaging.reader import read_image
-from medistill.imaging.resize import to_stored
-from tests.unit.data.pictures import smooth_picture
 
 
-def _facts(path: Path, **options: object) -> Facts:
-    sample = Sample(path=path, name=path.name, label=0, group="a")
-    return survey([sample], **options)[path.name]  # type: ignore[arg-type]
-
-
-def test_content_is_that_of_the_pixels(tmp_path: Path) -> None:
-    picture = smooth_picture(0)
-    picture.save(tmp_path / "a.png")
-    picture.convert("RGBA").save(tmp_path / "b.tif")
-    smooth_picture(1).save(tmp_path / "c.png")
-    one, two, other = (_facts(tmp_path / name) for name in ("a.png", "b.tif", "c.png"))
-    assert one.content == two.content != other.content
-    assert one.bits == two.bits
-    assert (one.kind, two.kind) == ("PNG L", "TIFF RGBA")
-    assert (one.width, one.height) == (128, 128)
-
-
-def test_gray_scale_corners_and_edges_by_hand(tmp_path: Path) -> None:
-    values = np.zeros((64, 64), dtype=np.uint8)
-    values[:8, :8], values[-1] = 255, 51
-    Image.fromarray(values).save(tmp_path / "a.png")
-    facts = _facts(tmp_path / "a.png")
-    assert facts.white == round(1 / 64, 4)
-    assert facts.corners == pytest.approx((1, 0, 0.2 / 6, 0.2 / 6), abs=1e-3)
-    assert facts.edges[:4] == pytest.approx((1 / 8, 0.2, 1 / 8 + 0.2 / 64, 0.2 / 64), abs=1e-3)
-    assert (facts.low, facts.high) == (0, 1)
-
-
-def test_unreadable_file_has_a_problem_alone(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_text("text")
-    facts = _facts(tmp_path / "a.png")
-    assert facts == Facts(problem=facts.problem)
-    assert "is not a PNG" in facts.problem
-
-
-def test_stored_hash_is_that_of_the_store(tmp_path: Path) -> None:
-    smooth_picture(0).save(tmp_path / "a.png")
-    stored = to_stored(read_image(tmp_path / "a.png"), stored_size=32, channels="gray")
-    assert _facts(tmp_path / "a.png", stored=Stored(32, "gray")).stored == content_hash(stored)
+def test_facts_are_compared_by_value_and_cannot_be_changed() -> None:
+    facts = Facts(kind="PNG L", width=3)
+    assert facts == Facts(kind="PNG L", width=3) != dataclasses.replace(facts, letters=4)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        facts.width = 4  # type: ignore[misc]
