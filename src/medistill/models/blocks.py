@@ -86,15 +86,15 @@ class Attention(nn.Module):
     def _some(self, x: Tensor, first: int) -> tuple[Tensor, Tensor, Tensor]:
         """Queries of the first tokens; keys and values of all."""
         width = x.shape[-1]
-        asking, telling = self.qkv.weight.split([width, 2 * width])
-        own, told = self.qkv.bias.split([width, 2 * width])
-        (q,) = self._heads(functional.linear(x[:, :first], asking, own), 1)
-        k, v = self._heads(functional.linear(x, telling, told), 2)
+        weight, bias = self.qkv.weight, self.qkv.bias
+        (q,) = self._heads(functional.linear(x[:, :first], weight[:width], bias[:width]), 1)
+        k, v = self._heads(functional.linear(x, weight[width:], bias[width:]), 2)
         return q, k, v
 
     def _heads(self, x: Tensor, count: int) -> tuple[Tensor, ...]:
         """``count`` tensors (B, H, N, D / H) out of (B, N, count * D)."""
-        split = x.unflatten(-1, (count, self.heads, -1))
+        batch, tokens, width = x.shape
+        split = x.reshape(batch, tokens, count, self.heads, width // count // self.heads)
         return split.permute(2, 0, 3, 1, 4).unbind(0)
 
     def _mixed(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
