@@ -26,7 +26,7 @@ $(STAMP): pyproject.toml constraints.txt
 		|| { echo "medistill needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
 		|| { echo "$(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,dicom,nifti,serve,openvino,parquet,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,dicom,nifti,seg,serve,openvino,parquet,dev]'
 	@touch $@
 
 demo: $(STAMP)  ## phantom CT, teacher, student, report, bundle, prediction
@@ -47,7 +47,8 @@ format: $(STAMP)  ## mend format and what lint can mend
 	$(BIN)/ruff check --fix .
 
 verify: $(STAMP)  ## what takes long: simulations, soak, and real images if MEDISTILL_DATA names them
-	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) -m "slow or real" --timeout 3600
+	$(TEST_ENV) $(BIN)/python -m pytest -m slow -s tests/unit/serve/test_soak.py
+	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) -m "slow or real" --timeout 3600 --ignore tests/unit/serve/test_soak.py
 	tools/try_wheel.sh $(BIN)/python tools/lowest.txt
 
 bench: $(STAMP) bench-envs  ## medistill against timm's distillation and torchdistill, in one run

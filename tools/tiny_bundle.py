@@ -2,7 +2,8 @@
 
 Run in the training environment: python -m tools.tiny_bundle make FOLDER
 and, once ``medistill predict`` has written FOLDER/predictions.csv elsewhere, hold them against
-torch's: python -m tools.tiny_bundle check FOLDER
+torch's: python -m tools.tiny_bundle check FOLDER. The same for a running service and its page:
+python -m tools.tiny_bundle ask FOLDER ADDRESS
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,36 @@ def check(folder: Path) -> str:
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
     with (folder / "predictions.csv").open(encoding="utf-8", newline="") as stream:
         found = {Path(row["path"]).name: row for row in csv.DictReader(stream)}
+    return _compared(expected, found)
+
+
+def ask(folder: Path, address: str) -> str:
+    """Send the images to a running service and compare what it says with what torch said.
+
+    Returns:
+        The largest difference, as a sentence.
+
+    Raises:
+        ValueError: as :func:`check`, or the page is not there.
+    """
+    expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+    with urllib.request.urlopen(address, timeout=30) as page:
+        if b"For research use only" not in page.read():
+            raise ValueError("the page is not there")
+    body = b"".join(_part(folder / "images" / name) for name in expected) + b"--x-x--\r\n"
+    kind = {"Content-Type": "multipart/form-data; boundary=x-x"}
+    request = urllib.request.Request(f"{address}/v1/predict", data=body, headers=kind)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        results = json.load(answer)["results"]
+    return _compared(expected, {each["file"]: each["probabilities"] for each in results})
+
+
+def _part(path: Path) -> bytes:
+    head = f'--x-x\r\nContent-Disposition: form-data; name="files"; filename="{path.name}"\r\n\r\n'
+    return head.encode() + path.read_bytes() + b"\r\n"
+
+
+def _compared(expected: dict[str, list[float]], found: dict[str, Any]) -> str:
     if found.keys() != expected.keys():
         raise ValueError(f"predicted {sorted(found)} instead of {sorted(expected)}")
     largest = max(
@@ -95,5 +127,7 @@ def check(folder: Path) -> str:
 if __name__ == "__main__":
     if sys.argv[1] == "make":
         make(Path(sys.argv[2]))
+    elif sys.argv[1] == "ask":
+        print(ask(Path(sys.argv[2]), sys.argv[3]))
     else:
         print(check(Path(sys.argv[2])))

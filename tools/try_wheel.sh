@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the wheel and tries it in a clean environment with the base install only: no torch.
+# Builds the wheel and tries it in a clean environment: the base install, then the extra `serve`;
+# neither brings torch.
 # Usage: tools/try_wheel.sh PYTHON CONSTRAINTS   (PYTHON has `build`; e.g. .venv/bin/python)
 set -euo pipefail
 builder=$(realpath -s "$1")
@@ -49,5 +50,23 @@ step "a bundle predicts what torch says, without torch"
 (cd "$root" && "$builder" -m tools.tiny_bundle make "$place/tiny")
 "$bin/medistill" predict tiny/bundle tiny/images --out tiny/predictions.csv
 (cd "$root" && "$builder" -m tools.tiny_bundle check "$place/tiny")
+
+step "a command that needs the extra serve says so"
+status=0
+"$bin/medistill" serve tiny/bundle >said.txt 2>&1 || status=$?
+[ "$status" -eq 2 ] || { cat said.txt; fail "exit code $status instead of 2"; }
+tr -s ' \n' '  ' <said.txt | grep -qF "medistill[serve]" || { cat said.txt; fail "the missing extra is not named"; }
+
+step "the extra serve brings no torch, and the service answers what predict says"
+# The lowest versions of the base install are tried with the newest of the rest.
+"$bin/python" -m pip install --quiet --constraint "$constraints" "$wheel[serve]"
+if "$bin/python" -c 'import torch' 2>/dev/null; then fail "the extra serve brings torch"; fi
+"$bin/medistill" serve tiny/bundle --port 0 2>serving.txt &
+server=$!
+for _ in $(seq 100); do grep -q "http://" serving.txt && break; sleep 0.2; done
+address=$(grep -o "http://[^ ]*" serving.txt) || { cat serving.txt; fail "the service does not start"; }
+(cd "$root" && "$builder" -m tools.tiny_bundle ask "$place/tiny" "$address")
+kill -TERM "$server"
+wait "$server" || fail "the service does not end in order"
 
 step "passed"

@@ -15,6 +15,7 @@ from medistill.commands.check import check
 from medistill.commands.evidence import compare, explain, reproduce
 from medistill.commands.extra import need_train
 from medistill.commands.inspect import inspect
+from medistill.commands.predict import predict
 from medistill.commands.serve import serve
 from medistill.core.errors import MedistillError
 
@@ -54,7 +55,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-for command in (bench, check, compare, explain, inspect, reproduce, serve):
+for command in (bench, check, compare, explain, inspect, predict, reproduce, serve):
     app.command()(command)
 
 
@@ -197,38 +198,6 @@ def verify(
     from medistill.stages.run import verify_targets
 
     verify_targets(run_folder, sample=sample, reporter=ConsoleReporter())
-
-
-@app.command()
-def predict(
-    bundle: Annotated[Path, typer.Argument(help="Bundle: a folder or a .zip.")],
-    inputs: Annotated[list[Path], typer.Argument(help="Images or folders of images.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", help=".csv, .jsonl or .parquet; otherwise printed.")
-    ] = None,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1)] = 16,
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="Threads; all cores when not given.")
-    ] = None,
-    graph: Annotated[str | None, typer.Option("--graph", help="Variant to run.")] = None,
-    masks: Annotated[
-        Path | None, typer.Option("--masks", help="Folder for masks, one PNG an image.")
-    ] = None,
-) -> None:
-    """Predict images with a bundle. Needs no torch."""
-    from medistill.serve.command import predict_command
-
-    raise typer.Exit(
-        predict_command(
-            bundle,
-            inputs,
-            out=out,
-            batch_size=batch_size,
-            threads=threads,
-            graph=graph,
-            masks=masks,
-        )
-    )
 
 
 class _StoppedError(BaseException):

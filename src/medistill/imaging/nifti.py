@@ -10,7 +10,7 @@ import io
 import warnings
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, cast, get_args
+from typing import Any, BinaryIO, NamedTuple, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,13 @@ def decode_nifti(
         MissingExtraError: nibabel is not installed.
     """
     volume = open_volume(stream, where)
+    return shown_slice(volume, where=where, window=window, frame=frame, plane=plane)
+
+
+def shown_slice(
+    volume: Any, *, where: object, window: Window | None, frame: int | None, plane: Plane
+) -> Picture:
+    """One slice of an open volume, as :func:`decode_nifti` gives it."""
     header = volume.header
     values, words = slice_of(volume, where=where, frame=frame, plane=plane)
     if not np.isfinite(values).all():
@@ -109,25 +116,62 @@ def slice_of(
     """
     if plane not in get_args(Plane):
         raise refusal(where, f"cannot be cut along '{plane}'", f"Use {', '.join(_AXIS)}.")
-    import nibabel
-
     try:
-        transform = nibabel.io_orientation(volume.affine)  # type: ignore[no-untyped-call]
-        if np.isnan(transform).any():
-            raise ValueError("its axes are not independent")
-        axis = int(np.flatnonzero(transform[:, 0] == _AXIS[plane])[0])
-        count = int(volume.shape[axis])
-        number = _chosen(count, frame, where)
-        flipped = transform[axis, 1] < 0
-        values = _read(volume, axis, count - 1 - number if flipped else number)
-        upright = _upright(values, np.delete(transform, axis, axis=0))
+        place = _place(volume, frame, plane, where)
+        upright = _upright(_read(volume, place.axis, place.stored), place.transform)
     except MedistillError:
         raise
     except (OSError, ValueError, EOFError, zlib.error, OverflowError, MemoryError) as error:
         raise refusal(where, f"is damaged or truncated ({reason_of(error)})") from error
-    words = f"NIfTI {'x'.join(map(str, volume.shape[:3]))}, {plane} slice {number}"
+    words = f"NIfTI {'x'.join(map(str, volume.shape[:3]))}, {plane} slice {place.number}"
     check_size(where, width=upright.shape[1], height=upright.shape[0])
     return upright, words
+
+
+def put_slice(
+    labels: NDArray[np.uint8], mask: NDArray[np.uint8], volume: Any, *, frame: int, plane: Plane
+) -> None:
+    """Lay an upright mask back to where :func:`slice_of` cut its picture out.
+
+    Args:
+        labels: of the volume's own shape, in its own axes; changed.
+        mask: (H, W), as the slice was shown.
+        volume: as :func:`open_volume` gives it.
+        frame: the slice.
+        plane: its plane.
+    """
+    place = _place(volume, frame, plane, "the mask")
+    transform, turned = place.transform, place.transform[0, 0] > place.transform[1, 0]
+    # The steps of _upright, undone in reverse order.
+    values = np.flip(mask.T, (0, 1))
+    for axis, row in enumerate(transform[::-1] if turned else transform):
+        if row[1] < 0:
+            values = np.flip(values, axis)
+    index: list[Any] = [slice(None)] * 3
+    index[place.axis] = place.stored
+    labels[tuple(index)] = values.T if turned else values
+
+
+class _Place(NamedTuple):
+    """Where a slice lies: its number, stored axis and index, and the axes that it keeps."""
+
+    number: int
+    axis: int
+    stored: int
+    transform: NDArray[np.float64]
+
+
+def _place(volume: Any, frame: int | None, plane: Plane, where: object) -> _Place:
+    import nibabel
+
+    transform = nibabel.io_orientation(volume.affine)  # type: ignore[no-untyped-call]
+    if np.isnan(transform).any():
+        raise ValueError("its axes are not independent")
+    axis = int(np.flatnonzero(transform[:, 0] == _AXIS[plane])[0])
+    count = int(volume.shape[axis])
+    number = _chosen(count, frame, where)
+    stored = count - 1 - number if transform[axis, 1] < 0 else number
+    return _Place(number, axis, stored, np.delete(transform, axis, axis=0))
 
 
 def _read(volume: Any, axis: int, number: int) -> NDArray[np.float64]:

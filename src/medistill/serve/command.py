@@ -6,15 +6,16 @@ import io
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from medistill.bundle.bundle import open_bundle
 from medistill.core.errors import MedistillError
+from medistill.core.types import Plane
 from medistill.serve.journal import Journal
-from medistill.serve.masks import mask_writer
+from medistill.serve.mask_files import MaskFolder, MaskForm
 from medistill.serve.output import Form, check_writable, form_of, prediction_writer
 from medistill.serve.prediction import Prediction
 from medistill.serve.predictor import BATCH_SIZE, Predictor
@@ -31,14 +32,25 @@ class Job:
         out: the file; None for standard output.
         batch_size: images that run together.
         form: what to write.
-        masks: given every prediction.
+        masks: given every prediction; None where no masks are wanted.
+        plane: along which plane volumes are cut.
     """
 
     inputs: Sequence[Path]
     out: Path | None
     batch_size: int
     form: Form
-    masks: Callable[[Prediction], None]
+    masks: MaskFolder | None
+    plane: Plane
+
+    def finished(self, predicted: Iterable[Prediction]) -> Iterator[Prediction]:
+        """The predictions, in order, once their masks are written."""
+        if self.masks is None:
+            yield from predicted
+            return
+        for found in predicted:
+            yield from self.masks.take(found)
+        yield from self.masks.finish()
 
 
 class Counter:
@@ -65,6 +77,8 @@ def predict_command(
     graph: str | None = None,
     form: Form | None = None,
     masks: Path | None = None,
+    mask_form: MaskForm = "png",
+    plane: Plane = "axial",
 ) -> int:
     """Predict files and folders and say in one line, on standard error, how it went.
 
@@ -77,8 +91,9 @@ def predict_command(
         threads: for inference; None for all cores.
         graph: name of the graph; None for the bundle's default.
         form: what to write; None to go by the ending of ``out``.
-        masks: folder for the masks of a segmenting student, one PNG an image, numbered in the
-            order of the output; None writes none.
+        masks: folder for the masks of a segmenting student; None writes none.
+        mask_form: ``png``, ``nifti`` (one label map a volume) or ``seg`` (DICOM SEG).
+        plane: along which plane volumes are cut.
 
     Returns:
         Exit code: 0 if anything was predicted, 2 if every input failed.
@@ -93,7 +108,8 @@ def predict_command(
         sys.stdout.reconfigure(errors="backslashreplace")
     started = time.monotonic()
     predictor = Predictor(open_bundle(bundle), threads=threads, graph=graph)
-    job = Job(inputs, out, batch_size, form, mask_writer(masks, predictor.bundle.manifest.task))
+    folder = None if masks is None else MaskFolder(masks, mask_form, predictor.bundle)
+    job = Job(inputs, out, batch_size, form, folder, plane)
     try:
         done, failed = _predict(job, predictor)
     except BrokenPipeError:
@@ -125,9 +141,9 @@ def _straight(job: Job, predictor: Predictor) -> tuple[int, int]:
     """To standard output, as it comes."""
     done = failed = 0
     with prediction_writer(None, predictor.classes, job.form) as write:
-        for found in predictor.predict_files(job.inputs, job.batch_size):
+        predicted = predictor.predict_files(job.inputs, job.batch_size, plane=job.plane)
+        for found in job.finished(predicted):
             write(found)
-            job.masks(found)
             done, failed = done + (not found.problem), failed + bool(found.problem)
     return done, failed
 
@@ -136,15 +152,19 @@ def _journalled(job: Job, predictor: Predictor, out: Path) -> tuple[int, int]:
     """To a journal first, and from there to the file in one piece."""
     check_writable(out)
     made_by = {"bundle": predictor.bundle.identity, "graph": predictor.graph.name}
+    if job.masks is not None:
+        made_by["masks"] = job.masks.place
     journal, counted = Journal(out, made_by), [0, 0]
     if journal.done:
         sys.stderr.write(f"{_count(len(journal.done), 'image')} kept from a stopped run\n")
     finished, progress = False, Counter()
     try:
-        predicted = predictor.predict_files(job.inputs, job.batch_size, done=journal.done)
-        while batch := list(islice(predicted, job.batch_size)):
+        predicted = predictor.predict_files(
+            job.inputs, job.batch_size, done=journal.done, plane=job.plane
+        )
+        finished_ones = job.finished(predicted)
+        while batch := list(islice(finished_ones, job.batch_size)):
             for found in batch:
-                job.masks(found)
                 journal.add(found)
             journal.save()
             progress(len(batch))

@@ -11,7 +11,7 @@ from medistill.bundle.calibration import decide, probabilities
 from medistill.bundle.conformal import class_sets, label_sets
 from medistill.bundle.schema import Graph, Manifest
 from medistill.bundle.trust import trust_scores
-from medistill.serve.masks import area_shares, class_mask, onto_picture
+from medistill.serve.masks import area_shares, onto_picture
 from medistill.serve.prediction import Prediction
 
 Array = NDArray[np.float64]
@@ -52,31 +52,36 @@ def decided(
     """
     values = cleaned(logits)
     chances = probabilities(values, task=manifest.task, calibration=graph.calibration)
-    held = decide(
-        chances, task=manifest.task, classes=manifest.classes, thresholds=graph.thresholds
-    )
-    said = [
-        _said(manifest, name, shape, chances[row], held[row])
-        for row, (name, shape) in enumerate(zip(names, shapes, strict=True))
-    ]
+    if manifest.task == "segmentation":
+        said = [
+            _masked(manifest, graph, name, shape, chances[row])
+            for row, (name, shape) in enumerate(zip(names, shapes, strict=True))
+        ]
+    else:
+        held = decide(
+            chances, task=manifest.task, classes=manifest.classes, thresholds=graph.thresholds
+        )
+        said = [_said(manifest, name, chances[row], held[row]) for row, name in enumerate(names)]
     sets = _sets(manifest, graph, chances)
     trust = _trust(manifest, graph, values, pooled, foreign)
     return [_with(each, set_, warned) for each, set_, warned in zip(said, sets, trust, strict=True)]
 
 
-def _said(
-    manifest: Manifest, name: str, shape: tuple[int, int], chances: Array, held: Flags
-) -> Prediction:
+def _said(manifest: Manifest, name: str, chances: Array, held: Flags) -> Prediction:
     if not np.isfinite(chances).all():
         return Prediction(path=name, problem=_NOT_FINITE)
-    if manifest.task == "segmentation":
-        return _masked(manifest, name, shape, held)
     values = tuple(float(value) for value in chances)
     return Prediction(path=name, probabilities=values, label=_named(manifest.classes, held))
 
 
-def _masked(manifest: Manifest, name: str, shape: tuple[int, int], held: Flags) -> Prediction:
-    mask = onto_picture(class_mask(held), shape, manifest.preprocessing.fit)
+def _masked(
+    manifest: Manifest, graph: Graph, name: str, shape: tuple[int, int], chances: Array
+) -> Prediction:
+    if not np.isfinite(chances).all():
+        return Prediction(path=name, problem=_NOT_FINITE)
+    # As in ``decide``: the class with the largest p / t; without thresholds the most probable.
+    limits = np.array([graph.thresholds.get(each, 0.5) for each in manifest.classes])
+    mask = onto_picture(chances / limits[:, None, None], shape, manifest.preprocessing.fit)
     shares = area_shares(mask, len(manifest.classes))
     found = np.array(shares) > 0
     found[0] &= not found[1:].any()

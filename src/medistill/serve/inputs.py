@@ -1,4 +1,4 @@
-"""From files and folders on the command line to single images, in a fixed order. Torch-free."""
+"""From files and folders on the command line to single pictures, in a fixed order. Torch-free."""
 
 from __future__ import annotations
 
@@ -6,37 +6,70 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from medistill.core.errors import DataError, MissingExtraError
+from medistill.core.types import Plane
+from medistill.imaging.nifti import slice_count
 from medistill.imaging.reader import IMAGE_SUFFIXES, is_image_name
+from medistill.imaging.sniff import HEAD_BYTES, is_dicom
+
+_INDEX = "DICOMDIR"
 
 
 @dataclass(frozen=True)
 class Input:
-    """One thing to predict.
+    """One picture to predict.
 
     Attributes:
         path: the file, or the folder that could not be used.
         problem: why it cannot be predicted; None for a file that is to be read.
+        frame: slice of a volume, from 0; None for a file that is one picture.
+        frames: slices of the volume along the plane; 1 for a file that is one picture.
+        plane: along which plane a volume is cut.
     """
 
     path: Path
     problem: str | None = None
+    frame: int | None = None
+    frames: int = 1
+    plane: Plane = "axial"
+
+    @property
+    def name(self) -> str:
+        """The path, and for a slice its plane and number: ``scan.nii.gz#axial00012``."""
+        return f"{self.path}" if self.frame is None else f"{self.path}#{self.plane}{self.frame:05}"
 
 
-def find_inputs(paths: Iterable[Path]) -> Iterator[Input]:
-    """List images in the order given; folders are walked, depth first, sorted by name.
+def find_inputs(paths: Iterable[Path], plane: Plane = "axial") -> Iterator[Input]:
+    """List pictures in the order given; folders are walked, depth first, sorted by name.
 
-    A file that is named is always tried, whatever its ending. In folders, hidden files and files
-    without the ending of an image are left out, and links to folders are not followed. A folder
-    without a single image, or that cannot be listed, is listed itself with the problem.
+    A file that is named is always tried, whatever its ending. In folders, hidden files are left
+    out, and so are files that have neither the ending of an image nor the first bytes of DICOM;
+    links to folders are not followed. A volume is listed slice by slice. A folder without a single
+    image, or that cannot be listed, is listed itself with the problem.
 
     Args:
         paths: files and folders.
+        plane: along which plane volumes are cut.
     """
     for path in paths:
-        if path.is_dir():
-            yield from _walk_or_problem(path)
-        else:
-            yield Input(path)
+        found = _walk_or_problem(path) if path.is_dir() else iter([Input(path)])
+        for item in found:
+            yield from _slices(item, plane)
+
+
+def _slices(item: Input, plane: Plane) -> Iterator[Input]:
+    if item.problem is not None or not item.path.name.lower().endswith((".nii", ".nii.gz")):
+        yield item
+        return
+    try:
+        count = slice_count(item.path, plane)
+    except DataError as error:
+        yield Input(item.path, error.what)
+    except MissingExtraError as error:
+        yield Input(item.path, f"{error.what}. {error.cure}")
+    else:
+        for number in range(count):
+            yield Input(item.path, frame=number, frames=count, plane=plane)
 
 
 def _walk_or_problem(folder: Path) -> Iterator[Input]:
@@ -46,7 +79,7 @@ def _walk_or_problem(folder: Path) -> Iterator[Input]:
         yield item
     if not found:
         endings = ", ".join(sorted(suffix.lstrip(".") for suffix in (*IMAGE_SUFFIXES, ".nii.gz")))
-        yield Input(folder, f"the folder holds no image ({endings})")
+        yield Input(folder, f"the folder holds no image ({endings}, or DICOM of any name)")
 
 
 def _walk(folder: Path) -> Iterator[Input]:
@@ -61,5 +94,16 @@ def _walk(folder: Path) -> Iterator[Input]:
         if entry.is_dir():
             if not entry.is_symlink():
                 yield from _walk(entry)
-        elif is_image_name(entry.name):
+        elif is_image_name(entry.name) or _is_dicom_file(entry):
             yield Input(entry)
+
+
+def _is_dicom_file(path: Path) -> bool:
+    """By its first bytes, since scanners and archives name files by numbers; never an index."""
+    if path.name.upper() == _INDEX or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as stream:
+            return is_dicom(stream.read(HEAD_BYTES))
+    except OSError:
+        return False

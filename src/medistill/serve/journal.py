@@ -10,7 +10,16 @@ from typing import Any
 
 from medistill.serve.prediction import Prediction
 
-_FIELDS = ("path", "probabilities", "label", "conformal", "trusted", "reasons", "problem")
+_FIELDS = (
+    "path",
+    "probabilities",
+    "label",
+    "conformal",
+    "trusted",
+    "reasons",
+    "mask_file",
+    "problem",
+)
 
 
 class Journal:
@@ -90,5 +99,6 @@ def _prediction(value: Mapping[str, Any]) -> Prediction:
         conformal=None if conformal is None else tuple(conformal),
         trusted=value["trusted"],
         reasons=tuple(value["reasons"]),
+        mask_file=value["mask_file"],
         problem=value["problem"],
     )

@@ -20,7 +20,7 @@ from medistill.serve.prediction import Prediction
 Form = Literal["csv", "jsonl", "parquet"]
 Write = Callable[[Prediction], None]
 _FORMS: dict[str, Form] = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
-_COLUMNS = ("path", "label", "conformal", "trusted", "reasons", "problem")
+_COLUMNS = ("path", "label", "conformal", "trusted", "reasons", "mask", "problem")
 _ROWS = 4096
 
 
@@ -45,9 +45,10 @@ def prediction_writer(
 
     Columns of CSV and Parquet: ``path``, ``label``, one probability a class under the class's
     name, ``conformal`` (the classes that cannot be ruled out, joined by ``; ``), ``trusted``,
-    ``reasons``, ``problem``; a class that is called like one of these gets ``probability of``
-    before it. What was not fitted is empty. A JSON line holds the same, the probabilities as an
-    object by class, sets and reasons as lists. Text is UTF-8; bytes of a
+    ``reasons``, ``mask`` (name of the file that holds it), ``problem``; a class that is called
+    like one of these gets ``probability of`` before it. What was not fitted is empty. A JSON line
+    holds the same, the probabilities as an object by class, sets and reasons as lists. Numbers
+    have all their digits in every form. Text is UTF-8; bytes of a
     file name that are not are written as escapes.
 
     Args:
@@ -113,6 +114,7 @@ def _json_writer(stream: IO[str], classes: Sequence[str]) -> Write:
             "conformal": found.conformal,
             "trusted": found.trusted,
             "reasons": found.reasons,
+            "mask": found.mask_file,
             "problem": found.problem,
         }
         stream.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -132,7 +134,8 @@ def _parquet_writer(out: Path | None, classes: Sequence[str]) -> Iterator[Write]
     from pyarrow import parquet
 
     names, text = _names(classes), pyarrow.string()
-    kinds = [text, text, *[pyarrow.float64()] * len(classes), text, pyarrow.bool_(), text, text]
+    numbers = [pyarrow.float64()] * len(classes)
+    kinds = [text, text, *numbers, text, pyarrow.bool_(), text, text, text]
     schema = pyarrow.schema(list(zip(names, kinds, strict=True)))
     rows: list[list[object]] = []
     with atomic_file(out) as stream, parquet.ParquetWriter(stream, schema) as table:
@@ -161,14 +164,14 @@ def _cells(found: Prediction, classes: int) -> list[object]:
     values = found.probabilities or (None,) * classes
     conformal = None if found.conformal is None else SEPARATOR.join(found.conformal)
     reasons = " ".join(found.reasons) or None
-    said = (conformal, found.trusted, reasons, found.problem)
+    said = (conformal, found.trusted, reasons, found.mask_file, found.problem)
     return [found.path, found.label, *values, *said]
 
 
 def _text(cell: object) -> str:
     if isinstance(cell, bool):
         return "yes" if cell else "no"
-    return f"{cell:.8g}" if isinstance(cell, float) else str(cell)
+    return repr(cell) if isinstance(cell, float) else str(cell)
 
 
 def _clean(cell: object) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from medistill.serve.inputs import Input
 from medistill.serve.masks import Mask
 
 
@@ -23,6 +24,8 @@ class Prediction:
         reasons: why not to trust it, one sentence each.
         problem: why there is no answer; None with one.
         mask: (H, W) class numbers in the picture's geometry; None unless the student segments.
+        mask_file: name of the file that holds it; None where none was written.
+        source: where the picture came from; None for an upload.
     """
 
     path: str
@@ -33,3 +36,5 @@ class Prediction:
     reasons: tuple[str, ...] = ()
     problem: str | None = None
     mask: Mask | None = field(default=None, compare=False, repr=False)
+    mask_file: str | None = None
+    source: Input | None = field(default=None, compare=False, repr=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -14,13 +15,15 @@ from medistill.bundle.bundle import Bundle
 from medistill.bundle.calibration import probabilities
 from medistill.bundle.schema import Graph
 from medistill.bundle.trust import POOLED
-from medistill.core.errors import DataError
+from medistill.core.errors import DataError, MissingExtraError
+from medistill.core.types import Plane
 from medistill.imaging.reader import Picture, read_image
 from medistill.imaging.resize import render, to_stored
 from medistill.serve.deciding import cleaned, decided
 from medistill.serve.inputs import Input, find_inputs
 from medistill.serve.prediction import Prediction
 from medistill.serve.session import open_session
+from medistill.serve.volumes import LastVolume
 
 Images = NDArray[np.float32]
 Chances = NDArray[np.float64]
@@ -114,6 +117,7 @@ class Predictor:
         batch_size: int = BATCH_SIZE,
         *,
         done: Container[str] = (),
+        plane: Plane = "axial",
     ) -> Iterator[Prediction]:
         """Predict files and folders, in order; memory does not grow with their number.
 
@@ -122,14 +126,16 @@ class Predictor:
         Args:
             paths: images and folders of images.
             batch_size: images that run together.
-            done: inputs that are left out.
+            done: names of inputs that are left out.
+            plane: along which plane volumes are cut.
 
         Raises:
             BundleError: the graph fails.
         """
-        inputs = (item for item in find_inputs(paths) if str(item.path) not in done)
-        while batch := list(islice(inputs, batch_size)):
-            yield from self._predict_batch(batch)
+        inputs = (item for item in find_inputs(paths, plane) if item.name not in done)
+        with LastVolume() as volume:
+            while batch := list(islice(inputs, batch_size)):
+                yield from self._predict_batch(batch, volume)
 
     def predict_prepared(self, batch: Sequence[Prepared]) -> list[Prediction]:
         """What is said of each prepared image, in order.
@@ -158,19 +164,26 @@ class Predictor:
         )
         return Prepared(name, self.prepare(picture), (height, width), foreign)
 
-    def _predict_batch(self, batch: list[Input]) -> Iterator[Prediction]:
-        read = [self._read(item) for item in batch]
+    def _predict_batch(self, batch: list[Input], volume: LastVolume) -> Iterator[Prediction]:
+        read = [self._read(item, volume) for item in batch]
         prepared = [found for found in read if isinstance(found, Prepared)]
         answers = iter(self.predict_prepared(prepared) if prepared else ())
-        for found in read:
-            yield next(answers) if isinstance(found, Prepared) else found
+        for item, found in zip(batch, read, strict=True):
+            said = next(answers) if isinstance(found, Prepared) else found
+            yield dataclasses.replace(said, source=item)
 
-    def _read(self, item: Input) -> Prepared | Prediction:
+    def _read(self, item: Input, volume: LastVolume) -> Prepared | Prediction:
         """The prepared image, or why there is none."""
         if item.problem is not None:
-            return Prediction(path=str(item.path), problem=item.problem)
+            return Prediction(path=item.name, problem=item.problem)
+        window = self.bundle.manifest.preprocessing.window
         try:
-            window = self.bundle.manifest.preprocessing.window
-            return self.prepare_named(read_image(item.path, window=window), str(item.path))
+            if item.frame is None:
+                picture = read_image(item.path, window=window)
+            else:
+                picture = volume.picture(item, window)
+            return self.prepare_named(picture, item.name)
         except DataError as error:
-            return Prediction(path=str(item.path), problem=error.what)
+            return Prediction(path=item.name, problem=error.what)
+        except MissingExtraError as error:
+            return Prediction(path=item.name, problem=f"{error.what}. {error.cure}")

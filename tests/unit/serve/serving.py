@@ -60,6 +60,12 @@ def png(value: int = 51, size: tuple[int, int] = (8, 8)) -> bytes:
     return stream.getvalue()
 
 
+def resident_kib(pid: int) -> int:
+    """Memory of a process that lies in RAM, in KiB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1])
+
+
 @contextmanager
 def running(bundle: Path, *arguments: object) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Address and process of ``medistill serve``; it is stopped at the end."""

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import nibabel
+import numpy as np
 import pytest
 
 from medistill.serve.inputs import Input, find_inputs
@@ -39,10 +41,28 @@ def test_a_folder_without_images_is_a_problem(tmp_path: Path) -> None:
     touch(tmp_path, "deep/notes.txt")
     (item,) = find_inputs([tmp_path])
     assert item.path == tmp_path
-    assert (
-        item.problem
-        == "the folder holds no image (bmp, dcm, dicom, jpeg, jpg, nii, nii.gz, png, tif, tiff)"
-    )
+    endings = "bmp, dcm, dicom, jpeg, jpg, nii, nii.gz, png, tif, tiff"
+    assert item.problem == f"the folder holds no image ({endings}, or DICOM of any name)"
+
+
+def test_dicom_is_found_whatever_its_name_and_an_index_is_left_out(tmp_path: Path) -> None:
+    dicom = b"DICM".rjust(132, b"\0")
+    for name in ("IM0001", "1.2.840.113619", "DICOMDIR", "notes"):
+        (tmp_path / name).write_bytes(b"text" if name == "notes" else dicom)
+    os.mkfifo(tmp_path / "pipe")  # opening it would wait for ever
+    assert [item.path.name for item in find_inputs([tmp_path])] == ["1.2.840.113619", "IM0001"]
+
+
+def test_a_volume_is_listed_slice_by_slice_and_a_damaged_one_as_a_problem(tmp_path: Path) -> None:
+    volume = nibabel.Nifti1Image(np.zeros((2, 3, 4), np.uint8), np.eye(4))
+    nibabel.save(volume, tmp_path / "a.nii")
+    (tmp_path / "b.nii.gz").write_bytes(b"rubbish")
+    *slices, bad = find_inputs([tmp_path], "coronal")
+    assert [item.name for item in slices] == [
+        f"{tmp_path}/a.nii#coronal{number:05}" for number in range(3)
+    ]
+    assert {item.frames for item in slices} == {3}
+    assert "damaged" in (bad.problem or "")
 
 
 def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 
@@ -23,9 +24,19 @@ def test_csv(tmp_path: Path) -> None:
     with out.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.reader(stream))
     assert rows == [
-        ["path", "label", "ill", "well, really", "conformal", "trusted", "reasons", "problem"],
-        ['图 "1", a.png', "well, really", "0.25", "0.75", "", "", "", ""],
-        ["b.png", "", "", "", "", "", "", "is damaged"],
+        [
+            "path",
+            "label",
+            "ill",
+            "well, really",
+            "conformal",
+            "trusted",
+            "reasons",
+            "mask",
+            "problem",
+        ],
+        ['图 "1", a.png', "well, really", "0.25", "0.75", "", "", "", "", ""],
+        ["b.png", "", "", "", "", "", "", "", "is damaged"],
     ]
 
 
@@ -43,6 +54,7 @@ def test_json_lines(tmp_path: Path) -> None:
             "conformal": None,
             "trusted": None,
             "reasons": [],
+            "mask": None,
             "problem": None,
         },
         {
@@ -52,6 +64,7 @@ def test_json_lines(tmp_path: Path) -> None:
             "conformal": None,
             "trusted": None,
             "reasons": [],
+            "mask": None,
             "problem": "is damaged",
         },
     ]
@@ -62,7 +75,10 @@ def test_standard_output_takes_csv_unless_told_otherwise(
 ) -> None:
     with prediction_writer(None, ("a",)) as write:
         write(Prediction(path="x", probabilities=(1.0,), label="a"))
-    assert capsys.readouterr().out == "path,label,a,conformal,trusted,reasons,problem\nx,a,1,,,,\n"
+    assert (
+        capsys.readouterr().out
+        == "path,label,a,conformal,trusted,reasons,mask,problem\nx,a,1.0,,,,,\n"
+    )
     with prediction_writer(None, ("a",), "jsonl") as write:
         write(BAD)
     assert json.loads(capsys.readouterr().out)["problem"] == "is damaged"
@@ -71,14 +87,14 @@ def test_standard_output_takes_csv_unless_told_otherwise(
 def test_small_probabilities_keep_their_digits(tmp_path: Path) -> None:
     with prediction_writer(tmp_path / "o.csv", ("a", "b")) as write:
         write(Prediction(path="x", probabilities=(1.25e-9, 0.123456789), label="b"))
-    assert (tmp_path / "o.csv").read_text().splitlines()[1] == "x,b,1.25e-09,0.12345679,,,,"
+    assert (tmp_path / "o.csv").read_text().splitlines()[1] == "x,b,1.25e-09,0.123456789,,,,,"
 
 
 def test_a_class_called_like_a_column_keeps_its_own_name_apart(tmp_path: Path) -> None:
     with prediction_writer(tmp_path / "o.csv", ("label", "b")):
         pass
     header = (tmp_path / "o.csv").read_text().strip()
-    assert header == "path,label,probability of label,b,conformal,trusted,reasons,problem"
+    assert header == "path,label,probability of label,b,conformal,trusted,reasons,mask,problem"
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl"])
@@ -174,3 +190,29 @@ def test_parquet_without_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         prediction_writer(tmp_path / "o.parquet", CLASSES),
     ):
         pytest.fail("entered")
+
+
+def test_every_form_holds_the_same_to_the_last_digit(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    sure = dataclasses.replace(SURE, probabilities=(0.1 + 0.2, 1 / 3), mask_file="m.png")
+    for ending in ("csv", "jsonl", "parquet"):
+        with prediction_writer(tmp_path / f"o.{ending}", CLASSES) as write:
+            for found in (sure, FINE, BAD):
+                write(found)
+    with (tmp_path / "o.csv").open(encoding="utf-8", newline="") as stream:
+        from_csv = list(csv.DictReader(stream))
+    lines = (tmp_path / "o.jsonl").read_text(encoding="utf-8").splitlines()
+    from_json = [json.loads(line) for line in lines]
+    from_parquet = parquet.read_table(tmp_path / "o.parquet").to_pylist()
+    for plain, line, typed in zip(from_csv, from_json, from_parquet, strict=True):
+        assert list(plain) == list(typed)
+        for name in CLASSES:
+            held = (line["probabilities"] or {}).get(name)
+            assert typed[name] == held == (float(plain[name]) if plain[name] else None)
+        for key in ("path", "label", "mask", "problem"):
+            assert typed[key] == line[key] == (plain[key] or None)
+        assert typed["conformal"] == (line["conformal"] and "; ".join(line["conformal"]))
+        assert (typed["conformal"] or "") == plain["conformal"]
+        assert (typed["reasons"] or "") == " ".join(line["reasons"]) == plain["reasons"]
+        said = {True: "yes", False: "no", None: ""}
+        assert plain["trusted"] == said[typed["trusted"]] == said[line["trusted"]]

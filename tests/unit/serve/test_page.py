@@ -14,6 +14,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.unit.imaging.dicom_files import save
+from tests.unit.serve.segmenting import segmenting_bundle
 from tests.unit.serve.serving import explaining_bundle, png, running
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -144,6 +146,40 @@ def test_a_phone_needs_no_sideways_scrolling_and_dark_is_dark(
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
     ground = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
     assert ground == "rgb(16, 22, 28)"
+
+
+def test_a_mask_lies_over_its_picture(browser: Any, tmp_path: Path) -> None:
+    Image.fromarray(np.pad(np.full((16, 16), 255, np.uint8), ((0, 16), (16, 0)))).save(
+        tmp_path / "a.png"
+    )
+    with running(segmenting_bundle(tmp_path / "b")) as (address, _):
+        page = browser.new_page()
+        page.goto(address)
+        page.locator("#files").set_input_files(tmp_path / "a.png")
+        expect(page.locator("#overlay-note")).to_contain_text("mask")
+        expect(page.locator("#mask-key")).to_contain_text("lesion")
+        expect(page.locator("#bars")).to_contain_text("25.0 %")
+        inside, outside = pixel(page, "overlay", 24, 8), pixel(page, "overlay", 8, 24)
+        assert (inside[3] > 50, outside[3]) == (True, 0)
+        page.locator("#opacity").fill("0")
+        assert pixel(page, "overlay", 24, 8)[3] == 0
+        page.close()
+
+
+def test_a_foreign_picture_is_flagged_in_words(browser: Any, tmp_path: Path) -> None:
+    known = {"acquisition": {"modalities": ["CT"], "body_parts": ["CHEST"]}}
+    save(tmp_path / "knee", np.full((8, 8), 51, np.uint8), Modality="MR", BodyPartExamined="KNEE")
+    with running(explaining_bundle(tmp_path / "b", **known)) as (address, _):
+        page = browser.new_page()
+        page.goto(address)
+        expect(page.locator("#about")).to_contain_text("trained on CT, CHEST")
+        page.locator("#files").set_input_files(tmp_path / "knee")
+        expect(page.locator("#trust")).to_have_text(
+            "Do not trust this answer. Its modality is MR; the student was trained on CT. "
+            "Its body part is KNEE; the student was trained on CHEST."
+        )
+        expect(page.locator("#worklist tbody")).to_contain_text("do not trust")
+        page.close()
 
 
 def test_everything_has_a_name_and_the_card_is_there(page: Page) -> None:

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -15,7 +18,15 @@ import pytest
 
 from medistill.core.errors import MedistillError
 from medistill.serve.server import bind
-from tests.unit.serve.serving import explaining_bundle, png, running
+from tests.unit.bundle.handmade import document, write_bundle
+from tests.unit.serve.serving import (
+    SRC,
+    explaining_bundle,
+    maps_graph,
+    png,
+    resident_kib,
+    running,
+)
 from tests.unit.serve.test_uploads import form
 
 
@@ -32,10 +43,22 @@ def test_an_address_of_another_machine_is_refused() -> None:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def served(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     bundle = explaining_bundle(tmp_path_factory.mktemp("served") / "b")
-    with running(bundle, "--upload-seconds", "1", "--upload-mib", "2") as (address, _):
-        yield address
+    with running(bundle, "--upload-seconds", "1", "--upload-mib", "2") as found:
+        yield found
+
+
+@pytest.fixture
+def address(served: tuple[str, subprocess.Popen[str]]) -> str:
+    return served[0]
+
+
+@pytest.fixture
+def process(served: tuple[str, subprocess.Popen[str]]) -> subprocess.Popen[str]:
+    return served[1]
 
 
 def ask(address: str, body: bytes) -> tuple[int, dict[str, object]]:
@@ -113,3 +136,58 @@ def test_what_was_accepted_is_answered_after_sigterm(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="refused"):
             connect(address)
     assert found == [200] * 6
+
+
+def test_500_megabytes_without_a_declared_length_are_cut_off_and_never_held(
+    address: str, process: subprocess.Popen[str]
+) -> None:
+    before, piece = resident_kib(process.pid), bytes(2**20)
+    head = (HEAD % 0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    with connect(address) as large:
+        large.sendall(head)
+        with contextlib.suppress(OSError):
+            for _ in range(500):
+                large.sendall(b"%x\r\n" % len(piece) + piece + b"\r\n")
+            large.sendall(b"0\r\n\r\n")
+        said = large.recv(4096)
+    assert b"413" in said
+    assert b"larger than 2 MiB" in said
+    assert resident_kib(process.pid) - before < 50_000
+    assert ask(address, form(png()))[0] == 200
+
+
+def test_a_full_disk_below_the_audit_log_is_507_and_nothing_is_answered(tmp_path: Path) -> None:
+    with running(explaining_bundle(tmp_path / "b"), "--audit", "/dev/full") as (address, _):
+        status, said = ask(address, form(png()))
+        assert (status, "results" in said) == (507, False)
+        assert "cannot write" in str(said["detail"])
+        assert urllib.request.urlopen(f"{address}/health", timeout=20).status == 200
+
+
+@pytest.mark.parametrize("damage", ["changed", "newer", "foreign"])
+def test_a_bundle_that_cannot_be_trusted_is_never_served(tmp_path: Path, damage: str) -> None:
+    folder = tmp_path / "b"
+    if damage == "newer":
+        graph = maps_graph()
+        write_bundle(folder, graph, document(graph, schema=99))
+    elif damage == "changed":
+        explaining_bundle(folder)
+        (folder / "student.onnx").write_bytes(b"x" + maps_graph()[1:])
+    else:
+        folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "medistill", "serve", str(folder), "--port", "0"],
+        env={**os.environ, "PYTHONPATH": str(SRC)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    words = {
+        "changed": "has been changed",
+        "newer": "schema version 99",
+        "foreign": "no bundle.json",
+    }
+    assert done.returncode == 2
+    assert words[damage] in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,5 +1,5 @@
 // Sends files to the server, one at a time, and shows what it says.
-import { readPixels, show } from "./viewer.js";
+import { HUES, readPixels, show } from "./viewer.js";
 import * as list from "./worklist.js";
 
 const byId = (id) => document.getElementById(id);
@@ -53,7 +53,9 @@ async function start() {
   say("");
   document.title = `${model.name} - medistill`;
   byId("name").textContent = model.name;
-  byId("about").textContent = `${model.task}: ${model.classes.join(", ")} (graph ${model.graph})`;
+  const kinds = [...model.modalities, ...model.body_parts].join(", ");
+  byId("about").textContent = `${model.task}: ${model.classes.join(", ")} (graph ${model.graph}` +
+    `${kinds ? `; trained on ${kinds}` : ""})`;
   byId("notice").textContent = model.notice;
   byId("operating").textContent = operatingPoint();
   work();
@@ -143,6 +145,13 @@ async function load(item) {
 function overlayNote(picture) {
   const note = byId("overlay-note");
   byId("opacity-label").hidden = !picture.map && !picture.mask;
+  byId("mask-key").replaceChildren(...(picture.mask ? model.classes.slice(1) : []).map((name, i) => {
+    const item = document.createElement("li");
+    const colour = document.createElement("span");
+    colour.className = `hue hue-${i % HUES.length}`;
+    item.append(colour, name);
+    return item;
+  }));
   if (picture.mask) note.textContent = "Colours show the student's mask.";
   else if (!picture.map) note.textContent = "This bundle holds nothing that shows where the student looked.";
   else if (picture.map.target) note.textContent = `Colours show the evidence for ${picture.map.target}.`;

@@ -1,6 +1,7 @@
 // Shows one picture: 16-bit values through a window, and a map or a mask on top.
 const byId = (id) => document.getElementById(id);
-const HUES = [null, [230, 60, 50], [60, 120, 240], [40, 170, 90], [230, 160, 20], [160, 80, 220]];
+// The style sheet holds the same, for the key of the mask.
+export const HUES = [[230, 60, 50], [60, 120, 240], [40, 170, 90], [230, 160, 20], [160, 80, 220]];
 
 let shown = null; // { width, height, channels, values, map, mask }
 
@@ -82,7 +83,7 @@ function colouredMask(bitmap) {
   const image = context.getImageData(0, 0, bitmap.width, bitmap.height);
   for (let i = 0; i < image.data.length; i += 4) {
     const number = image.data[i];
-    const hue = number ? HUES[1 + ((number - 1) % (HUES.length - 1))] : [0, 0, 0];
+    const hue = number ? HUES[(number - 1) % HUES.length] : [0, 0, 0];
     image.data.set([...hue, number ? 255 : 0], i);
   }
   context.putImageData(image, 0, 0);
