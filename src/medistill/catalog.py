@@ -55,7 +55,8 @@ def resolve(table: Mapping[str, str], name: str, *, kind: str, where: str) -> An
 def recipes() -> dict[str, Path]:
     """Shipped recipes by name."""
     folder = Path(str(resources.files("medistill") / "recipes"))
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    found = {path.stem: path for path in folder.glob("*.yaml")}
+    return {name: found[name] for name in sorted(found)}
 
 
 def recipe_path(name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -17,13 +18,16 @@ from medistill.commands.extra import need_train
 from medistill.commands.inspect import inspect
 from medistill.commands.predict import predict
 from medistill.commands.serve import serve
-from medistill.core.errors import MedistillError
+from medistill.core.errors import MENDABLE, MedistillError
 
 app = typer.Typer(
     name="medistill",
     help="Distil a large vision model into a small Vision Transformer for medical images, "
     "prove whether it helped, and run it on an ordinary computer. Research use only; "
     "not a medical device.",
+    epilog="Begin with 'medistill demo', which needs no data. Then put the images of each class "
+    "into a subfolder and give their folder: medistill run kdvit-small-cnn --data FOLDER --out RUN "
+    "--dry-run. 'medistill COMMAND --help' explains a command.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -78,9 +82,11 @@ def recipes(
     if name is not None:
         typer.echo(catalog.recipe_path(name).read_text(encoding="utf-8"), nl=False)
         return
-    for known, path in catalog.recipes().items():
+    known = catalog.recipes()
+    width = max(map(len, known))
+    for each, path in known.items():
         first = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-        typer.echo(f"{known:16} {first}")
+        typer.echo(f"{each:{width}}  {first}")
 
 
 @app.command()
@@ -96,7 +102,11 @@ def demo(
     run_demo(out, overrides=tuple(overrides or ()), reporter=ConsoleReporter())
 
 
-@app.command()
+@app.command(
+    epilog="Example: medistill run kdvit-small-cnn --data scans --out runs/first train.epochs=20. "
+    "The answer is in RUN/evaluation/report.html, what is shipped in RUN/bundle. 'medistill "
+    "recipes' lists the recipes, 'medistill recipes NAME' shows every value that can be changed."
+)
 def run(
     recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.")],
     overrides: Overrides = None,
@@ -200,6 +210,9 @@ def verify(
     verify_targets(run_folder, sample=sample, reporter=ConsoleReporter())
 
 
+_MEND = "Free space or mend the permissions, then run it again; finished stages are kept."
+
+
 class _StoppedError(BaseException):
     """Ctrl-C; not an Exception, so that nothing on the way takes it for a fault."""
 
@@ -215,6 +228,12 @@ def main() -> None:
         app()
     except MedistillError as error:
         _complain(str(error), error.exit_code)
+    except OSError as error:
+        if error.errno not in MENDABLE:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        what = os.strerror(error.errno)
+        _complain(f"{where}{what}. {_MEND}", MedistillError.exit_code)
     except _StoppedError:
         _complain("stopped. Finished stages are kept; run it again to go on.", 130)
 

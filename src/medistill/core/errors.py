@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Callable, Iterable
+
+#: What a disk says that has no room: full, over the quota, or beyond the largest file allowed.
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+#: What a user can mend of an operating system's refusals: room, permissions, a read-only disk.
+MENDABLE = NO_ROOM | {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 class MedistillError(Exception):

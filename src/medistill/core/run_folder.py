@@ -53,7 +53,7 @@ class RunFolder:
             RunFolderError: another process holds it, or the folder is not a run.
         """
         self._refuse_foreign()
-        self.path.mkdir(parents=True, exist_ok=True)
+        self._make()
         lock = FileLock(self.path / ".lock", timeout=0)
         try:
             lock.acquire()
@@ -67,6 +67,16 @@ class RunFolder:
             yield
         finally:
             lock.release()
+
+    def _make(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFolderError(
+                where=self.path,
+                what=f"cannot be made ({error.strerror})",
+                cure="Choose another folder with --out.",
+            ) from error
 
     def _refuse_foreign(self) -> None:
         if self.path.is_file():

@@ -18,12 +18,15 @@ from medistill.imaging.preprocessing import Fit
 UNKNOWN = 255
 # JPEG blurs the edges of a mask; half of white decides (Kvasir-SEG's masks are JPEG).
 _HALF = 127
+_KEPT_BYTES = 128 * 2**20
 
 Mask = NDArray[np.uint8]
 
 
 class Masks:
-    """The masks of a set by row, read when asked for and kept.
+    """The masks of a set by row, read when asked for, and kept as long as they take little.
+
+    What goes beyond is read each time: memory must not grow with the number of images.
 
     Args:
         samples: the images, in the order of the store.
@@ -34,6 +37,7 @@ class Masks:
         self.classes = classes
         self._paths = tuple(sample.mask for sample in samples)
         self._kept: dict[int, Mask] = {}
+        self._room = _KEPT_BYTES
 
     def known(self, row: int) -> bool:
         """Whether the image of a row has a mask."""
@@ -45,11 +49,15 @@ class Masks:
         Raises:
             DataError: the file is no mask of these classes.
         """
-        if row not in self._kept:
-            path = self._paths[row]
-            empty = np.full((1, 1), UNKNOWN, np.uint8)
-            self._kept[row] = empty if path is None else read_mask(path, classes=self.classes)
-        return self._kept[row]
+        if row in self._kept:
+            return self._kept[row]
+        path = self._paths[row]
+        empty = np.full((1, 1), UNKNOWN, np.uint8)
+        mask = empty if path is None else read_mask(path, classes=self.classes)
+        if mask.nbytes <= self._room:
+            self._kept[row] = mask
+            self._room -= mask.nbytes
+        return mask
 
 
 def read_mask(path: Path, *, classes: int) -> Mask:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import math
 import os
@@ -15,7 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from medistill.core.errors import DataError
+from medistill.core.errors import NO_ROOM, DataError
 from medistill.core.files import read_json, sha256_json, write_json
 from medistill.core.types import ImageSet, Sample
 from medistill.data.labels import plain_label
@@ -229,7 +228,7 @@ def _beside(folder: Path) -> Iterator[Path]:
     try:
         yield partial
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno not in NO_ROOM:
             raise
         raise DataError(
             where=folder,

@@ -92,6 +92,31 @@ def opening(
     )
 
 
+def cost(sizes: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """One sentence: is the student smaller and faster than its teacher, as it must be?
+
+    None without parameters and latencies of both.
+    """
+    student, teacher = (sizes.get(role, {}) for role in ("student", "teacher"))
+    keys = ("parameters", "latency_ms")
+    if any(row.get(key) is None for row in (student, teacher) for key in keys):
+        return None
+    failed = [
+        word
+        for word, key in zip(("smaller", "faster"), keys, strict=True)
+        if student[key] >= teacher[key]
+    ]
+    runtime = f" ({student['runtime']})" if "runtime" in student else ""
+    figures = (
+        f"has {student['parameters']:,} parameters and takes {student['latency_ms']:.3g} ms an "
+        f"image; its teacher has {teacher['parameters']:,} and takes "
+        f"{teacher['latency_ms']:.3g} ms{runtime}."
+    )
+    if failed:
+        return f"The student is not {' and not '.join(failed)} than its teacher: it {figures}"
+    return f"The student {figures}"
+
+
 def standing(student: Estimate, *, metric: Metric, evidence: Evidence) -> str:
     """One sentence: how good the student is."""
     if student.estimate is None:

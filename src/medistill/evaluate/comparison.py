@@ -10,6 +10,7 @@ from medistill.evaluate.answer import (
     Evidence,
     answer_for_file,
     answer_for_method,
+    cost,
     opening,
     standing,
     with_caveats,
@@ -91,8 +92,8 @@ def evaluate(
         - ``method``: for each overall metric student minus control over seeds, or None;
         - ``harm``: classes and subgroups, those served worse first (see ``harm.Hurt``);
         - ``answer``: ``harm`` and ``no_harm`` (who is served worse, and what was not shown or
-          tested, in words), ``opening``, ``for_file``, ``for_method``,
-          ``standing``, ``verdict``, ``full`` (all of it in one paragraph with the caveats).
+          tested, in words), ``opening``, ``for_file``, ``for_method``, ``standing``, ``cost``,
+          ``verdict``, ``full`` (all of it in one paragraph with the caveats).
 
     Raises:
         DataError: no student, models on different images, or a wrong number of classes.
@@ -211,10 +212,13 @@ def _answer(
         "for_file": answer_for_file(gain, metric=metric, evidence=evidence),
         "for_method": answer_for_method(method.get(metric.name), metric=metric, evidence=evidence),
         "standing": standing(student, metric=metric, evidence=evidence),
+        "cost": cost(sizes),
     }
-    # Who is served worse comes before everything else; that nobody is shown to be, after it.
+    # That the teacher serves as well for no more makes the rest idle. Else who is served worse
+    # comes before everything; that nobody is shown to be, after it.
     worse, rest = in_words(hurt)
-    said = " ".join(sentence for sentence in (*worse, *parts.values(), *rest) if sentence)
+    first, *others = parts.values()
+    said = " ".join(sentence for sentence in (first, *worse, *others, *rest) if sentence)
     verdict = gain.verdict if gain is not None else "unknown"
     full = with_caveats(said, caveats)
     return {"harm": worse, "no_harm": rest, **parts, "verdict": verdict, "full": full}

@@ -1,9 +1,7 @@
-"""Size, arithmetic and speed of a network."""
+"""Size and arithmetic of a network."""
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -35,34 +33,6 @@ def multiply_adds(network: Network, *, size: int | None = None) -> int:
     with _measuring(network), sdpa_kernel(SDPBackend.MATH), counter:
         network(image)
     return int(counter.get_total_flops()) // 2
-
-
-def latency_ms(network: Network, *, threads: int, repeats: int = 20) -> float:
-    """Median time of one image through the network, in milliseconds.
-
-    Eager PyTorch in float32, batch of one, three untimed passes first. Compare only figures that
-    were measured on the same machine in the same run.
-
-    Args:
-        network: any network; its mode is restored.
-        threads: CPU threads to use meanwhile; the former number is restored.
-        repeats: timed passes, at least 1.
-    """
-    image, before = _black_image(network, None), torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        with _measuring(network):
-            for _ in range(3):
-                _seconds(network, image)
-            return 1e3 * statistics.median(_seconds(network, image) for _ in range(repeats))
-    finally:
-        torch.set_num_threads(before)
-
-
-def _seconds(network: Network, image: Tensor) -> float:
-    start = time.perf_counter()
-    network(image)
-    return time.perf_counter() - start
 
 
 def _black_image(network: Network, size: int | None) -> Tensor:

@@ -136,7 +136,31 @@ def _counts(recipe: Recipe) -> list[Fault]:
             f"fold {fold} does not exist among {folds} folds",
             f"Choose 0 to {folds - 1}.",
         ),
+        *_shares(recipe),
         (recipe.seeds < 1, "seeds", f"{recipe.seeds} seeds are impossible", "Set seeds=1."),
+    ]
+
+
+def _shares(recipe: Recipe) -> list[Fault]:
+    folds, shares = recipe.data.folds, recipe.data.shares
+    given = {"select": shares.select, "calibrate": shares.calibrate, "evaluate": shares.evaluate}
+    wrong = next((key for key, value in given.items() if not 0 < value < 1), "evaluate")
+    judged = shares.evaluate if folds == 1 else 1 / max(1, folds)
+    left = 1 - shares.select - shares.calibrate - judged
+    return [
+        (
+            not 0 < given[wrong] < 1,
+            f"data.shares.{wrong}",
+            f"{given[wrong]!r} is not between 0 and 1",
+            "Give for example select=0.15, calibrate=0.15 and evaluate=0.2.",
+        ),
+        (
+            left <= 0,
+            "data.shares",
+            f"select, calibrate and evaluate take {1 - left:.2f} of the images, so that none is "
+            "left to fit",
+            "Give smaller shares, or more folds." if folds > 1 else "Give smaller shares.",
+        ),
     ]
 
 

@@ -133,7 +133,17 @@ def _build(kind: Any, value: Any, where: str, trail: tuple[str, ...]) -> Any:
             raise UnknownNameError(where=here, kind="key", name=str(key), known=fields)
     arguments = {k: _convert(hints[k], v, where, (*trail, k)) for k, v in value.items()}
     _require(fields, arguments, here)
-    return kind(**arguments)
+    try:
+        return kind(**arguments)
+    except RecipeError as error:
+        raise _placed(error, where, trail) from error
+
+
+def _placed(error: RecipeError, where: str, trail: tuple[str, ...]) -> RecipeError:
+    """A block knows which of its values is at fault, but not which of several blocks it is."""
+    keys = [name.rpartition(".")[2] for name in error.where.split(", ")]
+    named = ", ".join(".".join((*trail, key)) for key in keys)
+    return RecipeError(where=f"{where}: {named}", what=error.what, cure=error.cure)
 
 
 def _require(fields: Mapping[str, Any], arguments: Mapping[str, Any], here: str) -> None:

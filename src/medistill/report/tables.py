@@ -16,9 +16,9 @@ _UNITS = {
     "multiply_adds": "Multiply-adds an image",
     "latency_ms": "Time an image, ms",
     "image_size": "Image side, pixels",
-    "bytes": "File, bytes",
+    "graph_bytes": "ONNX graph, bytes",
 }
-_SMALLER_IS_BETTER = ("parameters", "multiply_adds", "latency_ms", "bytes")
+_SMALLER_IS_BETTER = ("parameters", "multiply_adds", "latency_ms", "graph_bytes")
 
 
 @dataclass(frozen=True, kw_only=True)

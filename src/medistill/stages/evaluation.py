@@ -22,7 +22,6 @@ from medistill.evaluate.predictions import Predictions
 from medistill.evaluate.strange import StrangeSet
 from medistill.evaluate.subgroups import Subgroup, subgroups
 from medistill.imaging.resize import render
-from medistill.models.profile import count_parameters, latency_ms, multiply_adds
 from medistill.recipe import dump_recipe
 from medistill.report.explained import Explained
 from medistill.report.html import write_report
@@ -33,13 +32,14 @@ from medistill.stages.decisions import Ask, examine, network_asker, rules_of, te
 from medistill.stages.explanation import explain
 from medistill.stages.flow import data_flow
 from medistill.stages.provenance import provenance_of
+from medistill.stages.sizes import sizes_of
 from medistill.stages.strange import strange_answers
 from medistill.stages.student import open_student, stage_name
 from medistill.stages.teacher import block_json, open_teacher
 
 EVALUATION = "evaluation"
 #: Raised when a report says something new, so that finished runs are judged again.
-VERSION = 2
+VERSION = 3
 METRICS = "metrics.json"
 _PICTURE = 160
 
@@ -178,28 +178,6 @@ def pool(images: ImageSet, answers: Sequence[tuple[int, Sequence[int], Chances]]
         probabilities=np.concatenate([chances for _, _, chances in answers]),
         folds=[fold for fold, rows, _ in answers for _ in rows],
     )
-
-
-def sizes_of(context: Context, prepared: Prepared, fold: int) -> dict[str, dict[str, Any]]:
-    """Parameters, multiply-adds and latency of teacher and student, measured in one go.
-
-    A teacher of several members is measured as one member; ``members`` says how many there are.
-    The control is the student's own architecture.
-    """
-    teacher = open_teacher(context, prepared, fold)
-    student = open_student(context, prepared, fold, 0, "student")
-    networks = {"teacher": teacher.members[0], "student": student}
-    sizes = {
-        role: {
-            "parameters": count_parameters(network),
-            "multiply_adds": multiply_adds(network),
-            "latency_ms": round(latency_ms(network, threads=1), 2),
-            "image_size": network.preprocessing.size,
-        }
-        for role, network in networks.items()
-    }
-    sizes["teacher"]["members"] = len(teacher.members)
-    return sizes
 
 
 def judge(judged: Judged, folder: Path) -> Mapping[str, Any]:

@@ -30,8 +30,9 @@ from medistill.stages.decisions import (
     rules_of,
     teacher_asker,
 )
-from medistill.stages.evaluation import Judged, judge, pool, sizes_of
+from medistill.stages.evaluation import Judged, judge, pool
 from medistill.stages.run import RECIPE, open_run
+from medistill.stages.sizes import sizes_of
 from medistill.stages.student import open_student
 from medistill.stages.teacher import open_teacher
 

@@ -13,6 +13,7 @@ import yaml
 from numpy.typing import NDArray
 
 from medistill.core.files import sha256_json, write_json
+from medistill.evaluate.answer import cost
 from medistill.evaluate.intervals import Estimate, Scale
 from medistill.evaluate.label_measures import auroc_measure, counted_labels, positive_groups
 from medistill.evaluate.measured import Layout, Measure, measure_models, verdict
@@ -20,9 +21,10 @@ from medistill.recipe import dump_recipe
 from medistill.report.measures import Shown, write_measures
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
-from medistill.stages.evaluation import EVALUATION, METRICS, sizes_of
+from medistill.stages.evaluation import EVALUATION, METRICS, VERSION
 from medistill.stages.mask_measuring import measures_of
 from medistill.stages.prediction import predict_rows, predict_teacher
+from medistill.stages.sizes import sizes_of
 from medistill.stages.student import open_student, stage_name
 from medistill.stages.teacher import open_teacher
 
@@ -56,7 +58,7 @@ def _inputs(context: Context, prepared: Prepared) -> dict[str, Any]:
     ]
     made_from = {name: context.run.manifest(name)["inputs_hash"] for name in names}
     parts = [prepared.parts[fold].evaluate for fold in folds]
-    return {"stages": made_from, "evaluate": sha256_json(parts)}
+    return {"version": VERSION, "stages": made_from, "evaluate": sha256_json(parts)}
 
 
 def _judged(
@@ -116,18 +118,20 @@ def document(
     whole = np.arange(len(layout.groups))
     seeds = {role: [float(each(whole)[0]) for each in found] for role, found in measures.items()}
     caveats = prepared.images.caveats
+    sizes = sizes_of(context, prepared, context.folds()[0])
+    gain = differences["student_minus_control"][names[0]]
     return {
         **_heading(context, prepared, layout),
         "headline": names[0],
         "measures": list(names),
         "left_out": list(left_out),
-        "sizes": sizes_of(context, prepared, context.folds()[0]),
+        "sizes": sizes,
         "models": {
             role: {"overall": _plain(models[role]), "seeds": [_number(v) for v in seeds[role]]}
             for role in models
         },
         "differences": {pair: {"overall": _plain(found)} for pair, found in differences.items()},
-        "answer": answer(names[0], differences["student_minus_control"][names[0]], caveats),
+        "answer": answer(names[0], gain, caveats, cost(sizes)),
     }
 
 
@@ -162,8 +166,10 @@ def _by_name(names: Sequence[str], scales: Mapping[str, Scale] | None) -> dict[s
     return {name: (scales or {}).get(name.partition(":")[0], "unit") for name in names}
 
 
-def answer(name: str, difference: Estimate, caveats: Sequence[str]) -> dict[str, Any]:
-    """In words, whether the distilled student beats its control."""
+def answer(
+    name: str, difference: Estimate, caveats: Sequence[str], costs: str | None = None
+) -> dict[str, Any]:
+    """In words, whether the distilled student beats its control, and what it costs."""
     found = verdict(difference)
     words = {
         "better": f"Distilling helped: {name} of the student is higher than its control's",
@@ -181,8 +187,9 @@ def answer(name: str, difference: Estimate, caveats: Sequence[str]) -> dict[str,
         "for_file": "",
         "for_method": "",
         "standing": "",
+        "cost": costs,
         "verdict": found,
-        "full": " ".join([opening, *caveats]),
+        "full": " ".join([opening, *([costs] if costs else []), *caveats]),
     }
 
 

@@ -2,70 +2,104 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from torch.autograd.graph import saved_tensors_hooks
-
 from medistill.data.layouts import phantom_settings, read_data
 from medistill.data.unlabelled import read_unlabelled
-from medistill.methods.supervised import Supervised
-from medistill.models.build import build_model
-from medistill.models.network import Network
-from medistill.models.profile import count_parameters
-from medistill.models.spec import ModelSpec
 from medistill.recipe import Recipe
+from medistill.stages.costs import TRAINED_BYTES, Cost, measure
+from medistill.stages.prediction import BATCH
 from medistill.stages.training import steps_for
 
-_CLASSES = 2
-# Weights, gradients, AdamW's two moments and the moving average, 4 bytes each.
-_BYTES_PER_PARAMETER = 20
-# An augmented view costs about this long to render on one core.
-_VIEW_SECONDS = 0.002
+# Seconds an image on one core: decode, hash and check it; draw a phantom.
+_READ, _DRAW = 0.025, 0.02
+# Seconds to export and measure two graphs, to resample, to draw the report and to ship a bundle.
+_JUDGE = 45.0
+# PyTorch, timm and the rest, resident after they were imported.
+_LIBRARIES = 850 * 2**20
+# The bundle holds the student twice, and once more as an archive; a report has pictures.
+_BUNDLES, _REPORT_BYTES = 4, 1.5 * 2**20
+# A finished training keeps its weights, and the state that a resumed one would go on from.
+_KEPT_BYTES = TRAINED_BYTES + 4
+Line = tuple[str, str, float]
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What one training step of a network costs here.
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """How much there is to do.
 
     Attributes:
-        seconds: of forward, backward and update.
-        forward: seconds of the forward pass alone.
-        bytes: memory of weights, optimiser and everything saved for the backward pass.
+        labelled: images with labels.
+        unlabelled: images without.
+        fit: labelled images of a fold that are trained on.
+        folds: how many are run.
+        phantoms: whether the images are drawn first.
     """
 
-    seconds: float
-    forward: float
-    bytes: int
+    labelled: int
+    unlabelled: int
+    fit: int
+    folds: int
+    phantoms: bool
+
+    @property
+    def seen(self) -> int:
+        """Images of a fold that the student sees."""
+        return self.fit + self.unlabelled
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """What each network of a run costs here; ``elder`` teaches the teacher, where one does."""
+
+    teacher: Cost
+    student: Cost
+    elder: Cost | None
 
 
 def plan(recipe: Recipe, out: Path) -> str:
     """The plan of a run as text.
 
-    Times come from two training steps of the real networks on this machine, so they are good to
-    perhaps a third; a larger batch of views or a busy machine moves them.
+    Times come from training steps of the real networks on this machine, so they are good to
+    perhaps a half; a busy machine, then or now, moves them.
     """
-    labelled, unlabelled = count_images(recipe)
-    folds = 1 if recipe.data.folds == 1 or recipe.data.fold is not None else recipe.data.folds
-    fit = round(labelled * _fit_share(recipe))
-    teacher = measure(recipe.teacher.model, recipe, _teacher_batch(recipe))
-    student = measure(recipe.student, recipe, recipe.train.batch_size)
-    rows = _rows(recipe, fit, unlabelled, folds, teacher, student)
-    total = sum(seconds for _, _, seconds in rows)
-    lines = [f"Plan of '{recipe.name}' into {out}", ""]
-    lines += [f"  {name:18} {what:58} {_duration(seconds):>9}" for name, what, seconds in rows]
-    memory = max(teacher.bytes, student.bytes) + 600 * 2**20
-    disk = _disk_bytes(recipe, labelled, fit, unlabelled, folds)
-    lines += [
+    sizes, costs = _sizes(recipe), _costs(recipe)
+    lines = _lines(recipe, sizes, costs)
+    total = sum(seconds for _, _, seconds in lines)
+    text = [f"Plan of '{recipe.name}' into {out}", ""]
+    text += [f"  {name:18} {what:58} {_duration(seconds):>9}" for name, what, seconds in lines]
+    memory = memory_bytes(recipe, costs)
+    disk = disk_bytes(recipe, sizes, costs)
+    text += [
         "",
         f"  time about {_duration(total)}, memory about {memory / 2**30:.1f} GiB, "
         f"disk about {disk / 2**20:.0f} MiB",
     ]
-    return "\n".join(lines)
+    return "\n".join(text)
+
+
+def _sizes(recipe: Recipe) -> Sizes:
+    labelled, unlabelled = count_images(recipe)
+    data = recipe.data
+    return Sizes(
+        labelled=labelled,
+        unlabelled=unlabelled,
+        fit=round(labelled * _fit_share(recipe)),
+        folds=1 if data.folds == 1 or data.fold is not None else data.folds,
+        phantoms=str(data.path).startswith("phantom"),
+    )
+
+
+def _costs(recipe: Recipe) -> Costs:
+    block = recipe.teacher
+    first = block.predistil
+    return Costs(
+        teacher=measure(block.model, recipe, _teacher_batch(recipe), recipe.method.needs),
+        student=measure(recipe.student, recipe, recipe.train.batch_size),
+        elder=measure(first.model, recipe, first.train.batch_size) if first else None,
+    )
 
 
 def count_images(recipe: Recipe) -> tuple[int, int]:
@@ -96,114 +130,129 @@ def _fit_share(recipe: Recipe) -> float:
 
 def _teacher_batch(recipe: Recipe) -> int:
     fit = recipe.teacher.fit
-    return fit.batch_size if fit else 32
+    return fit.batch_size if fit else 16
 
 
-def measure(spec: ModelSpec, recipe: Recipe, batch: int) -> Cost:
-    """Time and memory of a supervised step on random images."""
-    network = build_model(spec, classes=_CLASSES, channels=recipe.data.channels)
-    optimiser = torch.optim.AdamW(network.parameters(), fused=True)
-    images = torch.rand((batch, *network.input_shape))
-    _step(network, optimiser, images)
-    started = time.perf_counter()
-    saved = _step(network, optimiser, images)
-    seconds = time.perf_counter() - started
-    started = time.perf_counter()
-    with torch.inference_mode():
-        network.eval()(images)
-    forward = time.perf_counter() - started
-    memory = saved + _BYTES_PER_PARAMETER * count_parameters(network)
-    return Cost(seconds, forward, memory)
+def _lines(recipe: Recipe, sizes: Sizes, costs: Costs) -> list[Line]:
+    return [
+        _data_line(recipe, sizes),
+        *_teacher_lines(recipe, sizes, costs),
+        *_student_lines(recipe, sizes, costs),
+        _evaluation_line(recipe, sizes, costs),
+    ]
 
 
-def _step(network: Network, optimiser: torch.optim.Optimizer, images: torch.Tensor) -> int:
-    """One step; the bytes that its backward pass needed."""
-    sizes: dict[int, int] = {}
-
-    def note(tensor: torch.Tensor) -> torch.Tensor:
-        sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
-    network.train()
-    with saved_tensors_hooks(note, lambda tensor: tensor):
-        network(images).logits.square().mean().backward()
-    optimiser.step()
-    optimiser.zero_grad()
-    return sum(sizes.values())
+def _data_line(recipe: Recipe, sizes: Sizes) -> Line:
+    what = f"{sizes.fit} images a fold to fit, {sizes.unlabelled} unlabelled, {sizes.folds} fold(s)"
+    each = _READ + (_DRAW if sizes.phantoms else 0)
+    images = sizes.labelled + sizes.unlabelled
+    return "data", what, images * each / max(1, recipe.data.workers)
 
 
-def _rows(
-    recipe: Recipe, fit: int, unlabelled: int, folds: int, teacher: Cost, student: Cost
-) -> list[tuple[str, str, float]]:
-    block, train = recipe.teacher, recipe.train
-    seen, views = fit + unlabelled, recipe.views.count
-    rows = [("data", f"{fit} images a fold to fit, {unlabelled} unlabelled, {folds} fold(s)", 0.0)]
-    if block.predistil:
-        steps = block.predistil.train.epochs * steps_for(
-            unlabelled or fit, block.predistil.train.batch_size
-        )
-        times = 1 if unlabelled else folds
-        scale = block.predistil.train.batch_size / _teacher_batch(recipe)
-        seconds = times * steps * scale * 2 * teacher.seconds
-        rows.append(("teacher-base", f"{steps} steps without labels, {times} time(s)", seconds))
+def _teacher_lines(recipe: Recipe, sizes: Sizes, costs: Costs) -> list[Line]:
+    block, teacher, lines = recipe.teacher, costs.teacher, list[Line]()
+    if block.predistil and costs.elder:
+        train = block.predistil.train
+        steps = train.epochs * steps_for(sizes.unlabelled or sizes.fit, train.batch_size)
+        times = 1 if sizes.unlabelled else sizes.folds
+        image = teacher.step + teacher.view + costs.elder.forward + costs.elder.view
+        seconds = times * steps * train.batch_size * image
+        lines.append(("teacher-base", f"{steps} steps without labels, {times} time(s)", seconds))
     if block.fit:
         share = 1 - 1 / block.members if block.cross_fit else 1.0
-        images = block.fit.epochs * fit * share * block.members * folds
-        seconds = images * (teacher.seconds / block.fit.batch_size + _view_seconds())
-        what = f"{block.fit.epochs} epochs, {block.members} member(s), {folds} fold(s)"
-        rows.append(("teacher", what, seconds))
+        images = block.fit.epochs * sizes.fit * share * block.members * sizes.folds
+        what = f"{block.fit.epochs} epochs, {block.members} member(s), {sizes.folds} fold(s)"
+        lines.append(("teacher", what, images * (teacher.step + teacher.view)))
     if block.probe:
-        images = block.probe.views * fit * folds
-        seconds = images * (teacher.forward / _teacher_batch(recipe) + _view_seconds())
-        rows.append(("teacher", f"{images} views through a body that keeps its weights", seconds))
+        asked = block.probe.views * sizes.fit * sizes.folds
+        what = f"{asked} views through a body that keeps its weights"
+        lines.append(("teacher", what, asked * (teacher.forward + teacher.view)))
+    return lines
+
+
+def _student_lines(recipe: Recipe, sizes: Sizes, costs: Costs) -> list[Line]:
+    train, student, lines = recipe.train, costs.student, list[Line]()
+    asked = 0.0
     if recipe.method.needs and recipe.targets.mode == "cached":
-        asked = seen * views * folds
-        seconds = asked * (teacher.forward / _teacher_batch(recipe) + _view_seconds())
-        rows.append(("targets", f"{asked} views asked once", seconds))
+        views = recipe.views.count * sizes.folds
+        seconds = views * _answers(recipe, sizes, costs)
+        lines.append(("targets", f"{views * sizes.seen} views asked once", seconds))
+    elif recipe.method.needs:
+        asked = _answers(recipe, sizes, costs) / sizes.seen
     if recipe.predistil:
-        rows.append(_predistil_row(recipe, seen, folds, teacher, student))
-    steps = train.epochs * steps_for(seen, train.batch_size)
-    each = steps * (student.seconds + train.batch_size * _view_seconds())
-    runs = folds * recipe.seeds
-    live = steps * teacher.forward if recipe.targets.mode == "live" else 0.0
-    method = type(recipe.method) is not Supervised
-    what = f"{steps} steps, {folds} fold(s), {recipe.seeds} seed(s)"
-    rows.append(("student", what, runs * (each + live) if method else runs * each))
-    rows.append(("control", what, runs * each))
-    rows.append(("evaluation", "predictions, 2,000 resamples, report, bundle", 30.0))
-    return rows
+        settings = recipe.predistil.train
+        steps = settings.epochs * steps_for(sizes.seen, settings.batch_size)
+        image = 2 * (student.step + student.view) + asked
+        seconds = sizes.folds * recipe.seeds * steps * settings.batch_size * image
+        what = f"{steps} steps without labels, and the control's as many"
+        lines.append(("student-base", what, seconds))
+    steps = train.epochs * steps_for(sizes.seen, train.batch_size)
+    images = sizes.folds * recipe.seeds * steps * min(train.batch_size, sizes.seen)
+    what = f"{steps} steps, {sizes.folds} fold(s), {recipe.seeds} seed(s)"
+    image = student.step + student.view
+    lines.append(("student", what, images * (image + asked)))
+    lines.append(("control", what, images * image))
+    return lines
 
 
-def _predistil_row(
-    recipe: Recipe, seen: int, folds: int, teacher: Cost, student: Cost
-) -> tuple[str, str, float]:
-    """The student's label-free stage, and the control's as many steps."""
-    settings = recipe.predistil.train if recipe.predistil else recipe.train
-    steps = settings.epochs * steps_for(seen, settings.batch_size)
-    scale = settings.batch_size / recipe.train.batch_size
-    live = teacher.forward if recipe.targets.mode == "live" else 0.0
-    each = scale * (student.seconds + live) + settings.batch_size * _view_seconds()
-    seconds = 2 * folds * recipe.seeds * steps * each
-    return "student-base", f"{steps} steps without labels, and the control's as many", seconds
+def _answers(recipe: Recipe, sizes: Sizes, costs: Costs) -> float:
+    """Seconds of the teacher's word on one view of every image that the student sees.
+
+    A cross-fitted member alone answers for the images it never saw; all members for the others.
+    """
+    block, teacher = recipe.teacher, costs.teacher
+    own = 1 if block.cross_fit else block.members
+    forwards = sizes.fit * own + sizes.unlabelled * block.members
+    return forwards * teacher.forward + sizes.seen * teacher.view
 
 
-def _view_seconds() -> float:
-    return _VIEW_SECONDS / max(1, min(2, os.cpu_count() or 1))
+def _evaluation_line(recipe: Recipe, sizes: Sizes, costs: Costs) -> Line:
+    teacher = recipe.teacher.members * costs.teacher.forward + costs.teacher.view
+    student = costs.student.forward + costs.student.view
+    # Teacher, student and control are asked about *calibrate*, *fit* (for the gate) and *evaluate*.
+    predicted = sizes.labelled * (teacher + 2 * recipe.seeds * student)
+    what = "predictions, 2,000 resamples, report, bundle"
+    return "evaluation", what, _JUDGE + predicted
 
 
-def _disk_bytes(recipe: Recipe, labelled: int, fit: int, unlabelled: int, folds: int) -> int:
-    side, planes = recipe.data.stored_size, 3 if recipe.data.channels == "rgb" else 1
-    stored = (labelled + unlabelled) * side * side * 2 * planes * 5 // 4
-    targets = (fit + unlabelled) * recipe.views.count * _CLASSES * 2 * folds
-    networks = [
-        (recipe.teacher.model, recipe.teacher.members * folds),
-        (recipe.student, 2 * folds * recipe.seeds),
+def memory_bytes(recipe: Recipe, costs: Costs) -> float:
+    """Peak of a run: what its libraries take, and the largest of its stages.
+
+    A teacher stays in memory, with all its members, while the student learns.
+    """
+    block, train = recipe.teacher, recipe.train
+    asked = costs.teacher.answering_bytes(BATCH, block.members)
+    stages = [
+        asked,
+        4 * block.members * costs.teacher.parameters
+        + costs.student.training_bytes(train.batch_size),
     ]
-    weights = sum(
-        copies * 20 * count_parameters(build_model(spec, classes=_CLASSES))
-        for spec, copies in networks
+    if recipe.targets.mode == "live":
+        stages.append(asked + costs.student.training_bytes(train.batch_size))
+    if block.fit:
+        stages.append(costs.teacher.training_bytes(block.fit.batch_size))
+    if block.predistil and costs.elder:
+        batch = block.predistil.train.batch_size
+        stages.append(costs.teacher.training_bytes(batch) + costs.elder.answering_bytes(batch))
+    return _LIBRARIES + max(stages)
+
+
+def disk_bytes(recipe: Recipe, sizes: Sizes, costs: Costs) -> float:
+    """Size of the finished run folder."""
+    side, planes = recipe.data.stored_size, 3 if recipe.data.channels == "rgb" else 1
+    images = sizes.labelled + sizes.unlabelled
+    # 16 bits a pixel; the long side is about a quarter longer than the short one.
+    stored = images * side * side * 2 * planes * 5 / 4 + (
+        images * side * side if sizes.phantoms else 0
     )
-    return stored + targets + weights
+    cached = recipe.method.needs and recipe.targets.mode == "cached"
+    views = sizes.folds * sizes.seen * recipe.views.count
+    targets = 2 * views * costs.teacher.numbers if cached else 0
+    members = recipe.teacher.members * sizes.folds
+    teacher = members * (_KEPT_BYTES if recipe.teacher.fit else 4) * costs.teacher.parameters
+    students = 2 * sizes.folds * recipe.seeds * _KEPT_BYTES * costs.student.parameters
+    shipped = _BUNDLES * 4 * costs.student.parameters + _REPORT_BYTES
+    return stored + targets + teacher + students + shipped
 
 
 def _duration(seconds: float) -> str:

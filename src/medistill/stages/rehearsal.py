@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from medistill.core.errors import RecipeError
 from medistill.methods.method import Method
 from medistill.models.network import Network, feature_shapes
+from medistill.models.profile import count_parameters
 from medistill.models.spec import ModelSpec
 from medistill.recipe import Recipe, StudentPredistilBlock
 from medistill.stages.context import Context
@@ -71,8 +72,7 @@ def rehearse(context: Context, prepared: Prepared) -> None:
     for lecture in lectures(context.recipe):
         _check_task(lecture, prepared)
         _check_batch(lecture, prepared, context)
-        student = build(context, prepared, lecture.student)
-        teacher = build(context, prepared, lecture.teacher)
+        student, teacher = _pair(lecture, context, prepared)
         _check_needs(lecture, teacher)
         features = lecture.method.needs - {"logits"}
         lecture.method.adapters(
@@ -80,6 +80,22 @@ def rehearse(context: Context, prepared: Prepared) -> None:
             feature_shapes(teacher, features),
         )
         _say_inert(lecture, context, len(prepared.images.classes))
+        if lecture.method is context.recipe.method:
+            _say_larger(student, teacher, context)
+
+
+def _pair(lecture: Lecture, context: Context, prepared: Prepared) -> tuple[Network, Network]:
+    """Student and teacher, where a fault names the block of the recipe that holds it."""
+    first = lecture.trail == "teacher.predistil"
+    trails = ("teacher.model", "teacher.predistil.model") if first else ("student", "teacher.model")
+    built = []
+    for spec, trail in zip((lecture.student, lecture.teacher), trails, strict=True):
+        try:
+            built.append(build(context, prepared, spec))
+        except RecipeError as error:
+            where = f"{trail}.{error.where.removeprefix('model.')}"
+            raise RecipeError(where=where, what=error.what, cure=error.cure) from error
+    return built[0], built[1]
 
 
 def _check_masks(context: Context, prepared: Prepared) -> None:
@@ -163,6 +179,16 @@ def _say_inert(lecture: Lecture, context: Context, classes: int) -> None:
     inert: Callable[[int], Mapping[str, str]] | None = getattr(lecture.method, "inert", None)
     for term, reason in (inert(classes) if inert else {}).items():
         context.reporter.say(f"Left out with {classes} classes: {term}, since {reason}.")
+
+
+def _say_larger(student: Network, teacher: Network, context: Context) -> None:
+    """Say it before hours are spent: a student that is larger than its teacher is none."""
+    sizes = [count_parameters(network) for network in (student, teacher)]
+    if sizes[0] >= sizes[1]:
+        context.reporter.say(
+            f"Caution: the student has {sizes[0]:,} parameters, not fewer than its teacher's "
+            f"{sizes[1]:,}. Choose a narrower student (student.width, student.depth)."
+        )
 
 
 def _key(lecture: Lecture) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import shutil
@@ -14,14 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medistill.core.errors import TargetsError
+from medistill.core.errors import NO_ROOM, TargetsError
 from medistill.core.files import atomic_file
 from medistill.teacher.cache_layout import Layout, in_words
 
 Rows = NDArray[np.float16] | NDArray[np.float32]
 # A shard ends with the SHA-256 of its numbers, after what the .npy format describes.
 _DIGEST = hashlib.sha256().digest_size
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def shard_path(folder: Path, shard: int) -> Path:
@@ -97,7 +95,7 @@ def full_disk_explained(folder: Path, layout: Layout) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        if error.errno not in NO_ROOM:
             raise
         missing = missing_shards(folder, layout)
         need = sum(len(layout.span(shard)) for shard in missing) * layout.row_bytes

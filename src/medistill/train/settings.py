@@ -85,7 +85,8 @@ class TrainSettings:
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
-                raise _out_of_range(name, value, f"Give a value from {low:g} to {high:g}.")
+                most = "" if math.isinf(high) else f" and at most {high:g}"
+                raise _out_of_range(name, value, f"Give at least {low:g}{most}.")
         for name in ("lr", "clip_norm"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:

@@ -99,6 +99,13 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.doc"]
 
 
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    run = RunFolder(tmp_path / "file" / "run")
+    with pytest.raises(RunFolderError, match=r"cannot be made \(Not a directory\)"), run.locked():
+        pass
+
+
 def test_a_file_is_refused_as_a_run(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text(json.dumps({}))

@@ -53,6 +53,25 @@ def test_what_is_no_mask_is_refused(tmp_path: Path) -> None:
         read_mask(tmp_path / "absent.png", classes=2)
 
 
+def test_masks_beyond_the_room_are_read_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medistill.data.masks._KEPT_BYTES", 100)
+    samples = []
+    for number in range(3):
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(np.full((7, 7), number, np.uint8)).save(path)
+        samples.append(Sample(path=path, name=path.name, label=None, group="g", mask=path))
+    masks = Masks(samples, 3)
+    for row in range(3):
+        assert (masks[row] == row).all()
+    for path in tmp_path.iterdir():
+        path.unlink()
+    assert (masks[1] == 1).all()
+    with pytest.raises(DataError, match="cannot be read"):
+        masks[2]
+
+
 def test_an_image_without_a_mask_is_unknown(tmp_path: Path) -> None:
     path = write(tmp_path / "a.png", square(1))
     samples = [

@@ -7,6 +7,7 @@ from medistill.evaluate.answer import (
     Evidence,
     answer_for_file,
     answer_for_method,
+    cost,
     opening,
     standing,
     with_caveats,
@@ -121,6 +122,36 @@ def test_does_not_open_otherwise():
     assert open_with("undecided", sizes=slow) is None
     assert open_with("undecided", sizes={"student": {"latency_ms": 15.0}}) is None
     assert open_with("undecided", teacher=None) is None
+
+
+PAIR = {
+    "student": {"parameters": 460_322, "latency_ms": 3.84, "runtime": "onnxruntime, 1 thread"},
+    "teacher": {"parameters": 3_373_570, "latency_ms": 20.1, "runtime": "onnxruntime, 1 thread"},
+}
+
+
+def test_a_smaller_and_faster_student_is_said_to_be():
+    assert cost(PAIR) == (
+        "The student has 460,322 parameters and takes 3.84 ms an image; its teacher has "
+        "3,373,570 and takes 20.1 ms (onnxruntime, 1 thread)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("student", "said"),
+    [
+        ({"parameters": 3_373_570}, "is not smaller than its teacher: it has 3,373,570"),
+        ({"latency_ms": 30.0}, "is not faster than its teacher: it has 460,322"),
+        ({"parameters": 9_000_000, "latency_ms": 30.0}, "is not smaller and not faster than"),
+    ],
+)
+def test_a_student_that_costs_no_less_is_called_so(student, said):
+    assert said in cost({**PAIR, "student": {**PAIR["student"], **student}})
+
+
+def test_without_both_measurements_nothing_is_said_of_cost():
+    assert cost({}) is None
+    assert cost({"student": PAIR["student"]}) is None
 
 
 def test_standing():

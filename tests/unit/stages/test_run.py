@@ -125,6 +125,13 @@ def test_metrics_tell_sizes_of_teacher_and_student(finished: Path) -> None:
     assert sizes["student"]["parameters"] < sizes["teacher"]["parameters"]
     assert sizes["teacher"]["members"] == 2
     assert sizes["student"]["multiply_adds"] > 0
+    for role in ("teacher", "student"):
+        assert sizes[role]["runtime"] == "onnxruntime, 1 thread"
+        assert sizes[role]["latency_ms"] > 0
+    assert sizes["student"]["graph_bytes"] < sizes["teacher"]["graph_bytes"]
+    figures = f"{sizes['student']['parameters']:,} parameters"
+    assert figures in metrics["answer"]["cost"]
+    assert metrics["answer"]["cost"] in metrics["answer"]["full"]
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:

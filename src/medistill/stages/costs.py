@@ -1,0 +1,122 @@
+"""What a step, a forward pass and a view cost on this machine, measured on the real networks."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.autograd.graph import saved_tensors_hooks
+
+from medistill.core.runtime import has_fast_bf16
+from medistill.data.views import ViewPolicy, draw_view, render_view
+from medistill.models.build import build_model
+from medistill.models.network import Network, feature_shapes
+from medistill.models.profile import count_parameters
+from medistill.models.spec import ModelSpec
+from medistill.recipe import Recipe
+
+CLASSES = 2
+#: Weights, gradients, AdamW's two moments and the moving average, 4 bytes each.
+TRAINED_BYTES = 20
+# A forward pass alone keeps one layer's maps at a time, a backward pass all of them.
+_LAYERS = 8
+_VIEWS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What one network costs here.
+
+    Attributes:
+        step: seconds of forward, backward and update of one image.
+        forward: seconds of the forward pass of one image.
+        view: seconds to render one view for it.
+        parameters: how many.
+        saved: bytes that the backward pass of one image keeps.
+        numbers: values of one view that a method asks of it.
+    """
+
+    step: float
+    forward: float
+    view: float
+    parameters: int
+    saved: float
+    numbers: int
+
+    def training_bytes(self, batch: int) -> float:
+        """Memory of training it with so many images a step."""
+        return TRAINED_BYTES * self.parameters + batch * self.saved
+
+    def answering_bytes(self, batch: int, members: int = 1) -> float:
+        """Memory of asking it, or several members of its kind, about so many images."""
+        return 4 * members * self.parameters + batch * self.saved / _LAYERS
+
+
+def measure(
+    spec: ModelSpec, recipe: Recipe, batch: int, needs: frozenset[str] = frozenset()
+) -> Cost:
+    """Time and memory of a network on random images; the faster of two steps counts."""
+    network = build_model(spec, classes=CLASSES, channels=recipe.data.channels)
+    shapes = feature_shapes(network, needs & network.feature_names)
+    optimiser = torch.optim.AdamW(network.parameters(), fused=True)
+    images = torch.rand((batch, *network.input_shape))
+    _step(network, optimiser, images)
+    saved = 0
+    times = []
+    for _ in range(2):
+        started = time.perf_counter()
+        saved = _step(network, optimiser, images)
+        times.append(time.perf_counter() - started)
+    network.eval()
+    with torch.inference_mode():
+        forward = _seconds(lambda: network(images))
+    return Cost(
+        step=min(times) / batch,
+        forward=forward / batch,
+        view=_view_seconds(recipe, recipe.views, network.preprocessing.size),
+        parameters=count_parameters(network),
+        saved=saved / batch,
+        numbers=sum(math.prod(shapes[name]) for name in needs if name in shapes),
+    )
+
+
+def _step(network: Network, optimiser: torch.optim.Optimizer, images: torch.Tensor) -> int:
+    """One step as it is trained; the bytes that its backward pass needed."""
+    sizes: dict[int, int] = {}
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    network.train()
+    precision = torch.autocast("cpu", dtype=torch.bfloat16, enabled=has_fast_bf16())
+    with saved_tensors_hooks(note, lambda tensor: tensor):
+        with precision:
+            loss = network(images).logits.float().square().mean()
+        loss.backward()
+    optimiser.step()
+    optimiser.zero_grad()
+    return sum(sizes.values())
+
+
+def _view_seconds(recipe: Recipe, policy: ViewPolicy, size: int) -> float:
+    """Of the middle one of a few views of a random image."""
+    side = recipe.data.stored_size
+    shape = (side, side, 3) if recipe.data.channels == "rgb" else (side, side)
+    stored = np.random.default_rng(0).integers(0, 65535, shape, dtype=np.uint16)
+
+    def render(number: int) -> None:
+        view = draw_view(policy, content_hash="0" * 64, view=number)
+        render_view(stored, view, size=size, fit=policy.fit)
+
+    return sorted(_seconds(lambda n=number: render(n)) for number in range(_VIEWS))[_VIEWS // 2]  # type: ignore[misc]
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started

@@ -1,0 +1,55 @@
+"""What is refused, or said, before anything is trained."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from medistill.core.errors import RecipeError
+from medistill.models.spec import ModelSpec
+from medistill.stages.context import Context, SilentReporter
+from medistill.stages.data import prepare_data
+from medistill.stages.rehearsal import rehearse
+from medistill.stages.run import open_run
+
+
+class Kept(SilentReporter):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+def changed(run: Path, **changes: int) -> tuple[Context, Kept]:
+    """The finished run with another student."""
+    context, kept = open_run(run), Kept()
+    student = dataclasses.replace(context.recipe.student, **changes)
+    recipe = dataclasses.replace(context.recipe, student=student)
+    return Context(recipe, context.run, kept), kept
+
+
+def test_a_student_larger_than_its_teacher_is_said_before_it_is_trained(finished: Path) -> None:
+    context, kept = changed(finished, width=64)
+    rehearse(context, prepare_data(context))
+    (caution,) = [text for text in kept.said if text.startswith("Caution: the student has")]
+    assert "not fewer than its teacher's" in caution
+
+
+def test_a_smaller_student_is_said_nothing_of(finished: Path) -> None:
+    context, kept = changed(finished)
+    rehearse(context, prepare_data(context))
+    assert kept.said == []
+
+
+def test_a_fault_of_a_network_names_its_block_of_the_recipe(finished: Path) -> None:
+    context, _ = changed(finished, heads=3)
+    with pytest.raises(RecipeError, match=r"^student\.width: 16 is not divisible by heads 3"):
+        rehearse(context, prepare_data(context))
+    teacher = dataclasses.replace(context.recipe.teacher, model=ModelSpec(name="resnet_vier"))
+    recipe = dataclasses.replace(open_run(finished).recipe, teacher=teacher)
+    context = dataclasses.replace(context, recipe=recipe)
+    with pytest.raises(RecipeError, match=r"^teacher\.model\.name: neither medistill nor timm"):
+        rehearse(context, prepare_data(context))
