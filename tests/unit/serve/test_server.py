@@ -146,6 +146,8 @@ def test_500_megabytes_without_a_declared_length_are_cut_off_and_never_held(
     with connect(address) as large:
         large.sendall(head)
         with contextlib.suppress(OSError):
+            opening = form(b"").partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+            large.sendall(b"%x\r\n" % len(opening) + opening + b"\r\n")
             for _ in range(500):
                 large.sendall(b"%x\r\n" % len(piece) + piece + b"\r\n")
             large.sendall(b"0\r\n\r\n")
