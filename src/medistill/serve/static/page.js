@@ -57,6 +57,7 @@ async function start() {
   byId("about").textContent = `${model.task}: ${model.classes.join(", ")} (graph ${model.graph}` +
     `${kinds ? `; trained on ${kinds}` : ""})`;
   byId("notice").textContent = model.notice;
+  if (model.masks) Object.assign(byId("largest"), { textContent: "Area", title: "largest share of the picture" });
   byId("operating").textContent = operatingPoint();
   work();
 }
