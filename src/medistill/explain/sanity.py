@@ -74,7 +74,7 @@ def agreement(first: Tensor, second: Tensor, *, side: int = 16) -> Maps:
     ]
     return np.array(
         [
-            spearmanr(a, b).statistic if a.std() > 0 and b.std() > 0 else np.nan
+            spearmanr(a, b).statistic if np.ptp(a) > 0 and np.ptp(b) > 0 else np.nan
             for a, b in zip(*small, strict=True)
         ]
     )

@@ -86,3 +86,10 @@ def test_the_tolerance_is_three_percent_of_the_side() -> None:
     grown = tolerant(masks)[0]
     assert grown[50, 53]
     assert not grown[50, 54]
+
+
+def test_a_flat_map_agrees_with_nothing() -> None:
+    # The mean of many equal numbers is not quite that number, so their deviation is not quite 0.
+    flat = torch.full((1, 15, 15), 0.1)
+    assert flat.numpy().flatten().std() > 0
+    assert np.isnan(agreement(flat, torch.rand(1, 15, 15), side=15)).all()
