@@ -22,7 +22,7 @@ class Facts:
         corners: mean gray of the four corners.
         edges: mean gray of the four edges, then their deviations.
         letters: signs that look like burnt-in text.
-        content: hash of the decoded pixels, whatever the format.
+        content: hash (XXH3) of the decoded pixels, whatever the format.
         stored: content hash of the stored form, where it was asked for.
         bits: perceptual hash, 16 hexadecimal digits.
         thumb: 16 x 16 gray values of 8 bits, in hexadecimal.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from medistill.check.lettering import letters
@@ -56,41 +55,61 @@ def measured(
     found = np.zeros(len(places), dtype=RECORD)
     small = np.zeros((len(places), SIDE, SIDE), dtype=np.uint8)
     texts: list[str] = []
+    noted: list[_Noted] = []
     for row, place in enumerate(places):
         try:
             picture = place.read(window)
         except DataError as error:
             found["unreadable"][row] = True
             texts.append(error.what)
+            noted.append(_NOTHING)
             continue
         texts.append(_kind(picture.history[0]))
-        small[row] = _note(found[row], picture, place.path, stored)
+        gray = eight_bit_gray(picture)
+        small[row] = small_picture(gray)
+        noted.append(_note(picture, gray, stored))
+    # Column by column: to set one value of a row costs as much as to set all of a column.
+    for name, column in zip(_Noted._fields, zip(*noted, strict=True), strict=True):
+        found[name] = column
     _note_looks(found, small)
     return Records.of(found, texts)
 
 
-def _note(record: Any, picture: Picture, path: str, stored: Stored | None) -> NDArray[np.uint8]:
-    """Write down what needs every pixel; return the small picture."""
-    gray = eight_bit_gray(picture)
-    record["height"], record["width"] = gray.shape
-    record["size_bytes"] = Path(path).stat().st_size
-    record["white"] = round(np.count_nonzero(gray == _WHITE) / gray.size, 4)
-    step = -(-max(gray.shape) // _LARGEST)
+class _Noted(NamedTuple):
+    """What needs every pixel, by the names of ``RECORD``."""
+
+    height: int
+    width: int
+    white: float
+    letters: int
+    content: bytes
+    stored: bytes
+
+
+_NOTHING = _Noted(0, 0, 0.0, 0, bytes(16), bytes(32))
+
+
+def _note(picture: Picture, gray: NDArray[np.uint8], stored: Stored | None) -> _Noted:
+    height, width = gray.shape
+    step = -(-max(height, width) // _LARGEST)
     # Nearest neighbours: letters stay sharp.
-    record["letters"] = letters(gray[::step, ::step] if step > 1 else gray)
-    record["content"] = _content(picture)
-    if stored is not None:
-        kept = to_stored(picture, stored_size=stored.size, channels=stored.channels)
-        record["stored"] = bytes.fromhex(content_hash(kept))
-    return small_picture(gray)
+    signs = letters(gray[::step, ::step] if step > 1 else gray)
+    white = round(int(np.count_nonzero(gray == _WHITE)) / gray.size, 4)
+    held = _NOTHING.stored if stored is None else _stored_hash(picture, stored)
+    return _Noted(height, width, white, signs, _content(picture), held)
+
+
+def _stored_hash(picture: Picture, stored: Stored) -> bytes:
+    kept = to_stored(picture, stored_size=stored.size, channels=stored.channels)
+    return bytes.fromhex(content_hash(kept))
 
 
 def _content(picture: Picture) -> bytes:
     """Of the pixels whatever the format: a re-encoded copy without loss has the same."""
-    values = canonical(picture)
-    found = hashlib.sha256(f"{values.dtype.name} {values.shape}".encode())
-    found.update(np.ascontiguousarray(values).data)
-    return found.digest()[:16]
+    values = np.ascontiguousarray(canonical(picture))
+    found = xxhash.xxh3_128(f"{values.dtype.char} {values.shape}".encode())
+    found.update(values.data)
+    return found.digest()
 
 
 def _note_looks(found: NDArray[np.void], small: NDArray[np.uint8]) -> None:

@@ -83,6 +83,7 @@ class Book:
         numbers = [self._number.setdefault(text, len(self._number)) for text in records.texts]
         records.rows["text"] = np.array(numbers, dtype=np.int32)[records.rows["text"]]
         records.rows["key"] = self._keys[rows]
+        records.rows["size_bytes"] = self.rows["size_bytes"][rows]
         self.rows[rows] = records.rows
 
     def closed(self) -> Records:

@@ -41,13 +41,15 @@ def survey(
     """
     form = None if stored is None else [stored.size, stored.channels]
     shelf = Shelf(cache, {"window": window, "stored": form})
-    keys = np.array([_key(sample) for sample in samples], dtype="V16")
+    seen = [_seen(sample) for sample in samples]
+    keys = np.frombuffer(b"".join(map(_key, samples, seen)), dtype="V16")
     known = shelf.rows_of(keys)
     names = [sample.name for sample in samples]
     if shelf.is_just(known):
         _tell(progress, len(samples), len(samples))
         return FactsTable(names, shelf.held)
     book = shelf.opened(keys, known)
+    book.rows["size_bytes"] = [size for size, _ in seen]
     new = np.flatnonzero(known < 0)
     done = len(samples) - len(new)
     _tell(progress, done, len(samples))
@@ -68,14 +70,18 @@ def _computed(
     return zip(cuts, found, strict=True)
 
 
-def _key(sample: Sample) -> bytes:
-    place = Place.of(sample)
+def _seen(sample: Sample) -> tuple[int, int]:
+    """Size in bytes and time of the file; -1 where there is none."""
     try:
         status = sample.path.stat()
-        seen = (status.st_size, status.st_mtime_ns)
     except OSError:
-        seen = (-1, -1)
-    return hashlib.blake2b(repr((place, seen)).encode(), digest_size=16).digest()
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
+
+
+def _key(sample: Sample, seen: tuple[int, int]) -> bytes:
+    words = f"{sample.path}|{seen}|{sample.frame}|{sample.plane}"
+    return hashlib.blake2b(words.encode(errors="surrogateescape"), digest_size=16).digest()
 
 
 def _tell(progress: Progress | None, done: int, total: int) -> None:

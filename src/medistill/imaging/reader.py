@@ -15,8 +15,11 @@ from medistill.imaging.dicom import decode_dicom
 from medistill.imaging.nifti import decode_nifti
 from medistill.imaging.picture import MAX_ASPECT, MAX_PIXELS, Picture, refusal
 from medistill.imaging.raster import decode_raster
-from medistill.imaging.sniff import HEAD_BYTES, is_dicom, is_nifti
+from medistill.imaging.sniff import HEAD_BYTES, is_dicom, is_nifti, is_raster
 from medistill.imaging.window import Window, parse_window
+
+# A small file is read in one go, whatever the pieces that its decoder asks for.
+_BUFFER = 2**16
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -66,7 +69,7 @@ def read_image(
         RecipeError: the window is not known.
     """
     try:
-        stream = path.open("rb")
+        stream = path.open("rb", buffering=_BUFFER)
     except FileNotFoundError:
         raise refusal(path, "there is no such file") from None
     except OSError as error:
@@ -103,6 +106,8 @@ def decode_image(
         stream.seek(start)
     except OSError as error:
         raise refusal(where, f"cannot be read ({error.strerror})") from error
+    if is_raster(head):
+        return decode_raster(stream, where=where)
     if is_dicom(head):
         return decode_dicom(stream, where=where, window=seen, frame=frame)
     if is_nifti(head):

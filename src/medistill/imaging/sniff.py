@@ -9,7 +9,13 @@ HEAD_BYTES = 1024
 _DICOM_MAGIC = slice(128, 132)
 # A data set without preamble begins with group 0002 or 0008, little or big endian.
 _BARE_DICOM = (b"\x02\x00\x00\x00", b"\x08\x00", b"\x00\x08\x00")
+_RASTER = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 _NIFTI_SIZES = {348: (344, (b"n+1\0",)), 540: (4, (b"n+2\0",))}
+
+
+def is_raster(head: bytes) -> bool:
+    """Whether a file that begins so can only be PNG or JPEG; other pictures are told by Pillow."""
+    return head.startswith(_RASTER) and head[_DICOM_MAGIC] != b"DICM"
 
 
 def is_dicom(head: bytes) -> bool:

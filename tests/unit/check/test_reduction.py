@@ -21,7 +21,7 @@ DRAW = np.random.default_rng(0)
 def test_looks_are_numpys() -> None:
     small = DRAW.integers(0, 256, (5, SIDE, SIDE), dtype=np.uint8)
     looks, gray = looks_of(small), small / 255
-    low, high = np.percentile(gray, (1, 99), axis=(1, 2))
+    low, high = np.percentile(gray[:, ::2, ::2], (1, 99), axis=(1, 2))
     bands = np.stack([gray[:, 0], gray[:, -1], gray[:, :, 0], gray[:, :, -1]], axis=1)
     corners = [gray[:, r, c].mean((1, 2)) for r in (slice(6), slice(-6, None)) for c in _ENDS]
     for found, expected in (

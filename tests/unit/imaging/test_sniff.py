@@ -6,7 +6,7 @@ import gzip
 
 import pytest
 
-from medistill.imaging.sniff import is_dicom, is_nifti
+from medistill.imaging.sniff import is_dicom, is_nifti, is_raster
 
 NIFTI_1 = (348).to_bytes(4, "little") + b"\0" * 340 + b"n+1\0"
 NIFTI_2 = (540).to_bytes(4, "big") + b"n+2\0" + b"\0" * 532
@@ -28,3 +28,11 @@ def test_nifti(head: bytes) -> None:
 def test_neither(head: bytes) -> None:
     assert not is_dicom(head)
     assert not is_nifti(head)
+
+
+def test_png_and_jpeg_are_told_unless_they_are_the_preamble_of_dicom() -> None:
+    png, jpeg = b"\x89PNG\r\n\x1a\n" + b"\0" * 200, b"\xff\xd8\xff\xe0" + b"\0" * 200
+    assert is_raster(png)
+    assert is_raster(jpeg)
+    assert not is_raster(png[:128] + b"DICM")
+    assert not is_raster(b"II*\0" + b"\0" * 200)
