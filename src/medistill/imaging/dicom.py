@@ -75,7 +75,11 @@ def named_faults(where: object) -> Iterator[None]:
     except (RecursionError, MemoryError) as error:
         kind = "nested too deeply" if isinstance(error, RecursionError) else "too large to be read"
         raise refusal(where, f"is damaged: its elements are {kind}") from None
-    except Exception as error:  # parsers of foreign bytes raise anything, and none may escape
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    # Parsers of foreign bytes raise anything, decoders written in Rust even panic, which is no
+    # Exception; none may escape.
+    except BaseException as error:
         raise refusal(where, f"is damaged DICOM ({reason_of(error)})") from error
 
 

@@ -61,11 +61,21 @@ def _without_unused_bits(raw: NDArray[np.generic], layout: Layout) -> NDArray[np
 
 def _modality(stored: NDArray[np.int64], dataset: Dataset) -> tuple[Values, tuple[str, ...]]:
     if dataset.get("ModalityLUTSequence"):
-        return np.asarray(apply_modality_lut(stored, dataset), np.float64), ("modality LUT",)
+        return _modality_table(stored, dataset), ("modality LUT",)
     if dataset.get("RescaleSlope") is None or dataset.get("RescaleIntercept") is None:
         return stored.astype(np.float64), ()
     step = f"{float(dataset.RescaleSlope):g} x + {float(dataset.RescaleIntercept):g}"
     return np.asarray(apply_modality_lut(stored, dataset), np.float64), (step,)
+
+
+def _modality_table(stored: NDArray[np.int64], dataset: Dataset) -> Values:
+    """Pydicom names a type by the bits of an entry, which are 12 as well as 8 and 16."""
+    whole, item = Dataset(), Dataset()
+    item.update(dataset.ModalityLUTSequence[0])
+    entries, first, bits = item.LUTDescriptor
+    item.LUTDescriptor = [entries, first, 8 if bits <= 8 else 16]
+    whole.ModalityLUTSequence = [item]
+    return np.asarray(apply_modality_lut(stored, whole), np.float64)
 
 
 def _voi(physical: Values, dataset: Dataset, layout: Layout, window: Window | None) -> Shown:

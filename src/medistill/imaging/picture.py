@@ -15,6 +15,8 @@ from medistill.imaging.levels import Float, Levels
 MAX_PIXELS = 64_000_000
 #: Above this ratio of sides a file is refused, since its stored form would be huge.
 MAX_ASPECT = 32
+#: Most characters of a reason: a damaged file can hold names of any length.
+_LONGEST = 300
 _CURE = "Replace or remove the file, or allow unreadable images to be skipped."
 
 
@@ -51,8 +53,10 @@ class Picture:
 
 
 def refusal(where: object, what: str, cure: str = _CURE) -> DataError:
-    """The error for a file that is not read: ``what`` names the reason."""
-    return DataError(where=where, what=what, cure=cure)
+    """The error for a file that is not read: ``what`` names the reason, in one printable line."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in what).split())
+    cut = line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+    return DataError(where=where, what=cut, cure=cure)
 
 
 def check_size(where: object, *, width: int, height: int) -> None:

@@ -68,8 +68,15 @@ def test_pixels_cannot_be_changed(tmp_path: Path) -> None:
         (RecursionError(), "nested too deeply"),
         (MemoryError(), "too large to be read"),
         (KeyError("x"), r"damaged DICOM \('x'\)"),
+        (BaseException("index out of bounds"), r"damaged DICOM \(index out of bounds\)"),
+        (ValueError("a\0b\x1b" + "c" * 999), r"damaged DICOM \(a b c{200,300}…"),
     ],
 )
-def test_any_fault_of_a_parser_is_one_sentence(error: Exception, words: str) -> None:
+def test_any_fault_of_a_parser_is_one_sentence(error: BaseException, words: str) -> None:
     with pytest.raises(DataError, match=words), named_faults("a.dcm"):
         raise error
+
+
+def test_who_stops_the_program_is_heard() -> None:
+    with pytest.raises(KeyboardInterrupt), named_faults("a.dcm"):
+        raise KeyboardInterrupt
