@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.pixels import convert_color_space
+from pydicom.pixels.processing import convert_color_space
 from pydicom.uid import (
     ComputedRadiographyImageStorage,
     CTImageStorage,
@@ -87,12 +87,17 @@ def _table(values: NDArray[Any], bits: int) -> list[Dataset]:
     return [item]
 
 
-def _tables(twelve: NDArray[Any], share: NDArray[np.float64], depth: dict[str, Any]) -> Iterator[Case]:
+def _tables(
+    twelve: NDArray[Any], share: NDArray[np.float64], depth: dict[str, Any]
+) -> Iterator[Case]:
     curve = np.rint(4095 * (np.arange(4096) / 4095) ** 2).astype(np.uint16)
-    shown = curve[twelve] / 4095
-    voi, modality = {"VOILUTSequence": _table(curve, 12)}, {"ModalityLUTSequence": _table(curve, 12)}
-    yield Case("voi", "VOI LUT (a curve)", twelve, shown, {**depth, **voi})
-    yield Case("modality", "modality LUT (a curve)", twelve, shown, {**depth, **modality})
+    wide = np.rint(65535 * (np.arange(4096) / 4095) ** 2).astype(np.uint16)
+    voi = {**depth, "VOILUTSequence": _table(curve, 12)}
+    short = {**depth, "ModalityLUTSequence": _table(curve, 12)}
+    long = {**depth, "ModalityLUTSequence": _table(wide, 16)}
+    yield Case("voi", "VOI LUT (a curve)", twelve, curve[twelve] / 4095, voi)
+    yield Case("modality", "modality LUT, 16 bits", twelve, wide[twelve] / 65535, long)
+    yield Case("modality-12", "modality LUT, 12 bits", twelve, curve[twelve] / 4095, short)
     padded = twelve.copy()
     padded[:, :8] = 4095
     black = np.where(padded == 4095, 0, share)
@@ -132,11 +137,13 @@ def _coloured(eight: NDArray[np.uint8]) -> Iterator[Case]:
 
 def write(case: Case, path: Path) -> None:
     """Write a case as a DICOM file."""
-    kind = CTImageStorage if case.header.get("Modality") == "CT" else ComputedRadiographyImageStorage
+    kind = (
+        CTImageStorage if case.header.get("Modality") == "CT" else ComputedRadiographyImageStorage
+    )
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = kind, generate_uid()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    found = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    found = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     found.SOPClassUID, found.SOPInstanceUID = kind, meta.MediaStorageSOPInstanceUID
     found.Modality, found.PatientID = "CR", "none"
     found.Rows, found.Columns = case.stored.shape[:2]

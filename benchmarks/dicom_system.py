@@ -2,7 +2,7 @@
 
     PYTHON -m benchmarks.dicom_system medistill|monai|lightly-train FOLDER
 
-Reads FOLDER/cases/*.dcm and writes FOLDER/SYSTEM/NAME.npy, or NAME.txt with the reason of a refusal;
+Reads FOLDER/cases/*.dcm and writes FOLDER/SYSTEM/NAME.npy, or NAME.txt with the reason why not;
 what is there already is left. Of medistill only `medistill` is imported.
 """
 

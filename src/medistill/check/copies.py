@@ -8,17 +8,10 @@ from itertools import combinations, pairwise
 import numpy as np
 
 from medistill.check.finding import Finding, share
+from medistill.check.near import near_clusters, root_of
 from medistill.check.subject import Subject, by
 from medistill.data.closest import CLOSEST
-from medistill.data.duplicates import cluster_hashes
 
-#: Different bits, of 64, within a cluster of near copies. Tighter than what groups slices without
-#: patient ids (10), where a false pair costs little: of 331,183 pairs of chest radiographs of
-#: different patients 783 are within 10 bits, 26 within 6, 2 within 4, none within 2.
-NEAR_BITS = 4
-#: Correlation of 16 x 16 pictures from which hashes are believed: re-encoded, halved or otherwise
-#: gamma-corrected phantoms have at least .998 with their original, colliding pairs .92 at most.
-ALIKE = 0.97
 #: A cluster of more than this share of the set is refused.
 LARGEST_SHARE = 0.05
 _FEWEST_LARGE = 20
@@ -45,7 +38,7 @@ def copy_findings(subject: Subject) -> Iterator[Finding]:
 
 
 def near_findings(subject: Subject) -> Iterator[Finding]:
-    """Pictures that look the same by perceptual hash, beyond exact copies."""
+    """Pictures that are the same but for encoding, gray scale, a small shift or a crop."""
     clusters = near_clusters(subject)
     names = [name for held in clusters for name in held]
     near = [held for held in clusters if len({subject.facts[n].content for n in held}) > 1]
@@ -54,8 +47,8 @@ def near_findings(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             check="near-copies",
             severity="warning",
-            text=f"{share(count, len(names))} images have a near copy (at most {NEAR_BITS} of 64 "
-            f"bits), in {len(near):,} clusters, the largest of {max(map(len, near))}",
+            text=f"{share(count, len(names))} images have a near copy (re-encoded, shifted, "
+            f"cropped), in {len(near):,} clusters, the largest of {max(map(len, near))}",
             cure="Keep each cluster in one part: the proposed groups do.",
             figures={"images": count, "clusters": len(near), "largest": max(map(len, near))},
             groups=sorted(near, key=len, reverse=True),
@@ -63,32 +56,6 @@ def near_findings(subject: Subject) -> Iterator[Finding]:
     yield from _conflicts(subject, near, "near-copies-with-other-labels", "warning")
     yield from _across(subject, near, "near-copies-across-parts")
     yield from _large(clusters, len(names))
-
-
-def near_clusters(subject: Subject) -> list[list[str]]:
-    """Every structured image once, with its near copies: alike by hash and by small picture."""
-    names = [s.name for s in subject.readable if _structured(subject, s.name)]
-    found = cluster_hashes({n: subject.facts[n].bits for n in names}, distance=NEAR_BITS)
-    clusters = by((found[name] for name in names), names).values()
-    return [part for held in clusters for part in _alike(subject, held)]
-
-
-def _alike(subject: Subject, cluster: list[str]) -> list[list[str]]:
-    """A cluster cut where small pictures do not correlate: hashes of one anatomy can collide."""
-    if len(cluster) == 1:
-        return [cluster]
-    held = b"".join(bytes.fromhex(subject.facts[name].thumb) for name in cluster)
-    likeness = np.corrcoef(np.frombuffer(held, np.uint8).reshape(len(cluster), -1).astype(float))
-    parent = np.arange(len(cluster))
-    for one, two in np.argwhere(np.triu(likeness >= ALIKE, 1)).tolist():
-        parent[_root(parent, two)] = _root(parent, one)
-    return list(by((str(_root(parent, row)) for row in range(len(cluster))), cluster).values())
-
-
-def _structured(subject: Subject, name: str) -> bool:
-    """Whether there is anything to compare: flat pictures are all alike."""
-    facts = subject.facts[name]
-    return facts.high - facts.low >= 0.02
 
 
 def _conflicts(
@@ -167,11 +134,5 @@ def united(subject: Subject) -> dict[str, str]:
     for words in keys:
         for held in by(words, names).values():
             for one, two in pairwise(held):
-                parent[_root(parent, row[two])] = _root(parent, row[one])
-    return {name: f"group {_root(parent, row[name])}" for name in names}
-
-
-def _root(parent: np.ndarray, row: int) -> int:
-    while parent[row] != row:
-        row = int(parent[row])
-    return row
+                parent[root_of(parent, row[two])] = root_of(parent, row[one])
+    return {name: f"group {root_of(parent, row[name])}" for name in names}

@@ -26,6 +26,7 @@ class Facts:
         stored: content hash of the stored form, where it was asked for.
         bits: perceptual hash, 16 hexadecimal digits.
         thumb: 16 x 16 gray values of 8 bits, in hexadecimal.
+        look: 32 x 32 gray values of 8 bits, in hexadecimal.
     """
 
     problem: str = ""
@@ -44,3 +45,4 @@ class Facts:
     stored: str = ""
     bits: str = ""
     thumb: str = ""
+    look: str = ""

@@ -115,7 +115,7 @@ def _content(picture: Picture) -> bytes:
 def _note_looks(found: NDArray[np.void], small: NDArray[np.uint8]) -> None:
     looks = looks_of(small)
     found["bits"] = low_frequency_bits(small)
-    found["thumb"] = looks.thumbs
+    found["thumb"], found["look"] = looks.thumbs, looks.looks
     for name in ("low", "high", "mean", "corners", "edges"):
         found[name] = getattr(looks, name)
 

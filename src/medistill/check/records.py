@@ -1,6 +1,6 @@
 """Facts of many images as rows of fixed size, in memory or mapped from a file.
 
-A hundred thousand images are 50 MB in a file that the system drops from memory when it needs room;
+A hundred thousand images are 150 MB in a file that the system drops from memory when it needs room;
 as objects of Python they would be three times that, and would stay.
 """
 
@@ -23,6 +23,7 @@ RECORD = np.dtype(
         ("stored", "V32"),
         ("bits", "u1", (8,)),
         ("thumb", "u1", (256,)),
+        ("look", "u1", (1024,)),
         ("size_bytes", "<i8"),
         ("width", "<i4"),
         ("height", "<i4"),
@@ -37,7 +38,7 @@ RECORD = np.dtype(
         ("unreadable", "?"),
     ]
 )
-_PACKED = struct.Struct("<16x16s32s8s256sqiiii16d?")
+_PACKED = struct.Struct("<16x16s32s8s256s1024sqiiii16d?")
 _NOT_STORED = bytes(32)
 
 
@@ -83,7 +84,7 @@ class FactsTable(Mapping[str, Facts]):
 
     def __getitem__(self, name: str) -> Facts:
         held = _PACKED.unpack_from(self._bytes, self._row[name] * _PACKED.size)
-        content, stored, bits, thumb, size_bytes, width, height, signs, text, *numbers = held
+        content, stored, bits, thumb, look, size_bytes, width, height, signs, text, *numbers = held
         if numbers.pop():
             return Facts(problem=self._texts[text])
         return Facts(
@@ -102,4 +103,5 @@ class FactsTable(Mapping[str, Facts]):
             stored="" if stored == _NOT_STORED else stored.hex(),
             bits=bits.hex(),
             thumb=thumb.hex(),
+            look=look.hex(),
         )

@@ -76,6 +76,7 @@ class Looks:
         corners: means of the four corners, (N, 4).
         edges: means of the four edges, then their deviations, (N, 8).
         thumbs: 16 x 16 pictures of 8 bits, (N, 256).
+        looks: 32 x 32 pictures of 8 bits, (N, 1024).
     """
 
     low: Values
@@ -84,6 +85,7 @@ class Looks:
     corners: Values
     edges: Values
     thumbs: Bytes
+    looks: Bytes
 
 
 def looks_of(small: Bytes) -> Looks:
@@ -109,7 +111,16 @@ def looks_of(small: Bytes) -> Looks:
         corners=_share(sums[:, _ENDS, _ENDS].reshape(-1, 4) / _CORNER**2),
         edges=_share(np.concatenate([np.stack(means, axis=1) / SIDE, deviations], axis=1)),
         thumbs=thumbs.astype(np.uint8).reshape(len(small), -1),
+        looks=_halved(small).reshape(len(small), -1),
     )
+
+
+def _halved(small: Bytes) -> Bytes:
+    """Rounded means of boxes of 2 x 2, (N, 32, 32)."""
+    wide = small.astype(np.uint16)
+    rows = wide[:, ::2] + wide[:, 1::2]
+    sums = rows[:, :, ::2] + rows[:, :, 1::2]
+    return np.asarray((sums + 2) >> 2, dtype=np.uint8)
 
 
 @cache

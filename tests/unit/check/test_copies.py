@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,48 @@ def test_copies_across_parts(
     assert across.severity == "fatal"
     assert across.figures["clusters"] == count
     assert named(found, f"{kind}-copies-with-other-labels") is None
+
+
+def _cut(image: Image.Image) -> Image.Image:
+    """Two percent away from every side, encoded with loss."""
+    side = round(0.02 * image.width)
+    return as_jpeg(image.crop((side, side, image.width - side, image.height - side)), 75)
+
+
+def _moved(image: Image.Image) -> Image.Image:
+    """Two percent down and to the right, what is beyond cut off, encoded with loss."""
+    side = round(0.02 * image.width)
+    return as_jpeg(image.crop((0, 0, image.width - side, image.height - side)), 75)
+
+
+@pytest.mark.parametrize("count", STRENGTHS)
+@pytest.mark.parametrize("change", [_cut, _moved])
+def test_cropped_and_shifted_copies_across_parts(
+    images: ImageSet,
+    cache: Path,
+    tmp_path: Path,
+    count: int,
+    change: Callable[[Image.Image], Image.Image],
+) -> None:
+    extra = []
+    for row in range(count):
+        path = tmp_path / f"copy-{row}.png"
+        with Image.open(images.samples[row].path) as image:
+            change(image.convert("L")).save(path)
+        extra.append(
+            dataclasses.replace(images.samples[row], path=path, name=path.name, group=path.name)
+        )
+    subject = _in_two_parts(subject_of(with_samples(images, extra), cache=cache))
+    across = named(list(near_findings(subject)), "near-copies-across-parts")
+    assert across is not None
+    assert across.figures["clusters"] >= 0.75 * count
+    known = {
+        name: row.name for name, row in zip((s.name for s in extra), images.samples, strict=False)
+    }
+    for held in across.groups:
+        copies = [name for name in held if name in known]
+        assert copies
+        assert all(known[name] in held for name in copies)
 
 
 @pytest.mark.parametrize("count", STRENGTHS)

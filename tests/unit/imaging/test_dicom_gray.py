@@ -54,6 +54,13 @@ STORED: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
             "WindowCenter": 400,
         },
     ),
+    "modality table of 12-bit entries": (
+        (HU + 1000).astype(np.uint16),
+        {
+            "ModalityLUTSequence": [table(np.arange(3001, dtype=np.uint16), first=0, bits=12)],
+            "WindowCenter": 400,
+        },
+    ),
     "several windows": (
         HU.astype(np.int16),
         {
