@@ -15,6 +15,7 @@ def _rows() -> np.ndarray:
     rows["size_bytes"][0], rows["width"][0], rows["height"][0] = 2**40, 30, 20
     rows["letters"][0], rows["white"][0], rows["low"][0] = 5, 0.25, 0.1
     rows["corners"][0], rows["edges"][0] = np.arange(4), np.arange(8) / 8
+    rows["look"][0] = np.arange(1024) % 251
     rows["unreadable"][1] = True
     return rows
 
@@ -34,6 +35,7 @@ def test_facts_are_those_of_the_row() -> None:
         content=bytes(range(16)).hex(),
         bits="ff" * 8,
         thumb=bytes(range(256)).hex(),
+        look=bytes(k % 251 for k in range(1024)).hex(),
     )
     assert table["b"] == Facts(problem="is text")
 

@@ -35,6 +35,8 @@ def test_looks_are_numpys() -> None:
         np.testing.assert_allclose(found, expected, atol=6e-5)
     boxes = small.reshape(5, 16, 4, 16, 4).mean((2, 4)).reshape(5, -1)
     np.testing.assert_allclose(looks.thumbs, boxes, atol=0.51)
+    halves = small.reshape(-1, 32, 2, 32, 2).mean(axis=(2, 4)).reshape(len(small), -1)
+    np.testing.assert_allclose(looks.looks, halves, atol=0.51)
 
 
 _ENDS = (slice(6), slice(-6, None))
