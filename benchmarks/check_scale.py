@@ -1,105 +1,97 @@
-"""How fast a set is checked and stored, as a share of Pillow's plain decoding on all cores.
+"""How fast a set is checked and stored, as a share of plain decoding on all cores.
 
-    python -m benchmarks.check_scale --images 100000 --side 128 --out /tmp/scale
+    python -m benchmarks.check_scale --kind png-128 --images 100000 --out scale
 
-Files are generated; nothing else is needed. Printed: images a second of Pillow, of the check (first
-and second run) and of the store, their ratios, and the largest resident memory of this process.
+Files are generated; nothing else is needed. Printed: images a second of Pillow (pydicom for DICOM)
+decoding fully in a pool of all cores, of reading for the check (first and second run), of the whole
+check and of the store, their ratios, and the largest resident memory of this process and of its
+largest worker so far. A rate is the better of ``--turns`` runs, plain decoding among them.
 """
 
 from __future__ import annotations
 
 import argparse
 import resource
+import shutil
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
+from benchmarks.scale_images import KINDS, decode_all, generated
 from medistill.check.survey import survey
 from medistill.core.runtime import cpu_threads
-from medistill.core.types import ImageSet, Sample
+from medistill.core.types import ImageSet
 from medistill.data.store import build_store
+from medistill.stages.check import check
 
 
-def _draw(job: tuple[Path, int, int]) -> None:
-    path, seed, side = job
-    draw = np.random.default_rng(seed)
-    coarse = Image.fromarray(draw.standard_normal((8, 8)).astype(np.float32))
-    soft = np.asarray(coarse.resize((side, side), Image.Resampling.BICUBIC))
-    noisy = soft + 0.1 * draw.standard_normal((side, side))
-    Image.fromarray(np.clip(128 + 40 * noisy, 0, 255).astype(np.uint8)).save(path)
-
-
-def _decode(path: Path) -> int:
-    with Image.open(path) as image:
-        image.load()
-        return image.size[0]
-
-
-def generated(root: Path, images: int, side: int, workers: int) -> ImageSet:
-    """Draw what is not there yet, 1,000 files a folder."""
-    paths = [root / f"{number // 1000:04}" / f"{number:07}.png" for number in range(images)]
-    for folder in {path.parent for path in paths}:
-        folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(path, seed, side) for seed, path in enumerate(paths) if not path.is_file()]
-    with ProcessPoolExecutor(workers) as pool:
-        list(pool.map(_draw, jobs, chunksize=64))
-    samples = tuple(
-        Sample(path=p, name=p.relative_to(root).as_posix(), label=n % 2, group=p.name)
-        for n, p in enumerate(paths)
-    )
-    return ImageSet(
-        name="folder",
-        root=root,
-        task="single-label",
-        classes=("a", "b"),
-        samples=samples,
-        group_word="image",
-    )
-
-
-def _rate(count: int, act: Callable[[], object]) -> float:
+def _seconds(act: Callable[[], object]) -> float:
     started = time.perf_counter()
     act()
-    return count / (time.perf_counter() - started)
+    return time.perf_counter() - started
+
+
+def _peaks() -> str:
+    own, workers = (
+        resource.getrusage(who).ru_maxrss / 1024
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return f"largest memory so far: parent {own:,.0f} MB, a worker {workers:,.0f} MB"
+
+
+def _acts(images: ImageSet, out: Path, size: int, workers: int) -> dict[str, Callable[[], object]]:
+    """What is timed, in order; the first is what all others are a share of."""
+    cache, store = out / "cache", out / "store"
+
+    def forget(act: Callable[[], object]) -> Callable[[], object]:
+        def fresh() -> object:
+            shutil.rmtree(cache, ignore_errors=True)
+            return act()
+
+        return fresh
+
+    def read() -> object:
+        return survey(images.samples, cache=cache, workers=workers)
+
+    return {
+        "plain decoding": lambda: decode_all([s.path for s in images.samples], workers),
+        "check, reading": forget(read),
+        "check, reading from its cache": read,
+        "store": lambda: build_store(
+            images, store, stored_size=size, channels="gray", workers=workers
+        ),
+    }
 
 
 def main() -> None:
     """Parse, generate, time, print."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kind", choices=KINDS, default="png-128")
     parser.add_argument("--images", type=int, default=100_000)
-    parser.add_argument("--side", type=int, default=128)
+    parser.add_argument("--stored-size", type=int, help="Short side stored; the images' own.")
     parser.add_argument("--workers", type=int, default=cpu_threads())
+    parser.add_argument("--turns", type=int, default=1)
+    parser.add_argument("--whole", action="store_true", help="Also the whole command.")
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
-    images = generated(asked.out / "images", asked.images, asked.side, asked.workers)
-    paths = [sample.path for sample in images.samples]
-    count, cache = len(paths), asked.out / "cache"
-    (cache / "facts.jsonl").unlink(missing_ok=True)
-
-    def plain() -> None:
-        with ProcessPoolExecutor(asked.workers) as pool:
-            list(pool.map(_decode, paths, chunksize=64))
-
-    def check() -> object:
-        return survey(images.samples, cache=cache, workers=asked.workers)
-
-    def store() -> object:
-        folder = asked.out / "store"
-        return build_store(
-            images, folder, stored_size=asked.side, channels="gray", workers=asked.workers
-        )
-
-    base = _rate(count, plain)
-    print(f"Pillow alone: {base:,.0f} images/s ({count:,} of {asked.side}x{asked.side})")
-    for name, act in (("check", check), ("check again", check), ("store", store)):
-        rate = _rate(count, act)
-        print(f"{name}: {rate:,.0f} images/s, {rate / base:.2f} of Pillow")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"largest resident memory of the parent: {peak:,.0f} MB")
+    kind, workers = KINDS[asked.kind], asked.workers
+    root = asked.out / asked.kind
+    images = generated(root, kind, asked.images, workers)
+    size = sum(sample.path.stat().st_size for sample in images.samples)
+    print(f"{asked.images:,} {asked.kind}, {size / 1e9:.2f} GB, {workers} processes")
+    best: dict[str, float] = {}
+    for _ in range(asked.turns):
+        for name, act in _acts(images, asked.out, asked.stored_size or kind.side, workers).items():
+            best[name] = min(best.get(name, float("inf")), _seconds(act))
+    for name, seconds in best.items():
+        share = best["plain decoding"] / seconds
+        print(f"{name}: {asked.images / seconds:,.0f} images/s, {share:.2f} of plain decoding")
+    print(_peaks())
+    if asked.whole:
+        shutil.rmtree(asked.out / "checked", ignore_errors=True)
+        seconds = _seconds(lambda: check(root, out=asked.out / "checked", workers=workers))
+        print(f"whole check: {seconds:.1f} s, {best['plain decoding'] / seconds:.2f}")
+        print(_peaks())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,126 @@
+"""Generated images of the kinds that hospitals hand over, and their plain decoding."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom import Dataset, dcmread
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+from medistill.core.types import ImageSet, Sample
+
+_CELLS, _GRAIN, _IN_A_FOLDER = 8, 0.1, 1000
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How images are saved.
+
+    Attributes:
+        side: pixels of a side.
+        suffix: ending of the file.
+        white: largest value: 255, 4095 (CT in 16 bits) or 65535.
+    """
+
+    side: int
+    suffix: str
+    white: int = 255
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "png-128": Kind(128, "png"),
+        "png-512": Kind(512, "png"),
+        "png16-1024": Kind(1024, "png", 65535),
+        "jpeg-1024": Kind(1024, "jpg"),
+        "dicom-512": Kind(512, "dcm", 4095),
+    }
+)
+
+
+def generated(root: Path, kind: Kind, images: int, workers: int) -> ImageSet:
+    """Draw what is not there yet: two classes, 1,000 files a folder."""
+    paths = [_path(root, number, kind.suffix) for number in range(images)]
+    for folder in {path.parent for path in paths}:
+        folder.mkdir(parents=True, exist_ok=True)
+    jobs = [(path, seed) for seed, path in enumerate(paths) if not path.is_file()]
+    with ProcessPoolExecutor(workers) as pool:
+        list(pool.map(functools.partial(_draw, kind), jobs, chunksize=16))
+    samples = tuple(
+        Sample(path=p, name=p.relative_to(root).as_posix(), label=n % 2, group=p.name)
+        for n, p in enumerate(paths)
+    )
+    return ImageSet(
+        name="folder",
+        root=root,
+        task="single-label",
+        classes=("a", "b"),
+        samples=samples,
+        group_word="image",
+    )
+
+
+def decode_all(paths: list[Path], workers: int) -> None:
+    """Decode every file, with nothing but its library: Pillow to gray, or pydicom."""
+    act = _pydicom if paths[0].suffix == ".dcm" else _pillow
+    with ProcessPoolExecutor(workers) as pool:
+        list(pool.map(act, paths, chunksize=64))
+
+
+def _pillow(path: Path) -> int:
+    with Image.open(path) as image:
+        image.load()
+        gray = image if image.mode.startswith("I") else image.convert("L")
+        return gray.size[0]
+
+
+def _pydicom(path: Path) -> int:
+    return int(dcmread(path).pixel_array.shape[0])
+
+
+def _path(root: Path, number: int, suffix: str) -> Path:
+    return root / "ab"[number % 2] / f"{number // _IN_A_FOLDER:04}" / f"{number:07}.{suffix}"
+
+
+def _draw(kind: Kind, job: tuple[Path, int]) -> None:
+    path, seed = job
+    draw = np.random.default_rng(seed)
+    coarse = Image.fromarray(draw.standard_normal((_CELLS, _CELLS)).astype(np.float32))
+    soft = np.asarray(coarse.resize((kind.side, kind.side), Image.Resampling.BICUBIC))
+    grains = draw.standard_normal((kind.side, kind.side), dtype=np.float32)
+    gray = np.clip(0.5 + 0.16 * (soft + _GRAIN * grains), 0, 1)
+    _save(path, np.rint(gray * kind.white), kind)
+
+
+def _save(path: Path, values: NDArray[np.floating], kind: Kind) -> None:
+    dtype = np.uint8 if kind.white == Kind.white else np.uint16
+    if kind.suffix == "dcm":
+        _dicom(values.astype(dtype)).save_as(path, enforce_file_format=True)
+    else:
+        Image.fromarray(values.astype(dtype)).save(path, quality=90)
+
+
+def _dicom(values: NDArray[np.uint16]) -> Dataset:
+    """A CT slice of 12 bits in 16, with a slope, an intercept and a window."""
+    made = Dataset()
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = CTImageStorage
+    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID = generate_uid()
+    made.Modality, made.PatientID, made.StudyInstanceUID = "CT", "generated", generate_uid()
+    made.Rows, made.Columns = values.shape
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 16, 12, 11, 0
+    made.RescaleSlope, made.RescaleIntercept = 1, -1024
+    made.WindowCenter, made.WindowWidth = 40, 400
+    made.PixelData = values.astype("<u2").tobytes()
+    return made
