@@ -19,9 +19,10 @@ from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import pixel_array
 
 from medistill.core.errors import MedistillError
-from medistill.imaging.dicom_gray import displayed
+from medistill.imaging.dicom_gray import displayed, displayed_levels, has_few_values
 from medistill.imaging.dicom_header import Layout, check_layout, parse_dicom
 from medistill.imaging.dicom_stream import check_stream
+from medistill.imaging.levels import Float, Levels
 from medistill.imaging.picture import Picture, frozen, reason_of, refusal
 from medistill.imaging.window import Window
 
@@ -52,10 +53,9 @@ def decode_dicom(
         layout = check_layout(dataset, where, frame)
         check_stream(dataset, layout, where)
         raw = np.asarray(pixel_array(dataset, index=layout.frame))
-        values, steps = _values(raw, dataset, layout, window)
-        pixels = frozen(values)
+        source, steps = _source(raw, dataset, layout, window)
     return Picture(
-        pixels,
+        source,
         (layout.words(dataset), *steps),
         modality=layout.modality,
         body_part=str(dataset.get("BodyPartExamined") or ""),
@@ -83,17 +83,20 @@ def named_faults(where: object) -> Iterator[None]:
         raise refusal(where, f"is damaged DICOM ({reason_of(error)})") from error
 
 
-def _values(
+def _source(
     raw: NDArray[np.generic], dataset: Dataset, layout: Layout, window: Window | None
-) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+) -> tuple[Float | Levels, tuple[str, ...]]:
     if raw.shape[:2] != (layout.height, layout.width):
         raise ValueError(f"the pixels are {raw.shape}, the header says {layout.size}")
     if layout.photometric == "PALETTE COLOR":
         bits = int(dataset.RedPaletteColorLookupTableDescriptor[2])
         coloured = np.asarray(apply_color_lut(raw, dataset), dtype=np.float64)
-        return np.clip(coloured[..., :3] / (2**bits - 1), 0, 1), ("palette",)
+        return frozen(np.clip(coloured[..., :3] / (2**bits - 1), 0, 1)), ("palette",)
     if layout.samples == 3:
         white = 2**layout.bits_stored - 1
         steps = () if layout.photometric == "RGB" else (f"{layout.photometric} to RGB",)
-        return np.clip(raw.astype(np.float64) / white, 0, 1), steps
-    return displayed(raw, dataset, layout, window)
+        return frozen(np.clip(raw.astype(np.float64) / white, 0, 1)), steps
+    if has_few_values(raw):
+        return displayed_levels(raw, dataset, layout, window)
+    shown, gray_steps = displayed(raw, dataset, layout, window)
+    return frozen(shown), gray_steps

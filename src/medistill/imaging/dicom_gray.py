@@ -11,8 +11,11 @@ from pydicom import Dataset
 from pydicom.pixels.processing import apply_modality_lut, apply_voi
 
 from medistill.imaging.dicom_header import Layout
+from medistill.imaging.levels import Levels
 from medistill.imaging.window import FULL_HU, Window, apply_window
 
+_PADDED = "padding black"
+_LARGEST_TABLE = 2**16
 Values = NDArray[np.float64]
 Shown = tuple[Values, tuple[str, ...]]
 
@@ -44,8 +47,37 @@ def displayed(
     padding = _padding(stored, dataset)
     if padding is not None and padding.any():
         shown = np.where(padding, 0.0, shown)
-        steps.append("padding black")
+        steps.append(_PADDED)
     return shown, tuple(steps)
+
+
+def displayed_levels(
+    raw: NDArray[np.generic], dataset: Dataset, layout: Layout, window: Window | None
+) -> tuple[Levels, tuple[str, ...]]:
+    """As :func:`displayed`, worked out once for each value between the smallest and the largest.
+
+    Every step looks at one value alone, so that the gray is the same bit for bit.
+
+    Raises:
+        ValueError: impossible tables or windows.
+    """
+    low = raw.min()
+    values = np.arange(int(low), int(raw.max()) + 1).astype(raw.dtype)
+    shown, steps = displayed(values, dataset, layout, window)
+    # The padding value may lie between the smallest and the largest and yet be nowhere.
+    padding = _padding(_without_unused_bits(raw, layout), dataset) if _PADDED in steps else None
+    if padding is not None and not padding.any():
+        steps = tuple(step for step in steps if step != _PADDED)
+    numbers = np.subtract(raw, low, dtype=np.int32, casting="unsafe").astype(np.uint16)
+    return Levels(numbers, table=shown.astype(np.float32)), steps
+
+
+def has_few_values(raw: NDArray[np.generic]) -> bool:
+    """Whether the values of a picture lie so close that a table of all between them is small."""
+    if raw.dtype.kind not in "iu" or not raw.size:
+        return False
+    span = int(raw.max()) - int(raw.min()) + 1
+    return span <= min(raw.size, _LARGEST_TABLE)
 
 
 def _without_unused_bits(raw: NDArray[np.generic], layout: Layout) -> NDArray[np.int64]:

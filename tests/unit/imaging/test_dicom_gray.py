@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from medistill.imaging.dicom_gray import displayed, displayed_levels, has_few_values
+from medistill.imaging.dicom_header import check_layout
 from medistill.imaging.reader import read_image
-from tests.unit.imaging.dicom_files import save, table
+from tests.unit.imaging.dicom_files import dataset_of, save, table
 
 #: Hounsfield units from air to bone.
 HU = np.linspace(-1000, 2000, 600).round().astype(np.int64).reshape(20, 30)
@@ -71,6 +73,28 @@ STORED: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
         },
     ),
 }
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize("way", STORED)
+def test_table_of_values_gives_the_gray_of_every_pixel(way: str, photometric: str) -> None:
+    stored, elements = STORED[way]
+    dataset = dataset_of(stored, **{**CT, **elements, "PhotometricInterpretation": photometric})
+    for padding in (None, int(stored.ravel()[7]), int(stored.min()) + 3):
+        if padding is not None:
+            dataset.PixelPaddingValue = padding
+        layout = check_layout(dataset, "a.dcm", None)
+        expected, steps = displayed(stored, dataset, layout, None)
+        levels, found = displayed_levels(stored, dataset, layout, None)
+        np.testing.assert_array_equal(levels.pixels(), expected.astype(np.float32))
+        assert found == steps
+
+
+def test_few_values_are_those_of_a_table_no_larger_than_the_picture() -> None:
+    assert has_few_values(np.arange(12, dtype=np.int16).reshape(3, 4) - 6)
+    assert not has_few_values(np.array([[0, 2]], dtype=np.uint16))
+    assert not has_few_values(np.zeros((2, 2), dtype=np.float32))
+    assert not has_few_values(np.zeros((0, 2), dtype=np.uint8))
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
