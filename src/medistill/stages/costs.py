@@ -32,7 +32,7 @@ class Cost:
     """What one network costs here.
 
     Attributes:
-        step: seconds of forward, backward and update of one image.
+        step: seconds of forward, backward and update of one image; 0 if it is only asked.
         forward: seconds of the forward pass of one image.
         view: seconds to render one view for it.
         parameters: how many.
@@ -57,29 +57,35 @@ class Cost:
 
 
 def measure(
-    spec: ModelSpec, recipe: Recipe, batch: int, needs: frozenset[str] = frozenset()
+    spec: ModelSpec,
+    recipe: Recipe,
+    batch: int,
+    needs: frozenset[str] = frozenset(),
+    *,
+    trained: bool = True,
 ) -> Cost:
-    """Time and memory of a network on random images; the faster of two steps counts."""
+    """Time and memory of a network on random images; the faster of two steps counts.
+
+    One that is only asked is not trained here either: a step of a large teacher may need more
+    memory than the whole run.
+    """
     network = build_model(spec, classes=CLASSES, channels=recipe.data.channels)
     shapes = feature_shapes(network, needs & network.feature_names)
     optimiser = torch.optim.AdamW(network.parameters(), fused=True)
     images = torch.rand((batch, *network.input_shape))
-    _step(network, optimiser, images)
-    saved = 0
-    times = []
-    for _ in range(2):
-        started = time.perf_counter()
-        saved = _step(network, optimiser, images)
-        times.append(time.perf_counter() - started)
+    # Two: some networks cannot normalise over one.
+    learnt = images if trained else images[:2]
+    saved = _step(network, optimiser, learnt) / len(learnt)
+    steps = [_seconds(lambda: _step(network, optimiser, learnt)) for _ in range(2 * trained)]
     network.eval()
     with torch.inference_mode():
         forward = _seconds(lambda: network(images))
     return Cost(
-        step=min(times) / batch,
+        step=min(steps) / batch if trained else 0.0,
         forward=forward / batch,
         view=_view_seconds(recipe, recipe.views, network.preprocessing.size),
         parameters=count_parameters(network),
-        saved=saved / batch,
+        saved=saved,
         numbers=sum(math.prod(shapes[name]) for name in needs if name in shapes),
     )
 

@@ -94,11 +94,15 @@ def _sizes(recipe: Recipe) -> Sizes:
 
 def _costs(recipe: Recipe) -> Costs:
     block = recipe.teacher
-    first = block.predistil
+    first, needs = block.predistil, recipe.method.needs
+    trained = block.fit is not None or first is not None
+    elder = None
+    if first is not None:
+        elder = measure(first.model, recipe, first.train.batch_size, trained=False)
     return Costs(
-        teacher=measure(block.model, recipe, _teacher_batch(recipe), recipe.method.needs),
+        teacher=measure(block.model, recipe, _teacher_batch(recipe), needs, trained=trained),
         student=measure(recipe.student, recipe, recipe.train.batch_size),
-        elder=measure(first.model, recipe, first.train.batch_size) if first else None,
+        elder=elder,
     )
 
 
