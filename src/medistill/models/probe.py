@@ -7,7 +7,7 @@ one linear layer on what they say already.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -51,14 +51,23 @@ class StageProbe(nn.Module):
 
     def forward(self, x: Tensor, want: frozenset[str] = frozenset()) -> Outputs:
         """Logits and wanted features of normalised images (B, C, S, S)."""
-        features, means = self._read(x, want)
-        pooled = (means - self.mean) / self.std
-        found = {**features, "pooled": pooled}
-        return Outputs(self.head(pooled), {name: found[name] for name in want})
+        return self._say(*self._read(x, want), want)
 
     def stage_means(self, x: Tensor) -> Tensor:
         """(B, D) means of all stages of normalised images, before they are standardised."""
         return self._read(x, frozenset())[1]
+
+    def _say(self, features: Mapping[str, Tensor], means: Tensor, want: frozenset[str]) -> Outputs:
+        pooled = (means - self.mean) / self.std
+        found = {**features, "pooled": pooled}
+        return Outputs(self.head(pooled), {name: found[name] for name in want})
+
+    def answers_of(
+        self, probes: Sequence[StageProbe], x: Tensor, want: frozenset[str]
+    ) -> list[Outputs]:
+        """What each of several probes says, whose bodies are this one's: the body is asked once."""
+        features, means = self._read(x, want)
+        return [probe._say(features, means, want) for probe in probes]
 
     def _read(self, x: Tensor, want: frozenset[str]) -> tuple[Mapping[str, Tensor], Tensor]:
         features = self.body(x, (want - {"pooled"}) | set(self.stages)).features

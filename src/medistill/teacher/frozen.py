@@ -15,6 +15,7 @@ from medistill.core.files import sha256_json
 from medistill.core.types import Task
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
+from medistill.models.probe import StageProbe
 from medistill.models.weights import state_hash
 
 Precision = Literal["float32", "bfloat16"]
@@ -66,6 +67,7 @@ class FrozenTeacher(nn.Module):
         self.requires_grad_(False)
         self.train()
         self.weights_hash = self._hash_now()
+        self._one_body = _have_one_body(members)
 
     @property
     def members(self) -> tuple[Network, ...]:
@@ -176,10 +178,18 @@ class FrozenTeacher(nn.Module):
         self, members: Sequence[Network], images: Tensor, names: frozenset[str]
     ) -> dict[str, Tensor]:
         want = names - {"logits"}
-        answers = [_named(member(images, want), names) for member in members]
+        answers = [_named(said, names) for said in self._outputs(members, images, want)]
         if len(answers) == 1:
             return answers[0]
         return {name: self._mean(name, [each[name] for each in answers]) for name in names}
+
+    def _outputs(
+        self, members: Sequence[Network], images: Tensor, want: frozenset[str]
+    ) -> list[Outputs]:
+        probes = [each.backbone for each in members if isinstance(each.backbone, StageProbe)]
+        if not self._one_body or len(probes) < len(members):
+            return [member(images, want) for member in members]
+        return probes[0].answers_of(probes, members[0].normalised(images), want)
 
     def _mean(self, name: str, values: list[Tensor]) -> Tensor:
         stacked = torch.stack(values)
@@ -204,6 +214,14 @@ def _named(outputs: Outputs, names: frozenset[str]) -> dict[str, Tensor]:
 
 def _precision(device: torch.device, precision: Precision) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def _have_one_body(members: Sequence[Network]) -> bool:
+    """Whether all members are probes of equal bodies, so that one answer of it serves them all."""
+    probes = [each.backbone for each in members if isinstance(each.backbone, StageProbe)]
+    bodies = {state_hash(probe.body) for probe in probes}
+    inputs = {member.preprocessing.hash for member in members}
+    return len(probes) == len(members) and len(bodies) == len(inputs) == 1
 
 
 def _check_members(members: Sequence[Network], held_out: Mapping[str, int]) -> None:

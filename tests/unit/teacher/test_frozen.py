@@ -8,7 +8,9 @@ from torch import nn
 from torch.nn import functional
 
 from medistill.core.errors import TargetsError
+from medistill.models.build import ModelSpec, build_model
 from medistill.models.network import Network
+from medistill.models.probe import probed
 from medistill.teacher.frozen import FrozenTeacher
 from tests.unit.teacher.small import constant, drifting
 
@@ -183,3 +185,35 @@ def test_impossible_members_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=what):
         FrozenTeacher(members, held_out=held_out)
+
+
+def probes(count: int, *, bodies: int) -> list[Network]:
+    """Probes with heads of their own on one body, or on as many as asked."""
+    made = []
+    for number in range(count):
+        torch.manual_seed(number % bodies)
+        spec = ModelSpec(name="tf_efficientnet_lite0", image_size=32, channels=3)
+        member = probed(build_model(spec, classes=2))
+        torch.manual_seed(number)
+        nn.init.normal_(member.backbone.head.weight)
+        made.append(member.eval())
+    return made
+
+
+@pytest.mark.parametrize(("bodies", "runs"), [(1, 1), (2, 2)])
+def test_a_body_that_all_members_share_is_asked_once(bodies: int, runs: int) -> None:
+    members, asked = probes(2, bodies=bodies), []
+    for member in members:
+        member.backbone.body.register_forward_hook(lambda *_: asked.append(1))
+    names = frozenset({"logits", "pooled", "stage3"})
+    FrozenTeacher(members).targets(torch.rand(3, 3, 32, 32), names, ["a", "b", "c"])
+    assert len(asked) == runs
+    torch.manual_seed(0)
+    again = torch.rand(3, 3, 32, 32)
+    said = FrozenTeacher(members).targets(again, names, ["a", "b", "c"])
+    alone = [member(again, names - {"logits"}) for member in members]
+    mean = torch.stack([functional.softmax(each.logits, dim=1) for each in alone]).mean(dim=0)
+    torch.testing.assert_close(functional.softmax(said["logits"], dim=1), mean)
+    for name in ("pooled", "stage3"):
+        expected = torch.stack([each.features[name] for each in alone]).mean(dim=0)
+        torch.testing.assert_close(said[name], expected, rtol=1e-4, atol=1e-4)
