@@ -27,6 +27,10 @@ Files = Annotated[int, typer.Option("--files", help="Most files of one request."
 Queue = Annotated[int, typer.Option("--queue", help="Images inside before 429.")]
 Batch = Annotated[int, typer.Option("--batch", help="Images that run together.")]
 Seconds = Annotated[float, typer.Option("--upload-seconds", help="Longest time of an upload.")]
+AnswerSeconds = Annotated[float, typer.Option("--answer-seconds", help="Longest wait for one.")]
+StopSeconds = Annotated[
+    int, typer.Option("--shutdown-seconds", help="How long a stopping server finishes.")
+]
 
 
 def serve(
@@ -44,6 +48,8 @@ def serve(
     queue: Queue = 64,
     batch: Batch = 8,
     upload_seconds: Seconds = 30.0,
+    answer_seconds: AnswerSeconds = 60.0,
+    shutdown_seconds: StopSeconds = 30,
 ) -> None:
     """Serve a bundle: a page for people, REST for programs. Needs no torch."""
     from medistill.serve.serve_command import serve_command
@@ -60,5 +66,7 @@ def serve(
         key_file=key_file,
         batch=batch,
         upload_seconds=upload_seconds,
+        answer_seconds=answer_seconds,
+        shutdown_seconds=shutdown_seconds,
         **bounds,
     )

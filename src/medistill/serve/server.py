@@ -13,6 +13,7 @@ import uvicorn
 
 from medistill.core.errors import MedistillError
 from medistill.serve.app import create_app
+from medistill.serve.patience import patient_protocol
 from medistill.serve.service import Service
 
 # More connections than this are turned away before a request is read.
@@ -66,13 +67,15 @@ def run_server(
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     # A malformed form is the client's affair and is answered as such.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+    limits = service.settings.limits
     config = uvicorn.Config(
         create_app(service),
+        http=patient_protocol(limits.upload_seconds),
         access_log=False,
         log_config=None,
         limit_concurrency=_CONNECTIONS,
         timeout_keep_alive=15,
-        timeout_graceful_shutdown=service.settings.limits.shutdown_seconds,
+        timeout_graceful_shutdown=limits.shutdown_seconds,
         server_header=False,
         lifespan="on",
     )
