@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from medistill.evaluate.arrays import Floats, Ints
+from medistill.evaluate.grouped import Table
 from medistill.evaluate.metrics import MetricFunction
-from medistill.evaluate.predictions import Predictions
 
 CELLS_IN_MEMORY = 2_000_000  # of one block of weights, 16 MB
 
@@ -25,14 +25,14 @@ class Statistic:
     function: MetricFunction
     pooled: bool = False
 
-    def of(self, table: Predictions, weights: Floats | None = None) -> Floats:
+    def of(self, table: Table, weights: Floats | None = None) -> Floats:
         """Value under weights (..., N) of the images; shape (...) or (..., K)."""
         if self.pooled or len(table.fold_rows) == 1:
-            return self.function(table.labels, table.probabilities, weights)
+            return self.function(table.truth, table.answers, weights)
         values = [
             self.function(
-                table.labels[rows],
-                table.probabilities[rows],
+                table.truth[rows],
+                table.answers[rows],
                 None if weights is None else weights[..., rows],
             )
             for rows in table.fold_rows
@@ -60,7 +60,7 @@ class Resamples:
             yield block[:, self.group_index]
 
 
-def draw_resamples(table: Predictions, *, resamples: int, seed: int) -> Resamples:
+def draw_resamples(table: Table, *, resamples: int, seed: int) -> Resamples:
     """Draw R times as many groups as each fold has, with replacement; a pure function of seed."""
     random = np.random.Generator(np.random.Philox(key=seed))
     counts = np.zeros((resamples, table.group_count), dtype=np.int64)
@@ -74,7 +74,7 @@ def draw_resamples(table: Predictions, *, resamples: int, seed: int) -> Resample
 
 
 def replicate(
-    tables: Sequence[Predictions],
+    tables: Sequence[Table],
     statistics: Mapping[str, Statistic],
     drawn: Resamples,
     progress: Callable[[int], None] | None = None,

@@ -46,8 +46,12 @@ def calibration_error(labels: Ints, probabilities: Floats, weights: Floats | Non
 def calibration_gaps(labels: Ints, probabilities: Floats, weights: Floats | None = None) -> Floats:
     """Signed term of each bin, share times (frequency - probability), shape (..., 15)."""
     stated, happened = _statements(labels, probabilities)
-    weights = weighting(weights, labels.size)
-    terms = np.eye(BINS)[_bin_of(stated)] * (happened - stated)[:, None]
+    return binned_gaps(stated, happened, weighting(weights, labels.size))
+
+
+def binned_gaps(stated: Floats, happened: Floats, weights: Floats) -> Floats:
+    """The same of any statements (N,) that came true or not (N,), under weights (..., N)."""
+    terms = np.eye(BINS)[bin_of(stated)] * (happened - stated)[:, None]
     return ratio(weights @ terms, weights.sum(axis=-1)[..., None])
 
 
@@ -78,8 +82,12 @@ def lower_calibration_bound(gaps: Floats, gap_resamples: Floats, *, level: float
 
 def reliability(labels: Ints, probabilities: Floats) -> list[ReliabilityBin]:
     """The bins that hold images, in ascending order."""
-    stated, happened = _statements(labels, probabilities)
-    number = _bin_of(stated)
+    return reliability_of(*_statements(labels, probabilities))
+
+
+def reliability_of(stated: Floats, happened: Floats) -> list[ReliabilityBin]:
+    """The same of any statements (N,) that came true or not (N,)."""
+    number = bin_of(stated)
     return [
         ReliabilityBin(
             low=bin_ / BINS,
@@ -100,6 +108,7 @@ def _statements(labels: Ints, probabilities: Floats) -> tuple[Floats, Floats]:
     return probabilities.max(axis=1), (predicted == labels).astype(np.float64)
 
 
-def _bin_of(stated: Floats) -> Ints:
+def bin_of(stated: Floats) -> Ints:
+    """Which of the 15 bins of equal width each statement falls into."""
     edges = np.linspace(0.0, 1.0, BINS + 1)
     return np.clip(np.searchsorted(edges, stated, side="right") - 1, 0, BINS - 1)

@@ -23,22 +23,23 @@ from medistill.evaluate.difference import (
     differences,
 )
 from medistill.evaluate.document import (
-    OVERALL,
     counts,
     definition,
+    judged_classes,
     model_values,
+    overall,
     pair_values,
     statistics,
 )
+from medistill.evaluate.grouped import Table, check_same_images
 from medistill.evaluate.harm import Hurt, harm, in_words
-from medistill.evaluate.metrics import METRICS, Metric
-from medistill.evaluate.predictions import Predictions, check_same_images
+from medistill.evaluate.metrics import Metric
 from medistill.evaluate.scored import Scored, estimates, score
 from medistill.evaluate.subgroups import Subgroup
 
-SCHEMA = 1
+SCHEMA = 2
 ROLES = ("student", "control", "teacher")
-Roles = Mapping[str, Predictions | Sequence[Predictions] | None]
+Roles = Mapping[str, Table | Sequence[Table] | None]
 
 
 def evaluate(
@@ -48,7 +49,7 @@ def evaluate(
     group_word: str,
     caveats: Sequence[str] = (),
     sizes: Mapping[str, Mapping[str, Any]] | None = None,
-    headline: str = "auroc",
+    headline: str | None = None,
     resamples: int = 2000,
     flips: int = 10_000,
     seed: int = 0,
@@ -67,7 +68,7 @@ def evaluate(
         caveats: sentences that stay with every figure.
         sizes: for each role what was measured of it: ``parameters``, ``multiply_adds``,
             ``latency_ms`` and whatever else the report shall show.
-        headline: the metric that the answer is about.
+        headline: the metric that the answer is about; None for the task's own.
         resamples: bootstrap resamples of groups.
         flips: sign flips of groups.
         seed: of both.
@@ -76,7 +77,7 @@ def evaluate(
     Returns:
         A JSON value without NaN, the content of metrics.json:
 
-        - ``schema`` (1), ``classes``, ``group_word``, ``caveats``, ``headline``, ``sizes``;
+        - ``schema`` (2), ``classes``, ``group_word``, ``caveats``, ``headline``, ``sizes``;
         - ``counts``: ``images``, ``groups``, ``folds``, ``seeds``, ``images_per_class``,
           ``groups_per_class``;
         - ``statistics``: ``level``, ``resamples``, ``flips``, ``seed``, ``calibration_bins``;
@@ -84,8 +85,9 @@ def evaluate(
         - ``models``: for ``teacher``, ``student``, ``control`` None or ``overall`` (for each
           metric ``estimate``, ``low``, ``high``, ``reason``, ``undefined_resamples``),
           ``per_class`` (the same for each class), ``seeds`` (for each metric ``values``, ``mean``,
-          ``sd``), ``confusion``, ``calibration`` (``bins``, ``noise_floor``), ``roc`` and
-          ``precision_recall`` (for each class);
+          ``sd``), ``confusion`` (or None), ``calibration`` (``bins`` by what they are about:
+          ``all``, a label, ``pixels``; ``noise_floor``), ``roc`` and ``precision_recall`` (by
+          class; none for masks);
         - ``differences``: ``student_minus_control`` and ``student_minus_teacher``, None or
           ``overall`` and ``per_class`` as above with ``p``, ``p_reason``, ``verdict``, and
           ``classical`` (McNemar, DeLong);
@@ -101,6 +103,7 @@ def evaluate(
     tables = {role: _as_list(predictions.get(role)) for role in ROLES}
     _check(tables, classes)
     first = tables["student"][0]
+    chosen = headline or first.headline
     roles = _score(tables, draw_resamples(first, resamples=resamples, seed=seed))
     pairs = _pairs(roles, word=group_word, flips=flips, seed=seed)
     method = _method(roles, group_word)
@@ -111,16 +114,16 @@ def evaluate(
         "classes": list(classes),
         "group_word": group_word,
         "caveats": list(caveats),
-        "headline": headline,
+        "headline": chosen,
         "counts": counts(first, classes, seeds=len(tables["student"])),
         "statistics": statistics(resamples, flips, seed),
-        "metrics": {m.name: definition(m) for m in METRICS.values()},
+        "metrics": {m.name: definition(m) for m in first.metrics.values()},
         "models": {role: model_values(s, classes, group_word) for role, s in roles.items()},
         "differences": _differences(roles, pairs, classes, group_word),
         "method": {name: d.to_json() for name, d in method.items()} or None,
         "harm": [each.to_json() for each in hurt],
         "answer": _answer(
-            roles, pairs, method, METRICS[headline], group_word, caveats, sizes, hurt
+            roles, pairs, method, first.metrics[chosen], group_word, caveats, sizes, hurt
         ),
         "sizes": {role: dict(values) for role, values in sizes.items()},
     }
@@ -150,20 +153,20 @@ def _differences(
     }
 
 
-def _as_list(value: Predictions | Sequence[Predictions] | None) -> list[Predictions]:
+def _as_list(value: Table | Sequence[Table] | None) -> list[Table]:
     if value is None:
         return []
-    return [value] if isinstance(value, Predictions) else list(value)
+    return list(value) if isinstance(value, Sequence) else [value]
 
 
-def _check(tables: Mapping[str, Sequence[Predictions]], classes: Sequence[str]) -> None:
+def _check(tables: Mapping[str, Sequence[Table]], classes: Sequence[str]) -> None:
     if not tables["student"]:
         raise DataError(
             where="evaluation", what="there is no student", cure="Give the student's predictions."
         )
     named = {f"{role} {seed}": t for role in tables for seed, t in enumerate(tables[role])}
     for name, table in named.items():
-        if table.classes != len(classes):
+        if table.classes != len(judged_classes(table, classes)):
             raise DataError(
                 where=name,
                 what=f"{table.classes} probabilities for {len(classes)} classes",
@@ -172,9 +175,7 @@ def _check(tables: Mapping[str, Sequence[Predictions]], classes: Sequence[str]) 
     check_same_images(named)
 
 
-def _score(
-    tables: Mapping[str, Sequence[Predictions]], drawn: Resamples
-) -> dict[str, list[Scored]]:
+def _score(tables: Mapping[str, Sequence[Table]], drawn: Resamples) -> dict[str, list[Scored]]:
     """All models at once, because making the resamples' weights costs most."""
     scored = iter(score([table for role in tables for table in tables[role]], drawn))
     return {role: [next(scored) for _ in tables[role]] for role in tables}
@@ -185,7 +186,7 @@ def _method(roles: Mapping[str, Sequence[Scored]], word: str) -> dict[str, Seeds
         return {}
     return {
         metric.name: difference_over_seeds(roles["student"], roles["control"], metric, word)
-        for metric in OVERALL
+        for metric in overall(roles["student"][0].table)
     }
 
 
@@ -225,7 +226,7 @@ def _answer(
 
 
 def _harm(
-    tables: Mapping[str, Sequence[Predictions]],
+    tables: Mapping[str, Sequence[Table]],
     classes: Sequence[str],
     parts: Sequence[Subgroup],
     word: str,
@@ -233,4 +234,6 @@ def _harm(
 ) -> list[Hurt]:
     """The shipped student against the teacher and the control, class by class."""
     others = {other: tables[other][0] for other in ("teacher", "control") if tables[other]}
-    return harm(tables["student"][0], others, classes=classes, parts=parts, word=word, seed=seed)
+    student = tables["student"][0]
+    named = judged_classes(student, classes)
+    return harm(student, others, classes=named, parts=parts, word=word, seed=seed)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from medistill.evaluate.arrays import Floats
+from medistill.evaluate.label_predictions import LabelPredictions
 from medistill.evaluate.predictions import Predictions
 
 GRID = np.linspace(0.0, 1.0, 201)
 
 
-def roc(table: Predictions, class_: int) -> dict[str, list[float]] | None:
+def roc(table: Predictions | LabelPredictions, class_: int) -> dict[str, list[float]] | None:
     """Sensitivity at 201 false-positive rates, of a class against the rest.
 
     None where the class or its rest is absent from a fold.
@@ -25,7 +26,9 @@ def roc(table: Predictions, class_: int) -> dict[str, list[float]] | None:
     return {"false_positive_rate": _short(GRID), "sensitivity": _mean_curve(curves)}
 
 
-def precision_recall(table: Predictions, class_: int) -> dict[str, list[float]] | None:
+def precision_recall(
+    table: Predictions | LabelPredictions, class_: int
+) -> dict[str, list[float]] | None:
     """Precision at 201 values of recall; None where the class or its rest is absent from a fold."""
     curves = [_fold_precision(*part) for part in _parts(table, class_)]
     if any(curve is None for curve in curves):
@@ -33,10 +36,11 @@ def precision_recall(table: Predictions, class_: int) -> dict[str, list[float]] 
     return {"recall": _short(GRID), "precision": _mean_curve(curves)}
 
 
-def _parts(table: Predictions, class_: int) -> list[tuple[Floats, Floats]]:
-    truth = (table.labels == class_).astype(np.float64)
+def _parts(table: Predictions | LabelPredictions, class_: int) -> list[tuple[Floats, Floats]]:
+    inside, outside = table.members[class_]
+    known, truth = inside | outside, inside.astype(np.float64)
     scores = table.probabilities[:, class_]
-    return [(truth[rows], scores[rows]) for rows in table.fold_rows]
+    return [(truth[rows], scores[rows]) for fold in table.fold_rows for rows in [fold[known[fold]]]]
 
 
 def _cumulated(truth: Floats, scores: Floats) -> tuple[Floats, Floats]:

@@ -11,15 +11,24 @@ from medistill.core.types import Task
 from medistill.evaluate.arrays import Floats
 from medistill.evaluate.decision_curve import THRESHOLDS, net_benefit, treat_all, useful_range
 from medistill.evaluate.examined import Examined, groups_of, labels_of
+from medistill.evaluate.mask_confidence import error_detection
 from medistill.evaluate.operating import Wish
 from medistill.evaluate.operating_values import operating_values
 from medistill.evaluate.reliability_measures import measures
-from medistill.evaluate.selective import confidence_and_hits, selective_values
+from medistill.evaluate.selective import (
+    confidence_and_hits,
+    mask_confidence_and_dice,
+    selective_values,
+)
 from medistill.evaluate.set_values import set_values
-from medistill.evaluate.shares import Clusters, clusters
+from medistill.evaluate.shares import Clusters, clusters, mean
 from medistill.evaluate.strange import StrangeSet, strange_values
 
 MOST_CLASSES = 20
+NOT_FOR_MASKS = {
+    "thresholds": "a mask takes the most probable class of each pixel",
+    "decision_curve": "a mask is not one decision",
+}
 
 
 def decision_values(
@@ -63,11 +72,12 @@ def _of_model(
     strange: Mapping[str, StrangeSet],
 ) -> dict[str, Any]:
     labels, drawn = labels_of(folds), clusters(groups_of(folds), word=word)
+    masks = task == "segmentation"
     before = np.concatenate([f.chances(task=task, calibrated=False) for f in folds])
     after = np.concatenate([f.chances(task=task) for f in folds])
     return {
         "temperature": _temperatures(folds),
-        "refusals": dict(folds[0].fitted.decisions.refusals),
+        "refusals": {**folds[0].fitted.decisions.refusals, **(NOT_FOR_MASKS if masks else {})},
         "calibration": {
             "before": measures(before, labels, task=task, classes=classes),
             "after": measures(after, labels, task=task, classes=classes),
@@ -77,6 +87,7 @@ def _of_model(
         "selective": _selective(after, labels, task, drawn),
         "decision_curve": _curves(after, labels, task, classes),
         "strange": strange_values(folds[0], strange, task=task, word=word),
+        "uncertainty": _uncertainty(after, labels, drawn) if masks else None,
     }
 
 
@@ -88,18 +99,27 @@ def _temperatures(folds: Sequence[Examined]) -> list[float]:
 def _selective(
     chances: Floats, labels: np.ndarray, task: Task, drawn: Clusters
 ) -> dict[str, Any] | None:
-    """None for masks, whose images are not right or wrong."""
+    """Accuracy of the answers that are given; of masks their mean Dice."""
     if task == "segmentation":
-        return None
+        promised, dice = mask_confidence_and_dice(chances, labels)
+        return {"of": "dice", **selective_values(promised, dice, drawn)}
     sure, right = confidence_and_hits(chances, labels, task=task)
     if not sure.size:
         return None
     index = drawn.index
     if task == "multi-label":
         index = np.repeat(index, chances.shape[1])[np.isfinite(labels).ravel()]
-    return selective_values(
-        sure, right, Clusters(index=index, counts=drawn.counts, word=drawn.word)
-    )
+    grouped = Clusters(index=index, counts=drawn.counts, word=drawn.word)
+    return {"of": "accuracy", **selective_values(sure, right, grouped)}
+
+
+def _uncertainty(chances: Floats, labels: np.ndarray, drawn: Clusters) -> dict[str, Any]:
+    """Whether the map of uncertainty knows where the mask is wrong: mean AUROC over images."""
+    areas = error_detection(chances, labels)
+    return {
+        "error_auroc": mean(areas, None, drawn).to_json(),
+        "wrong": int(np.isfinite(areas).sum()),
+    }
 
 
 def _curves(

@@ -15,8 +15,11 @@ from medistill.evaluate.intervals import (
     standard_error,
     t_quantile,
 )
-from medistill.evaluate.metrics import METRICS, Metric
+from medistill.evaluate.mask_paired import mask_p_values
+from medistill.evaluate.mask_scores import MaskScores
+from medistill.evaluate.metrics import Metric
 from medistill.evaluate.paired import sign_flip_p, swap_scores
+from medistill.evaluate.predictions import Predictions
 from medistill.evaluate.scored import Scored, supports
 
 FEWEST_SEEDS = 5
@@ -69,15 +72,17 @@ def differences(
         metric.name: [
             _difference(metric, estimate, p)
             for estimate, p in zip(
-                _paired_estimates(first, second, metric, word), p_values[metric.name], strict=True
+                paired_estimates(first, second, metric, word), p_values[metric.name], strict=True
             )
         ]
-        for metric in METRICS.values()
+        for metric in first.table.metrics.values()
     }
 
 
 def classical_tests(first: Scored, second: Scored, word: str) -> dict[str, float | str | None]:
     """McNemar's and DeLong's p-values where each group has one image, else why not."""
+    if not isinstance(first.table, Predictions) or not isinstance(second.table, Predictions):
+        return {"mcnemar_p": None, "delong_p": None, "reason": "they are for one label an image"}
     if not images_are_groups(first.table):
         reason = f"several images belong to one {word}, and these tests take them as independent"
         return {"mcnemar_p": None, "delong_p": None, "reason": reason}
@@ -107,7 +112,11 @@ def difference_over_seeds(
     resampled = np.mean([a.resampled[name] - b.resampled[name] for a, b in pairs], axis=0)
     support = supports(firsts[0].table, metric, word)[0]
     plain = estimate_with_interval(
-        float(values.mean()), resampled, scale="difference", support=support
+        float(values.mean()),
+        resampled,
+        scale="difference",
+        support=support,
+        absent=metric.undefined,
     )
     shown = tuple(None if np.isnan(value) else value for value in values.tolist())
     result = SeedsDifference(**asdict(plain), seeds=len(pairs), values=shown)
@@ -127,29 +136,43 @@ def difference_over_seeds(
     return replace(result, low=low, high=high, verdict=_verdict(metric, low, high, None))
 
 
-def _paired_estimates(first: Scored, second: Scored, metric: Metric, word: str) -> list[Estimate]:
+def paired_estimates(first: Scored, second: Scored, metric: Metric, word: str) -> list[Estimate]:
+    """First minus second of a metric with its interval: one entry, or one a class."""
     name = metric.name
     values = np.atleast_1d(first.values[name] - second.values[name])
     resampled = (first.resampled[name] - second.resampled[name]).reshape(-1, values.size)
     support = supports(first.table, metric, word)
     return [
-        estimate_with_interval(
-            float(values[column]),
-            resampled[:, column],
-            scale="difference",
-            support=support[column],
+        within_unit(
+            estimate_with_interval(
+                float(values[column]),
+                resampled[:, column],
+                scale="difference",
+                support=support[column],
+                absent=metric.undefined,
+            ),
+            metric,
         )
         for column in range(values.size)
     ]
+
+
+def within_unit(found: Estimate, metric: Metric) -> Estimate:
+    """The ends cut to [-1, 1], between which a difference of values in [0, 1] lies."""
+    if metric.scale == "positive" or found.low is None or found.high is None:
+        return found
+    return replace(found, low=max(-1.0, found.low), high=min(1.0, found.high))
 
 
 def _p_values(
     first: Scored, second: Scored, *, flips: int, seed: int
 ) -> dict[str, list[float | None]]:
     """P-values of all metrics and classes under the same flips, in one product."""
+    if isinstance(first.table, MaskScores) and isinstance(second.table, MaskScores):
+        return mask_p_values(first.table, second.table, flips=flips, seed=seed)
     columns: list[Floats] = []
     owners: list[str] = []
-    for name in METRICS:
+    for name in first.table.metrics:
         scores = swap_scores(name, first.table, second.table)
         if scores is not None:
             wide = scores.reshape(len(scores), -1)
@@ -157,7 +180,9 @@ def _p_values(
             owners += [name] * wide.shape[1]
     p_values = sign_flip_p(np.concatenate(columns, axis=1), flips=flips, seed=seed)
     result: dict[str, list[float | None]] = {
-        name: [None] * np.size(first.values[name]) for name in METRICS if name not in owners
+        name: [None] * np.size(first.values[name])
+        for name in first.table.metrics
+        if name not in owners
     }
     for name, p in zip(owners, p_values.tolist(), strict=True):
         result.setdefault(name, []).append(None if np.isnan(p) else p)

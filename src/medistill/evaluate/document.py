@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from medistill.evaluate.calibration import BINS, reliability
-from medistill.evaluate.curves import precision_recall, roc
+from medistill.evaluate.calibration import BINS
+from medistill.evaluate.diagrams import diagrams
 from medistill.evaluate.difference import Difference, classical_tests
+from medistill.evaluate.grouped import Table
 from medistill.evaluate.intervals import LEVEL, Estimate
-from medistill.evaluate.metrics import METRICS, Metric, confusion
-from medistill.evaluate.predictions import Predictions
+from medistill.evaluate.metrics import Metric
 from medistill.evaluate.scored import Scored, estimates
 
-OVERALL = tuple(metric for metric in METRICS.values() if not metric.per_class)
+
+def overall(table: Table) -> list[Metric]:
+    """The metrics of a whole model."""
+    return [metric for metric in table.metrics.values() if not metric.per_class]
+
+
+def judged_classes(table: Table, classes: Sequence[str]) -> list[str]:
+    """Names of what has figures of its own: every class; of masks all but the background."""
+    return list(classes)[table.background :]
 
 
 def model_values(
@@ -27,17 +34,17 @@ def model_values(
         return None
     shipped = seeds[0]
     table = shipped.table
-    found = {m.name: estimates(shipped, m, word) for m in METRICS.values()}
+    found = {m.name: estimates(shipped, m, word) for m in table.metrics.values()}
+    drawn = diagrams(table, judged_classes(table, classes))
+    floor = shipped.noise_floor
     return {
-        **_by_scope(found, classes),
-        "seeds": {metric.name: spread(seeds, metric.name) for metric in OVERALL},
-        "confusion": confusion(table.labels, table.probabilities).astype(int).tolist(),
+        **_by_scope(found, table, classes),
+        "seeds": {metric.name: spread(seeds, metric.name) for metric in overall(table)},
         "calibration": {
-            "bins": [asdict(b) for b in reliability(table.labels, table.probabilities)],
-            "noise_floor": shipped.noise_floor,
+            "bins": drawn.pop("reliability"),
+            "noise_floor": None if np.isnan(floor) else floor,
         },
-        "roc": {name: roc(table, c) for c, name in enumerate(classes)},
-        "precision_recall": {name: precision_recall(table, c) for c, name in enumerate(classes)},
+        **drawn,
     }
 
 
@@ -52,17 +59,20 @@ def pair_values(
     if found is None:
         return None
     tests = classical_tests(roles["student"][0], roles[other][0], word)
-    return {**_by_scope(found, classes), "classical": tests}
+    table = roles["student"][0].table
+    return {**_by_scope(found, table, classes), "classical": tests}
 
 
-def _by_scope(found: Mapping[str, Sequence[Estimate]], classes: Sequence[str]) -> dict[str, Any]:
+def _by_scope(
+    found: Mapping[str, Sequence[Estimate]], table: Table, classes: Sequence[str]
+) -> dict[str, Any]:
     """Overall metrics by name, and for each class its metrics by name."""
-    per_class = [metric.name for metric in METRICS.values() if metric.per_class]
+    per_class = [metric.name for metric in table.metrics.values() if metric.per_class]
     return {
-        "overall": {metric.name: found[metric.name][0].to_json() for metric in OVERALL},
+        "overall": {metric.name: found[metric.name][0].to_json() for metric in overall(table)},
         "per_class": {
             class_: {name: found[name][c].to_json() for name in per_class}
-            for c, class_ in enumerate(classes)
+            for c, class_ in enumerate(judged_classes(table, classes))
         },
     }
 
@@ -78,9 +88,11 @@ def spread(seeds: Sequence[Scored], name: str) -> dict[str, Any]:
     }
 
 
-def counts(table: Predictions, classes: Sequence[str], *, seeds: int) -> dict[str, Any]:
-    """How much there was to evaluate on."""
-    chosen = {name: table.labels == c for c, name in enumerate(classes)}
+def counts(table: Table, classes: Sequence[str], *, seeds: int) -> dict[str, Any]:
+    """How much there was to evaluate on; ``known_per_class`` leaves out images of unknown label."""
+    members = dict(zip(judged_classes(table, classes), table.members, strict=True))
+    chosen = {name: inside for name, (inside, _) in members.items()}
+    known = {name: int((inside | outside).sum()) for name, (inside, outside) in members.items()}
     return {
         "images": len(table),
         "groups": table.group_count,
@@ -88,6 +100,7 @@ def counts(table: Predictions, classes: Sequence[str], *, seeds: int) -> dict[st
         "seeds": seeds,
         "images_per_class": {name: int(rows.sum()) for name, rows in chosen.items()},
         "groups_per_class": {name: table.groups_with(rows) for name, rows in chosen.items()},
+        "known_per_class": known,
     }
 
 

@@ -1,9 +1,10 @@
 """Whom does the student serve worse than its teacher, or than its control?
 
-Every class (by its sensitivity) and every subgroup (by its accuracy) is tested against every
-other model in one family, which Holm's correction holds together. Classes and subgroups with fewer
-than ten groups, or with fewer than ten images that have and ten that lack the finding, are named
-and not tested.
+Every class and every subgroup is tested against every other model in one family, which Holm's
+correction holds together: classes by sensitivity and AUROC (masks: by Dice), subgroups by accuracy
+and AUROC (labels that are not exclusive: by AUROC; masks: by Dice). Classes and subgroups with
+fewer than ten groups, or with fewer than ten images that have and ten that lack the finding, are
+named and not tested.
 """
 
 from __future__ import annotations
@@ -15,16 +16,21 @@ from typing import Any
 import numpy as np
 
 from medistill.evaluate.arrays import Floats
-from medistill.evaluate.difference import SIGNIFICANCE
+from medistill.evaluate.bootstrap import Resamples, draw_resamples
+from medistill.evaluate.difference import SIGNIFICANCE, paired_estimates
+from medistill.evaluate.grouped import Table
+from medistill.evaluate.harm_parts import Part, harm_parts
 from medistill.evaluate.holm import holm
-from medistill.evaluate.intervals import FEWEST_GROUPS, Estimate, plural
-from medistill.evaluate.paired import sign_flip_p
-from medistill.evaluate.predictions import Predictions
-from medistill.evaluate.shares import Clusters, clusters, mean
+from medistill.evaluate.intervals import Estimate, plural
+from medistill.evaluate.mask_paired import mask_p_values
+from medistill.evaluate.mask_scores import MaskScores
+from medistill.evaluate.paired import sign_flip_p, swap_scores
+from medistill.evaluate.scored import score_metric
 from medistill.evaluate.subgroups import Subgroup
 
-FEWEST_EVENTS = 10
 FLIPS = 10_000
+RESAMPLES = 2000
+UNDEFINED = "the difference is not defined here"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +41,12 @@ class Hurt:
         other: ``teacher`` or ``control``.
         kind: ``class`` or ``subgroup``.
         name: of the class or subgroup.
-        metric: ``sensitivity`` of a class, ``accuracy`` in a subgroup.
+        metric: name of the metric.
+        title: the metric within a sentence.
         student: value of the student.
         against: value of the other model.
         difference: student minus other, with interval.
-        p: by sign flips of groups; None where not tested.
+        p: by exchange of groups; None where not tested.
         corrected: after Holm over everything that was tested.
         verdict: ``worse`` or ``better`` if ``corrected`` is below .05 and the interval leaves out
             0; ``undecided``; or ``not tested``.
@@ -50,6 +57,7 @@ class Hurt:
     kind: str
     name: str
     metric: str
+    title: str
     student: float | None
     against: float | None
     difference: Estimate
@@ -64,8 +72,8 @@ class Hurt:
 
 
 def harm(
-    student: Predictions,
-    others: Mapping[str, Predictions],
+    student: Table,
+    others: Mapping[str, Table],
     *,
     classes: Sequence[str],
     parts: Sequence[Subgroup] = (),
@@ -75,18 +83,18 @@ def harm(
     """Compare class by class and subgroup by subgroup; what is worse beyond chance comes first.
 
     Args:
-        student: its predictions.
+        student: its table.
         others: of the teacher and the control, on the same images; may be empty.
-        classes: names.
+        classes: names of what the tables have figures of.
         parts: subgroups of the images.
         word: what a group is called.
-        seed: of resamples and flips.
+        seed: of resamples and exchanges.
     """
-    drawn = clusters(student.groups, word=word, seed=seed)
+    chosen = harm_parts(student, classes, parts)
     found = [
-        _compare(student, table, other, part, drawn, seed)
+        each
         for other, table in others.items()
-        for part in [*_classes(student, classes), *_subgroups(student, parts)]
+        for each in _against(student, table, other, chosen, word, seed)
     ]
     corrected = holm([each.p for each in found])
     judged = [_judge(each, p) for each, p in zip(found, corrected, strict=True)]
@@ -109,71 +117,84 @@ def in_words(found: Sequence[Hurt]) -> tuple[list[str], list[str]]:
     return worse, rest
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Part:
-    kind: str
-    name: str
-    metric: str
-    rows: np.ndarray
-    reason: str | None
-
-
-def _classes(table: Predictions, classes: Sequence[str]) -> list[_Part]:
-    parts = []
-    for column, name in enumerate(classes):
-        rows = np.flatnonzero(table.labels == column)
-        reason = _too_little(table, rows, rows.size, len(table) - rows.size)
-        parts.append(_Part(kind="class", name=name, metric="sensitivity", rows=rows, reason=reason))
-    return parts
-
-
-def _subgroups(table: Predictions, given: Sequence[Subgroup]) -> list[_Part]:
-    usual = int(np.bincount(table.labels).argmax())
-    parts = []
-    for each in given:
-        events = int((table.labels[each.rows] != usual).sum())
-        reason = _too_little(table, each.rows, events, each.rows.size - events)
-        parts.append(
-            _Part(kind="subgroup", name=each.name, metric="accuracy", rows=each.rows, reason=reason)
+def _against(
+    student: Table, other: Table, name: str, parts: Sequence[Part], word: str, seed: int
+) -> list[Hurt]:
+    found = []
+    for part in parts:
+        pair = (student, other) if part.rows is None else (_part(student, part), _part(other, part))
+        drawn = draw_resamples(pair[0], resamples=RESAMPLES, seed=seed)
+        found.append(_compare(pair[0], pair[1], name, part, drawn, word))
+    p_values = _p_values(student, other, parts, seed)
+    return [
+        replace(
+            each,
+            p=p,
+            reason=(each.reason or each.difference.reason or UNDEFINED) if p is None else None,
         )
-    return parts
+        for each, p in zip(found, p_values, strict=True)
+    ]
 
 
-def _too_little(table: Predictions, rows: np.ndarray, events: int, rest: int) -> str | None:
-    groups = int(np.unique(table.group_index[rows]).size)
-    if groups < FEWEST_GROUPS:
-        return f"too few groups, {groups}"
-    if min(events, rest) < FEWEST_EVENTS:
-        return f"too few images, {min(events, rest)}"
-    return None
+def _part(table: Table, part: Part) -> Table:
+    return table if part.rows is None else table.only(part.rows)
 
 
 def _compare(
-    student: Predictions, other: Predictions, name: str, part: _Part, drawn: Clusters, seed: int
+    student: Table, other: Table, name: str, part: Part, drawn: Resamples, word: str
 ) -> Hurt:
-    among = np.zeros(len(student), dtype=bool)
-    among[part.rows] = True
-    pair = [t.probabilities.argmax(axis=1) == t.labels for t in (student, other)]
-    gained = pair[0].astype(np.float64) - pair[1]
-    values = [float(right[among].mean()) if among.any() else None for right in pair]
-    hurt = Hurt(
+    metric = student.metrics[part.metric]
+    first, second = (score_metric(table, metric, drawn) for table in (student, other))
+    values = [float(np.atleast_1d(s.values[metric.name])[part.column]) for s in (first, second)]
+    return Hurt(
         other=name,
         kind=part.kind,
         name=part.name,
-        metric=part.metric,
-        student=values[0],
-        against=values[1],
-        difference=mean(gained, among, drawn, scale="difference"),
+        metric=metric.name,
+        title=metric.in_text,
+        student=None if np.isnan(values[0]) else values[0],
+        against=None if np.isnan(values[1]) else values[1],
+        difference=paired_estimates(first, second, metric, word)[part.column],
         reason=part.reason,
     )
+
+
+def _p_values(student: Table, other: Table, parts: Sequence[Part], seed: int) -> list[float | None]:
+    """One for each part, None where it is not tested; all under the same exchanges of groups."""
+    if isinstance(student, MaskScores):
+        return [_mask_p(student, other, part, seed) for part in parts]
+    columns = [_scores(student, other, part) for part in parts]
+    tested = [column for column in columns if column is not None]
+    if not tested:
+        return [None] * len(parts)
+    found = iter(sign_flip_p(np.stack(tested, axis=1), flips=FLIPS, seed=seed).tolist())
+    return [None if column is None else next(found) for column in columns]
+
+
+def _scores(student: Table, other: Table, part: Part) -> Floats | None:
+    """What each group of the whole table adds to the difference, (G,); None where not tested."""
     if part.reason is not None:
-        return hurt
-    return replace(hurt, p=_p(gained, among, student.group_index, seed))
+        return None
+    first, second = _part(student, part), _part(other, part)
+    scores = swap_scores(part.metric, first, second)
+    if scores is None:
+        return None
+    own = scores.reshape(len(scores), -1)[:, part.column]
+    if np.isnan(own).any():
+        return None
+    rows = np.arange(len(student)) if part.rows is None else part.rows
+    spread = np.zeros(student.group_count)
+    spread[student.group_index[rows]] = own[first.group_index]
+    return spread
 
 
-def _p(gained: Floats, among: np.ndarray, groups: np.ndarray, seed: int) -> float:
-    scores = np.bincount(groups, np.where(among, gained, 0.0))[:, None].astype(np.float64)
-    return float(sign_flip_p(scores, flips=FLIPS, seed=seed)[0])
+def _mask_p(student: Table, other: Table, part: Part, seed: int) -> float | None:
+    first, second = _part(student, part), _part(other, part)
+    if part.reason is not None or not isinstance(first, MaskScores):
+        return None
+    if not isinstance(second, MaskScores):
+        return None
+    return mask_p_values(first, second, flips=FLIPS, seed=seed)[part.metric][part.column]
 
 
 def _judge(hurt: Hurt, corrected: float | None) -> Hurt:
@@ -188,11 +209,10 @@ def _judge(hurt: Hurt, corrected: float | None) -> Hurt:
 
 def _sentence(hurt: Hurt, found: Sequence[Hurt]) -> str:
     tested = sum(each.p is not None for each in found)
-    where = f"the class '{hurt.name}'" if hurt.kind == "class" else f"the subgroup '{hurt.name}'"
     low, high = hurt.difference.low or 0.0, hurt.difference.high or 0.0
     return (
-        f"The student serves {where} worse than the {hurt.other}: {hurt.metric} "
-        f"{hurt.student or 0:.3f} against {hurt.against or 0:.3f}, a difference of "
+        f"The student serves the {hurt.kind} '{hurt.name}' worse than the {hurt.other}: "
+        f"{hurt.title} {hurt.student or 0:.3f} against {hurt.against or 0:.3f}, a difference of "
         f"{hurt.difference.estimate or 0:+.3f} (95 % interval {low:.3f} to {high:.3f}, "
         f"{_p_text(hurt.corrected)} corrected over {plural('comparison', tested)})."
     )

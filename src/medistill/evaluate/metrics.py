@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from medistill.evaluate.arrays import Floats, Ints, ratio, weighting
-from medistill.evaluate.calibration import calibration_error
+from medistill.evaluate.calibration import calibration_error, calibration_gaps
 from medistill.evaluate.ranking import binary_auroc, binary_average_precision
 
-MetricFunction = Callable[[Ints, Floats, Floats | None], Floats]
+MetricFunction = Callable[[Any, Floats, Floats | None], Floats]
 SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
 
 
@@ -122,11 +122,14 @@ class Metric:
         function: see the head of this file.
         better: which direction is good.
         scale: range of its values, which fixes the scale on which its interval is symmetric:
-            ``unit`` is [0, 1], ``positive`` is [0, inf), ``calibration`` see calibration.py.
+            ``share`` of images and ``unit`` lie in [0, 1], ``positive`` in [0, inf),
+            ``calibration`` see calibration.py.
         per_class: one value a class.
         carriers: whose number limits what the interval can know: all groups, the groups of the
             rarest class, or those of the class and of its rest.
         pooled: computed over all folds at once instead of averaged over folds.
+        gaps: signed terms whose absolute values add up to it, for a calibration error.
+        undefined: why it may not exist, as a clause.
         meaning: one sentence for the report.
     """
 
@@ -134,16 +137,18 @@ class Metric:
     title: str
     function: MetricFunction
     better: Literal["higher", "lower"] = "higher"
-    scale: Literal["unit", "positive", "calibration"] = "unit"
+    scale: Literal["share", "unit", "positive", "calibration"] = "unit"
     per_class: bool = False
     carriers: Literal["all", "rarest class", "class", "rest", "class and rest"] = "all"
     pooled: bool = False
+    gaps: MetricFunction | None = None
+    undefined: str = "a class is absent"
     meaning: str
 
     @property
     def in_text(self) -> str:
         """The title within a sentence; abbreviations and names stay as they are."""
-        stays = self.title.startswith(("AUROC", "Brier", "F1"))
+        stays = self.title.startswith(("AUROC", "Brier", "F1", "Dice", "IoU"))
         return self.title if stays else self.title.lower()
 
 
@@ -168,12 +173,14 @@ _TABLE = (
         name="accuracy",
         title="Accuracy",
         function=accuracy,
+        scale="share",
         meaning="Share of images whose most probable class is the true one.",
     ),
     Metric(
         name="balanced_accuracy",
         title="Balanced accuracy",
         function=balanced_accuracy,
+        scale="share",
         carriers="rarest class",
         meaning="Mean of the classes' sensitivities, so that a rare class counts as much.",
     ),
@@ -184,6 +191,7 @@ _TABLE = (
         better="lower",
         scale="calibration",
         pooled=True,
+        gaps=calibration_gaps,
         meaning="Mean distance of probability from observed frequency in 15 bins of equal width "
         "(two classes: the probability of the second; more: of the predicted class). Over all "
         "folds at once, because bins of few images look miscalibrated by chance.",
@@ -208,6 +216,7 @@ _TABLE = (
         name="sensitivity",
         title="Sensitivity",
         function=sensitivity,
+        scale="share",
         per_class=True,
         carriers="class",
         meaning="Share of the class's images that were recognised.",
@@ -216,6 +225,7 @@ _TABLE = (
         name="specificity",
         title="Specificity",
         function=specificity,
+        scale="share",
         per_class=True,
         carriers="rest",
         meaning="Share of the other images that were not taken for the class.",

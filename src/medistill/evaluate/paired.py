@@ -8,21 +8,20 @@ not such sums; they have an interval only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
 from scipy.stats import rankdata
 
 from medistill.evaluate.arrays import Floats, Ints, ratio
+from medistill.evaluate.grouped import SwapScores, Table
 from medistill.evaluate.metrics import brier_of_each, log_loss_of_each
-from medistill.evaluate.predictions import Predictions
 
-SwapScores = Callable[[Ints, Floats, Floats], Floats]
 FLIPS_IN_MEMORY = 4_000_000
 
 
-def swap_scores(name: str, first: Predictions, second: Predictions) -> Floats | None:
+def swap_scores(name: str, first: Table, second: Table) -> Floats | None:
     """What each group adds to metric(first) - metric(second); a swap of the group flips its sign.
 
     Args:
@@ -34,11 +33,11 @@ def swap_scores(name: str, first: Predictions, second: Predictions) -> Floats | 
         Shape (G,), or (G, C) for the metrics of a class; NaN where undefined; None for a metric
         whose difference is no such sum.
     """
-    function = _SCORES.get(name)
+    function = first.swap(name)
     if function is None:
         return None
     pieces = [
-        function(first.labels[rows], first.probabilities[rows], second.probabilities[rows])
+        function(first.truth[rows], first.answers[rows], second.answers[rows])
         for rows in first.fold_rows
     ]
     scores = np.zeros((first.group_count, *pieces[0].shape[1:]))
@@ -151,7 +150,7 @@ def _log_loss(labels: Ints, first: Floats, second: Floats) -> Floats:
     return (log_loss_of_each(labels, first) - log_loss_of_each(labels, second)) / labels.size
 
 
-_SCORES: Mapping[str, SwapScores] = MappingProxyType(
+SWAP_SCORES: Mapping[str, SwapScores] = MappingProxyType(
     {
         "auroc": _auroc,
         "accuracy": _accuracy,

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from medistill.core.errors import DataError
 from medistill.core.files import write_text
+from medistill.evaluate.grouped import Grouped, SwapScores, check_folds, check_names, fail
+from medistill.evaluate.metrics import METRICS, Metric
+from medistill.evaluate.paired import SWAP_SCORES
 
 FIXED_COLUMNS = ("path", "label", "group", "fold")
 PROBABILITY_PREFIX = "p_"
@@ -26,7 +26,7 @@ SUM_TOLERANCE = 1e-3  # a softmax kept in float16 is this far from one
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Predictions:
+class Predictions(Grouped):
     """Probabilities of one model on N images, single-label.
 
     Attributes:
@@ -68,37 +68,58 @@ class Predictions:
         ):
             object.__setattr__(self, field, value)
         _check_shapes(self, where)
-        _check_names(self, where)
+        check_names(self, where)
         _check_values(self, where)
-        _check_folds(self, where)
-
-    def __len__(self) -> int:
-        """Number of images."""
-        return len(self.names)
+        check_folds(self, where)
 
     @property
     def classes(self) -> int:
         """Number of classes, C."""
         return int(self.probabilities.shape[1])
 
-    @cached_property
-    def group_index(self) -> NDArray[np.int64]:
-        """Group of each image as a number from 0, shape (N,)."""
-        return np.unique(np.asarray(self.groups), return_inverse=True)[1].astype(np.int64)
+    @property
+    def background(self) -> int:
+        """Every class has figures."""
+        return 0
 
     @property
-    def group_count(self) -> int:
-        """Number of groups, G."""
-        return int(self.group_index.max()) + 1
+    def truth(self) -> NDArray[np.int64]:
+        """The labels: first argument of a metric."""
+        return self.labels
 
-    @cached_property
-    def fold_rows(self) -> tuple[NDArray[np.int64], ...]:
-        """Row numbers of each fold, in the order of the fold numbers."""
-        return tuple(np.flatnonzero(self.folds == fold) for fold in np.unique(self.folds))
+    @property
+    def answers(self) -> NDArray[np.float64]:
+        """The probabilities: second argument of a metric."""
+        return self.probabilities
 
-    def groups_with(self, chosen: NDArray[np.bool_]) -> int:
-        """Number of groups that hold at least one of the chosen images, shape (N,)."""
-        return int(np.unique(self.group_index[chosen]).size)
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """What is measured, by name."""
+        return METRICS
+
+    @property
+    def headline(self) -> str:
+        """The metric that the answer is about."""
+        return "auroc"
+
+    @property
+    def members(self) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+        """For each class which images are of it and which are not."""
+        return [(self.labels == c, self.labels != c) for c in range(self.classes)]
+
+    def swap(self, name: str) -> SwapScores | None:
+        """What each image adds to a metric's difference; None for F1 and its like."""
+        return SWAP_SCORES.get(name)
+
+    def only(self, rows: NDArray[np.int64]) -> Predictions:
+        """The same of some images."""
+        return Predictions(
+            names=[self.names[row] for row in rows],
+            groups=[self.groups[row] for row in rows],
+            labels=self.labels[rows],
+            probabilities=self.probabilities[rows],
+            folds=self.folds[rows],
+        )
 
     def write_csv(self, path: Path, classes: Sequence[str]) -> None:
         """Write the table atomically; probabilities keep every digit."""
@@ -118,13 +139,33 @@ def read_csv(path: Path) -> tuple[Predictions, tuple[str, ...]]:
     Raises:
         DataError: no such file, a missing column, an unknown label or a value out of range.
     """
+    header, rows = read_rows(path)
+    return class_rows(path, header, rows)
+
+
+def read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Header and lines of a table.
+
+    Raises:
+        DataError: no such file.
+    """
     if not path.is_file():
-        _fail(path, "there is no such file", "Give a table written by medistill evaluate.")
+        fail(path, "there is no such file", "Give a table written by medistill evaluate.")
     with path.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.reader(stream))
-    header = rows[0] if rows else []
+    return (rows[0], rows[1:]) if rows else ([], [])
+
+
+def class_rows(
+    path: Path, header: list[str], rows: Sequence[list[str]]
+) -> tuple[Predictions, tuple[str, ...]]:
+    """The table of a CSV's lines, and the names of its classes.
+
+    Raises:
+        DataError: a missing column, an unknown label or a value out of range.
+    """
     classes = _class_names(path, header)
-    body = [_parse_row(path, number, row, header, classes) for number, row in enumerate(rows[1:])]
+    body = [_parse_row(path, number, row, header, classes) for number, row in enumerate(rows)]
     names, labels, groups, folds, numbers = zip(*body, strict=True) if body else ((),) * 5
     table = Predictions(
         names=names,
@@ -137,35 +178,11 @@ def read_csv(path: Path) -> tuple[Predictions, tuple[str, ...]]:
     return table, classes
 
 
-def check_same_images(tables: dict[str, Predictions]) -> None:
-    """Refuse to compare models that were not asked about the same images.
-
-    Raises:
-        DataError: names the two models and up to three images that differ.
-    """
-    (first_name, first), *others = tables.items()
-    for name, other in others:
-        differing = sorted(set(first.names) ^ set(other.names))
-        if differing:
-            shown = ", ".join(differing[:3])
-            what = f"was evaluated on other images than {first_name} ({len(differing)}: {shown})"
-            _fail(name, what, "Evaluate both on the same images.")
-        for row, pair in enumerate(zip(_truth(first), _truth(other), strict=True)):
-            if pair[0] != pair[1]:
-                what = f"order, label, group or fold of '{other.names[row]}' is not {first_name}'s"
-                _fail(name, what, "Evaluate both on the same table of images.")
-
-
-def _truth(table: Predictions) -> zip[tuple[str, str, int, int]]:
-    columns = (table.names, table.groups, table.labels.tolist(), table.folds.tolist())
-    return zip(*columns, strict=True)
-
-
 def _class_names(path: Path, header: list[str]) -> tuple[str, ...]:
     fixed, rest = tuple(header[: len(FIXED_COLUMNS)]), header[len(FIXED_COLUMNS) :]
     if fixed != FIXED_COLUMNS or not all(name.startswith(PROBABILITY_PREFIX) for name in rest):
         expected = ", ".join(FIXED_COLUMNS) + f" and {PROBABILITY_PREFIX}CLASS for every class"
-        _fail(path, f"the columns are not {expected}", "Give a table written by medistill.")
+        fail(path, f"the columns are not {expected}", "Give a table written by medistill.")
     return tuple(name.removeprefix(PROBABILITY_PREFIX) for name in rest)
 
 
@@ -174,33 +191,25 @@ def _parse_row(
 ) -> tuple[str, int, str, int, list[float]]:
     where = f"{path}, line {number + 2}"
     if len(row) != len(header):
-        _fail(where, f"{len(row)} values for {len(header)} columns", "Mend or remove the line.")
+        fail(where, f"{len(row)} values for {len(header)} columns", "Mend or remove the line.")
     name, label, group, fold, *numbers = row
     if label not in classes:
-        _fail(where, f"label '{label}' has no column", f"Known: {', '.join(classes)}.")
+        fail(where, f"label '{label}' has no column", f"Known: {', '.join(classes)}.")
     try:
         return name, classes.index(label), group, int(fold), [float(value) for value in numbers]
     except ValueError:
-        _fail(where, "a fold or probability is not a number", "Mend or remove the line.")
+        fail(where, "a fold or probability is not a number", "Mend or remove the line.")
 
 
 def _check_shapes(table: Predictions, where: object) -> None:
     rows = len(table.names)
     if rows == 0:
-        _fail(where, "there are no images", "Give at least one labelled image.")
+        fail(where, "there are no images", "Give at least one labelled image.")
     if table.probabilities.ndim != 2 or table.probabilities.shape[1] < 2:
-        _fail(where, "fewer than two classes have a probability", "Give one column a class.")
+        fail(where, "fewer than two classes have a probability", "Give one column a class.")
     lengths = {len(table.groups), len(table.labels), len(table.probabilities), len(table.folds)}
     if lengths != {rows} or table.labels.ndim != 1:
-        _fail(where, "names, groups, labels and probabilities differ in length", "Give one each.")
-
-
-def _check_names(table: Predictions, where: object) -> None:
-    if len(set(table.names)) == len(table):
-        return
-    seen: set[str] = set()
-    twice = next(name for name in table.names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-    _fail(where, f"image '{twice}' is there more than once", "Keep one row an image.")
+        fail(where, "names, groups, labels and probabilities differ in length", "Give one each.")
 
 
 def _check_values(table: Predictions, where: object) -> None:
@@ -217,17 +226,4 @@ def _check_values(table: Predictions, where: object) -> None:
         if not rule.all():
             bad = np.flatnonzero(~rule)
             what = f"'{table.names[bad[0]]}' {what} ({bad.size} of {len(table)} images do)"
-            _fail(where, what, "Write the table again from the model's softmax.")
-
-
-def _check_folds(table: Predictions, where: object) -> None:
-    pairs = np.unique(np.stack([table.group_index, table.folds]), axis=1)
-    groups, counts = np.unique(pairs[0], return_counts=True)
-    if (counts > 1).any():
-        cut = int(groups[counts > 1][0])
-        name = table.groups[int(np.flatnonzero(table.group_index == cut)[0])]
-        _fail(where, f"group '{name}' is in several folds", "Split by group, not by image.")
-
-
-def _fail(where: object, what: str, cure: str) -> NoReturn:
-    raise DataError(where=where, what=what, cure=cure)
+            fail(where, what, "Write the table again from the model's softmax.")

@@ -12,6 +12,7 @@ import numpy as np
 from medistill.core.types import Task
 from medistill.evaluate.arrays import Floats
 from medistill.evaluate.calibration import BINS
+from medistill.evaluate.mask_confidence import UNKNOWN
 
 SMALLEST = float(np.finfo(np.float64).eps)
 
@@ -56,6 +57,8 @@ def measures(
         distance, halved sum over classes, mean over labels. ``log_loss``: nats.
         ``per_class``: adaptive error of each class.
     """
+    if task == "segmentation":
+        chances, labels = _pixels(chances, labels)
     each = [_column(chances, labels, column, task) for column in range(len(classes))]
     own = [adaptive_error(*pair) for pair in each]
     if task == "multi-label":
@@ -70,6 +73,12 @@ def measures(
         "log_loss": _log_loss(each, task),
         "per_class": {name: _known(np.array([v])) for name, v in zip(classes, own, strict=True)},
     }
+
+
+def _pixels(chances: Floats, labels: np.ndarray) -> tuple[Floats, np.ndarray]:
+    """Known pixels one by one: (M, K) and (M,)."""
+    rows, flat = np.moveaxis(chances, 1, -1).reshape(-1, chances.shape[1]), labels.reshape(-1)
+    return rows[flat != UNKNOWN], flat[flat != UNKNOWN]
 
 
 def _column(chances: Floats, labels: np.ndarray, column: int, task: Task) -> tuple[Floats, Floats]:

@@ -10,24 +10,19 @@ import numpy as np
 from medistill.evaluate.arrays import Floats
 from medistill.evaluate.bootstrap import Resamples, Statistic, replicate
 from medistill.evaluate.calibration import (
-    calibration_gaps,
     lower_calibration_bound,
     noise_floor,
 )
+from medistill.evaluate.grouped import Table
 from medistill.evaluate.intervals import (
     LEVEL,
     Estimate,
     Support,
     estimate_with_interval,
 )
-from medistill.evaluate.metrics import METRICS, Metric
-from medistill.evaluate.predictions import Predictions
+from medistill.evaluate.metrics import Metric
 
 GAPS = "calibration_gaps"
-STATISTICS: Mapping[str, Statistic] = {
-    **{m.name: Statistic(function=m.function, pooled=m.pooled) for m in METRICS.values()},
-    GAPS: Statistic(function=calibration_gaps, pooled=True),
-}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,7 +35,7 @@ class Scored:
         resampled: each statistic in R resamples, shape (R,) or (R, K).
     """
 
-    table: Predictions
+    table: Table
     values: Mapping[str, Floats]
     resampled: Mapping[str, Floats]
 
@@ -50,33 +45,53 @@ class Scored:
         return noise_floor(self.values[GAPS], self.resampled[GAPS])
 
 
-def score(tables: Sequence[Predictions], drawn: Resamples) -> list[Scored]:
+def statistics_of(table: Table) -> dict[str, Statistic]:
+    """Everything that is resampled of a table: its metrics, and the terms of calibration errors."""
+    found = {
+        m.name: Statistic(function=m.function, pooled=m.pooled) for m in table.metrics.values()
+    }
+    gaps = next(metric.gaps for metric in table.metrics.values() if metric.gaps is not None)
+    return {**found, GAPS: Statistic(function=gaps, pooled=True)}
+
+
+def score(tables: Sequence[Table], drawn: Resamples) -> list[Scored]:
     """Score models on the same images under the same resamples."""
-    resampled = replicate(tables, STATISTICS, drawn)
+    statistics = statistics_of(tables[0])
+    resampled = replicate(tables, statistics, drawn)
     return [
         Scored(
             table=table,
-            values={name: statistic.of(table) for name, statistic in STATISTICS.items()},
+            values={name: statistic.of(table) for name, statistic in statistics.items()},
             resampled=values,
         )
         for table, values in zip(tables, resampled, strict=True)
     ]
 
 
-def supports(table: Predictions, metric: Metric, word: str) -> list[Support]:
+def score_metric(table: Table, metric: Metric, drawn: Resamples) -> Scored:
+    """One metric of one model, where the others are not asked for."""
+    statistic = Statistic(function=metric.function, pooled=metric.pooled)
+    resampled = replicate([table], {metric.name: statistic}, drawn)[0]
+    return Scored(table=table, values={metric.name: statistic.of(table)}, resampled=resampled)
+
+
+def supports(table: Table, metric: Metric, word: str) -> list[Support]:
     """Evidence behind a metric: one entry, or one a class for the metrics of a class."""
-    classes = range(table.classes)
-    members = [table.groups_with(table.labels == c) for c in classes]
-    rest = [table.groups_with(table.labels != c) for c in classes]
+    members = [table.groups_with(inside) for inside, _ in table.members]
+    rest = [table.groups_with(outside) for _, outside in table.members]
+    counted: Sequence[int] = getattr(table, "counted", ()) or range(table.classes)
     carriers = {
         "all": [table.group_count],
-        "rarest class": [min(members)],
+        "rarest class": [min(min(members[c], rest[c]) for c in counted)],
         "class": members,
         "rest": rest,
         "class and rest": [min(pair) for pair in zip(members, rest, strict=True)],
     }[metric.carriers]
     groups, folds = table.group_count, len(table.fold_rows)
-    return [Support(carriers=n, groups=groups, folds=folds, word=word) for n in carriers]
+    single = groups == len(table)
+    return [
+        Support(carriers=n, groups=groups, folds=folds, word=word, single=single) for n in carriers
+    ]
 
 
 def estimates(scored: Scored, metric: Metric, word: str) -> list[Estimate]:
@@ -92,6 +107,7 @@ def estimates(scored: Scored, metric: Metric, word: str) -> list[Estimate]:
             resampled[:, column],
             scale=metric.scale,
             support=support[column],
+            absent=metric.undefined,
         )
         for column in range(values.size)
     ]

@@ -95,25 +95,3 @@ def image_measures(
         for value in range(1, classes)
     ]
     return np.asarray(rows, dtype=np.float64)
-
-
-def segmentation_names(classes: tuple[str, ...]) -> list[str]:
-    """Names of what ``segmentation_values`` returns: means over classes, then each class."""
-    own = [f"{measure}: {name}" for name in classes[1:] for measure in MEASURES]
-    return [*MEASURES, *(own if len(classes) > 2 else [])]
-
-
-def segmentation_values(images: Floats) -> Floats:
-    """Means over images, then over classes; then of each class where there are several.
-
-    Args:
-        images: (n, classes - 1, 4) from ``image_measures``; NaN where a class is in neither mask.
-    """
-    known = ~np.isnan(images)
-    counts = known.sum(axis=0)
-    totals = np.where(known, images, 0.0).sum(axis=0)
-    each = np.where(counts > 0, totals / np.maximum(counts, 1), np.nan)
-    present = ~np.isnan(each)
-    sums = np.where(present, each, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
-    mean = np.where(present.any(axis=0), sums, np.nan)
-    return np.concatenate([mean, each.ravel() if len(each) > 1 else []])

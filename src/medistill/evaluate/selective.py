@@ -8,7 +8,8 @@ import numpy as np
 
 from medistill.core.types import Task
 from medistill.evaluate.arrays import Floats
-from medistill.evaluate.shares import Clusters, share
+from medistill.evaluate.mask_confidence import expected_dice, foreground_dice
+from medistill.evaluate.shares import Clusters, mean
 
 COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.5)
 GRID = 50
@@ -29,6 +30,11 @@ def confidence_and_hits(
     return chances.max(axis=1), chances.argmax(axis=1) == labels
 
 
+def mask_confidence_and_dice(chances: Floats, labels: np.ndarray) -> tuple[Floats, Floats]:
+    """How good each mask promises to be, and its Dice; both (N,)."""
+    return expected_dice(chances), foreground_dice(chances, labels)
+
+
 def risk_coverage_area(sure: Floats, right: np.ndarray) -> float:
     """Mean share of wrong answers over all coverages (Geifman et al., ICLR 2019, AURC), in [0, 1].
 
@@ -44,7 +50,7 @@ def selective_values(sure: Floats, right: np.ndarray, drawn: Clusters | None) ->
 
     Args:
         sure: (M,) confidence.
-        right: (M,) booleans.
+        right: (M,) booleans, or values in [0, 1] such as the Dice of masks.
         drawn: groups of the M answers; None leaves the intervals out.
 
     Returns:
@@ -71,7 +77,7 @@ def _point(sure: Floats, right: np.ndarray, coverage: float, drawn: Clusters) ->
     return {
         "coverage": float(answered.mean()),
         "confidence": limit,
-        "accuracy": share(right, answered, drawn).to_json(),
+        "accuracy": mean(right.astype(np.float64), answered, drawn).to_json(),
     }
 
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from medistill.evaluate.bootstrap import draw_resamples
 from medistill.evaluate.difference import SIGNIFICANCE, Difference, differences
-from medistill.evaluate.document import OVERALL, definition
+from medistill.evaluate.document import definition, judged_classes, overall
 from medistill.evaluate.document import spread as spread_over_seeds
+from medistill.evaluate.grouped import Table, check_same_images
 from medistill.evaluate.harm import harm, in_words
 from medistill.evaluate.holm import holm
-from medistill.evaluate.predictions import Predictions, check_same_images
 from medistill.evaluate.scored import Scored, estimates, score
 
-Models = Mapping[str, Mapping[str, Sequence[Predictions]]]
+Models = Mapping[str, Mapping[str, Sequence[Table]]]
 ROLES = ("teacher", "student", "control")
 NO_CONTROL = "has no control, so it cannot say whether distilling helped"
 
@@ -81,7 +81,7 @@ def compare_models(
         "group_word": word,
         "images": len(table),
         "groups": table.group_count,
-        "metrics": {metric.name: definition(metric) for metric in OVERALL},
+        "metrics": {metric.name: definition(metric) for metric in overall(table)},
         "harm": worse,
         "notes": rest + [f"{run} {NO_CONTROL}." for run in models if "control" not in models[run]],
         "models": [
@@ -89,7 +89,7 @@ def compare_models(
             for run, roles in models.items()
             for role, tables in roles.items()
         ],
-        "differences": _corrected(found),
+        "differences": _corrected(found, [metric.name for metric in overall(table)]),
     }
 
 
@@ -105,28 +105,31 @@ def _pairs(models: Models) -> list[_Pair]:
 
 
 def _row(run: str, role: str, seeds: Sequence[Scored], word: str) -> dict[str, Any]:
+    metrics = overall(seeds[0].table)
     return {
         "run": run,
         "role": role,
-        "overall": {m.name: estimates(seeds[0], m, word)[0].to_json() for m in OVERALL},
-        "seeds": {metric.name: spread_over_seeds(seeds, metric.name) for metric in OVERALL},
+        "overall": {m.name: estimates(seeds[0], m, word)[0].to_json() for m in metrics},
+        "seeds": {metric.name: spread_over_seeds(seeds, metric.name) for metric in metrics},
     }
 
 
-def _corrected(found: Mapping[_Pair, Mapping[str, list[Difference]]]) -> list[dict[str, Any]]:
+def _corrected(
+    found: Mapping[_Pair, Mapping[str, list[Difference]]], metrics: Sequence[str]
+) -> list[dict[str, Any]]:
     """P-values of each metric corrected over all pairs; verdicts by the corrected ones."""
     pairs = list(found)
     rows: list[dict[str, Any]] = [
         {"first": " ".join(p.first), "second": " ".join(p.second), "overall": {}} for p in pairs
     ]
-    for metric in OVERALL:
-        each = [found[pair][metric.name][0] for pair in pairs]
+    for name in metrics:
+        each = [found[pair][name][0] for pair in pairs]
         for row, one, p in zip(rows, each, holm([d.p for d in each]), strict=True):
             verdict = one.verdict
             if verdict in ("better", "worse") and p is not None and p >= SIGNIFICANCE:
                 verdict = "undecided"
             value = replace(one, verdict=verdict).to_json()
-            row["overall"][metric.name] = {**value, "corrected": p}
+            row["overall"][name] = {**value, "corrected": p}
     return rows
 
 
@@ -135,7 +138,14 @@ def _harm(models: Models, classes: Sequence[str], word: str) -> tuple[list[str],
     worse, rest = [], []
     for run, roles in models.items():
         others = {role: roles[role][0] for role in ("teacher", "control") if role in roles}
-        said = in_words(harm(roles["student"][0], others, classes=classes, word=word))
+        said = in_words(
+            harm(
+                roles["student"][0],
+                others,
+                classes=judged_classes(roles["student"][0], classes),
+                word=word,
+            )
+        )
         lead = f"{run}: " if len(models) > 1 else ""
         worse += [lead + sentence for sentence in said[0]]
         rest += [lead + sentence for sentence in said[1]]

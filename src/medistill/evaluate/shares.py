@@ -52,7 +52,7 @@ def share(held: NDArray[np.bool_], among: NDArray[np.bool_] | None, drawn: Clust
         among: which images count, shape (N,); None for all.
         drawn: groups of the images.
     """
-    return mean(held.astype(np.float64), among, drawn, scale="unit")
+    return mean(held.astype(np.float64), among, drawn, scale="share")
 
 
 def mean(
@@ -76,5 +76,11 @@ def mean(
         float(total.sum() / number.sum()),
         ratio(drawn.counts @ total, drawn.counts @ number),
         scale=scale,
-        support=Support(carriers=int((number > 0).sum()), groups=groups, folds=1, word=drawn.word),
+        support=Support(
+            carriers=int((number > 0).sum()),
+            groups=groups,
+            folds=1,
+            word=drawn.word,
+            single=groups == drawn.index.size,
+        ),
     )

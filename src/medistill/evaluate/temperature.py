@@ -17,6 +17,7 @@ from medistill.bundle.calibration import Calibration
 from medistill.core.types import Task
 from medistill.evaluate.arrays import Floats, Ints
 from medistill.evaluate.intervals import FEWEST_GROUPS, plural
+from medistill.evaluate.mask_confidence import UNKNOWN
 from medistill.evaluate.one_per_group import groups_among
 
 RANGE = (0.05, 20.0)
@@ -110,9 +111,10 @@ def _best(loss: Callable[[float], float]) -> tuple[float, str | None]:
 
 
 def _pixels(logits: Floats, truth: Ints) -> tuple[Floats, Ints]:
-    """Rows of single pixels, shape (M, K), and their classes."""
+    """Rows of single known pixels, shape (M, K), and their classes."""
     rows = np.moveaxis(logits, 1, -1).reshape(-1, logits.shape[1])
     flat = truth.reshape(-1)
+    rows, flat = rows[flat != UNKNOWN], flat[flat != UNKNOWN]
     if flat.size <= MOST_PIXELS:
         return rows, flat
     random = np.random.Generator(np.random.Philox(key=0))

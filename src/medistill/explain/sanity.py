@@ -20,7 +20,13 @@ STEPS = 16
 
 
 def deletion_insertion(
-    network: Network, images: Tensor, maps: Tensor, classes: Tensor, *, steps: int = STEPS
+    network: Network,
+    images: Tensor,
+    maps: Tensor,
+    classes: Tensor,
+    *,
+    steps: int = STEPS,
+    exclusive: bool = True,
 ) -> tuple[Maps, Maps]:
     """Area under the class probability as the most important pixels are removed, or brought in.
 
@@ -34,6 +40,7 @@ def deletion_insertion(
         maps: (B, S, S).
         classes: (B,) class numbers.
         steps: steps from none to all pixels.
+        exclusive: whether the classes exclude each other; labels take the logistic function.
 
     Returns:
         Deletion and insertion areas, (B,) in [0, 1].
@@ -41,12 +48,17 @@ def deletion_insertion(
     blurred = _blurred(images)
     rank = maps.flatten(1).argsort(dim=1, descending=True).argsort(dim=1)
     order = rank.reshape(maps.shape)[:, None] / max(1, maps[0].numel())
-    deleted, inserted = [], []
+    deleted: list[Maps] = []
+    inserted: list[Maps] = []
     with torch.inference_mode():
         for step in range(steps + 1):
             first = order < step / steps
-            deleted.append(_chance(network, torch.where(first, blurred, images), classes))
-            inserted.append(_chance(network, torch.where(first, images, blurred), classes))
+            deleted.append(
+                _chance(network, torch.where(first, blurred, images), classes, exclusive)
+            )
+            inserted.append(
+                _chance(network, torch.where(first, images, blurred), classes, exclusive)
+            )
     return _area(deleted), _area(inserted)
 
 
@@ -118,8 +130,9 @@ def _blurred(images: Tensor) -> Tensor:
     return functional.interpolate(small, size=(side, side), mode="bilinear", align_corners=False)
 
 
-def _chance(network: Network, images: Tensor, classes: Tensor) -> Maps:
-    chances = network(images).logits.float().softmax(dim=1)
+def _chance(network: Network, images: Tensor, classes: Tensor, exclusive: bool) -> Maps:
+    logits = network(images).logits.float()
+    chances = logits.softmax(dim=1) if exclusive else logits.sigmoid()
     return np.asarray(chances.gather(1, classes[:, None])[:, 0].numpy(), dtype=np.float64)
 
 

@@ -13,7 +13,22 @@ from medistill.report.decision_tables import Grid
 from medistill.report.tables import Cell
 from medistill.report.values import interval, number, p_value, signed, with_minus
 
-SHOWN = ("auroc", "balanced_accuracy", "accuracy", "calibration_error", "brier")
+SHOWN = (
+    "auroc",
+    "average_precision",
+    "balanced_accuracy",
+    "accuracy",
+    "dice",
+    "iou",
+    "hd95",
+    "calibration_error",
+    "brier",
+)
+
+
+def shown(found: Mapping[str, Any]) -> list[str]:
+    """The metrics of the tables; the others stay in comparison.json."""
+    return [name for name in SHOWN if name in found["metrics"]]
 
 
 def model_grid(found: Mapping[str, Any]) -> Grid:
@@ -21,9 +36,9 @@ def model_grid(found: Mapping[str, Any]) -> Grid:
     return Grid(
         caption=f"{found['images']:,} images, {found['groups']:,} groups ({found['group_word']}); "
         "95 % intervals are over groups, deviations over training seeds",
-        columns=tuple(found["metrics"][name]["title"] for name in SHOWN),
+        columns=tuple(found["metrics"][name]["title"] for name in shown(found)),
         rows=tuple(
-            (f"{row['run']}: {row['role']}", tuple(_model(row, name) for name in SHOWN))
+            (f"{row['run']}: {row['role']}", tuple(_model(row, name) for name in shown(found)))
             for row in found["models"]
         ),
     )
@@ -33,11 +48,11 @@ def difference_grid(found: Mapping[str, Any]) -> Grid:
     """One line a pair, one column a metric."""
     return Grid(
         caption="Paired differences; p-values by exchange of groups, corrected by Holm",
-        columns=tuple(found["metrics"][name]["title"] for name in SHOWN),
+        columns=tuple(found["metrics"][name]["title"] for name in shown(found)),
         rows=tuple(
             (
                 f"{row['first']} minus {row['second']}",
-                tuple(_difference(row["overall"][name]) for name in SHOWN),
+                tuple(_difference(row["overall"][name]) for name in shown(found)),
             )
             for row in found["differences"]
         ),

@@ -56,6 +56,8 @@ def selective(metrics: Mapping[str, Any]) -> list[Markup]:
     if not curves:
         return []
 
+    what = next(iter(curves.values()))["of"]
+
     def paint(axes: Axes) -> None:
         for role, curve in curves.items():
             axes.plot(
@@ -65,14 +67,14 @@ def selective(metrics: Mapping[str, Any]) -> list[Markup]:
                 linestyle=STYLES[role],
                 label=role,
             )
-        axes.set(xlim=(0, 1.02), xlabel="Share that is answered", ylabel="Accuracy")
+        axes.set(xlim=(0, 1.02), xlabel="Share that is answered", ylabel=what.capitalize())
         axes.set(title="Answering only what it is sure of")
         axes.legend(loc="lower left")
 
     said = "; ".join(
         f"{role} from {number(curve['accuracy'][-1])} on all" for role, curve in curves.items()
     )
-    return [draw(paint, **SQUARE, label=f"Accuracy over coverage: {said}")]
+    return [draw(paint, **SQUARE, label=f"{what.capitalize()} over coverage: {said}")]
 
 
 def _range(useful: list[float] | None) -> str:

@@ -108,20 +108,31 @@ def sets(metrics: Mapping[str, Any]) -> Grid | None:
         )
         for name in names
     ]
-    for key, title in (
-        ("one", "One answer"),
-        ("several", "Several answers"),
-        ("none", "No answer"),
-    ):
-        cells = [_figure(model["sets"]["sizes"].get(key)) for _, model in models]
-        if all(key in model["sets"]["sizes"] for _, model in models):
-            rows.append((title, tuple(cells)))
+    rows += _set_sizes([model["sets"]["sizes"] for _, model in models])
     level = models[0][1]["sets"]["level"]
     return Grid(
-        caption=f"Prediction sets that promise {level:.0%} for every class",
+        caption=f"Prediction sets that promise {level:.0%} for every class (of labels: for either "
+        "answer)",
         columns=tuple(role.capitalize() for role, _ in models),
         rows=tuple(rows),
     )
+
+
+def _set_sizes(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, tuple[Cell, ...]]]:
+    """How many answers the sets hold; label by label where labels are not exclusive."""
+    titles = {"one": "One answer", "several": "Several answers", "none": "No answer"}
+    if all("one" in each for each in found):
+        return [
+            (title, tuple(_figure(each[key]) for each in found)) for key, title in titles.items()
+        ]
+    labels = list(dict.fromkeys(label for each in found for label in each))
+    return [
+        (
+            f"Both answers possible, {label}",
+            tuple(_figure(each.get(label, {}).get("several")) for each in found),
+        )
+        for label in labels
+    ]
 
 
 def selective(metrics: Mapping[str, Any]) -> Grid | None:
@@ -139,8 +150,12 @@ def selective(metrics: Mapping[str, Any]) -> Grid | None:
     ]
     areas = [Cell(value=number(model["selective"]["area"])) for _, model in models]
     rows.append(("Area under risk over coverage (lower is better)", tuple(areas)))
+    masks = models[0][1]["selective"]["of"] == "dice"
     return Grid(
-        caption="Accuracy of the answers that are given",
+        caption="Mean Dice of the foreground where only the masks are given that promise most by "
+        "the model's own probabilities"
+        if masks
+        else "Accuracy of the answers that are given",
         columns=tuple(role.capitalize() for role, _ in models),
         rows=tuple(rows),
     )
@@ -170,6 +185,20 @@ def strange(metrics: Mapping[str, Any]) -> Grid | None:
         caption=f"Share that is stopped at {found['allowed']:.0%} allowed false alarms",
         columns=("Images", "Stopped", "AUROC of the score"),
         rows=tuple(rows),
+    )
+
+
+def uncertainty(metrics: Mapping[str, Any]) -> Grid | None:
+    """Whether a map of uncertainty knows where a mask is wrong; None for other tasks."""
+    models = [(role, model) for role, model in present(metrics) if model["uncertainty"]]
+    if not models:
+        return None
+    cells = tuple(_figure(model["uncertainty"]["error_auroc"]) for _, model in models)
+    counts = tuple(Cell(value=f"{model['uncertainty']['wrong']:,}") for _, model in models)
+    return Grid(
+        caption="Entropy of a pixel as a sign that its class is wrong: AUROC, mean over images",
+        columns=tuple(role.capitalize() for role, _ in models),
+        rows=(("AUROC (0.5: the map says nothing)", cells), ("Images with wrong pixels", counts)),
     )
 
 
@@ -209,6 +238,7 @@ def refusals(metrics: Mapping[str, Any]) -> list[str]:
         "thresholds": "Threshold",
         "conformal": "Prediction sets",
         "trust": "Trust gate",
+        "decision_curve": "Decision curve",
     }
     texts = []
     for key, reason in student.get("refusals", {}).items():

@@ -22,7 +22,15 @@ from medistill.report.pictures import Picture
 __all__ = ["Picture", "write_report"]
 
 REPORT = "report.html"
-HEADLINES = ("accuracy", "balanced_accuracy", "calibration_error")
+HEADLINES = (
+    "accuracy",
+    "balanced_accuracy",
+    "iou",
+    "average_precision",
+    "hd95",
+    "calibration_error",
+)
+PANELS = 4
 
 
 def write_report(
@@ -74,6 +82,7 @@ def write_report(
             decisions=_decisions(metrics),
             flow=decision_tables.flow(metrics),
             explanation=explanation,
+            not_explained=explanation is None and metrics["task"] == "segmentation",
             checklists=checklists(metrics, provenance or {}),
         )
     )
@@ -95,18 +104,26 @@ def _environment() -> Environment:
 
 def _panels(metrics: Mapping[str, Any], histories: Mapping[str, Path]) -> dict[str, list[Markup]]:
     """All plots by the section they belong to."""
-    names = [metrics["headline"], *(n for n in HEADLINES if n != metrics["headline"])]
-    classes = metrics["classes"][1:] if len(metrics["classes"]) == 2 else metrics["classes"]
-    shown = classes[: plots.MOST_CLASSES]
-    roles = [role for role in tables.ROLES if metrics["models"][role]]
+    head, known = metrics["headline"], metrics["metrics"]
+    names = [head, *(name for name in HEADLINES if name != head and name in known)]
+    if len(names) > PANELS:  # calibration is always among them
+        names = [*names[: PANELS - 1], "calibration_error"]
+    shown = _curved(metrics)[: plots.MOST_CLASSES]
     return {
-        "forest": [plots.forest(metrics, name) for name in names[:4]],
+        "forest": [plots.forest(metrics, name) for name in names],
         "roc": [plots.roc(metrics, class_) for class_ in shown],
         "precision_recall": [plots.precision_recall(metrics, class_) for class_ in shown],
-        "reliability": [plots.reliability(metrics, role) for role in roles],
+        "reliability": plots.reliabilities(metrics),
         "seeds": [plots.seed_spread(metrics)] if tables.seeds(metrics) else [],
         "learning": _learning(metrics, histories),
     }
+
+
+def _curved(metrics: Mapping[str, Any]) -> list[str]:
+    """Classes that have curves; of two exclusive ones the second."""
+    named = list(metrics["models"]["student"]["roc"])
+    two = metrics["task"] == "single-label" and len(named) == 2
+    return named[1:] if two else named
 
 
 def _decisions(metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,6 +135,7 @@ def _decisions(metrics: Mapping[str, Any]) -> dict[str, Any]:
         "sets": decision_tables.sets(metrics),
         "selective": decision_tables.selective(metrics),
         "strange": decision_tables.strange(metrics),
+        "uncertainty": decision_tables.uncertainty(metrics),
         "refusals": decision_tables.refusals(metrics),
         "curves": decision_plots.decision_curves(metrics),
         "selective_plot": decision_plots.selective(metrics),

@@ -62,7 +62,7 @@ def precision_recall(metrics: Mapping[str, Any], class_: str) -> Markup:
     """Precision over recall of a class, with the level of guessing."""
     curves = _curves(metrics, "precision_recall", class_)
     counts = metrics["counts"]
-    share = counts["images_per_class"][class_] / counts["images"]
+    share = counts["images_per_class"][class_] / max(1, counts["known_per_class"][class_])
 
     def paint(axes: Axes) -> None:
         axes.plot([0, 1], [share, share], color=LINE, linewidth=1)
@@ -75,10 +75,23 @@ def precision_recall(metrics: Mapping[str, Any], class_: str) -> Markup:
     return draw(paint, **SQUARE, label=label)
 
 
-def reliability(metrics: Mapping[str, Any], role: str) -> Markup:
+def reliabilities(metrics: Mapping[str, Any]) -> list[Markup]:
+    """A diagram a model; of labels that are not exclusive the student's, label by label."""
+    roles = [role for role, _ in _present(metrics["models"])]
+    names = list(metrics["models"]["student"]["calibration"]["bins"])
+    if len(names) > 1 or metrics["task"] == "multi-label":
+        return [reliability(metrics, "student", name) for name in names[:MOST_CLASSES]]
+    return [reliability(metrics, role, names[0]) for role in roles]
+
+
+def reliability(metrics: Mapping[str, Any], role: str, name: str) -> Markup:
     """Observed frequency over stated probability, points as large as their share of images."""
     model = metrics["models"][role]
-    bins, most = model["calibration"]["bins"], metrics["counts"]["images"]
+    bins = model["calibration"]["bins"][name]
+    most = max(1, sum(b["images"] for b in bins))
+    error = sum(b["images"] * abs(b["frequency"] - b["probability"]) for b in bins) / most
+    whole = name in ("all", "pixels")
+    title = role.capitalize() if whole else f"{role.capitalize()}, {name}"
 
     def paint(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color=LINE, linewidth=1)
@@ -86,14 +99,16 @@ def reliability(metrics: Mapping[str, Any], role: str) -> Markup:
         areas = [12 + 500 * b["images"] / most for b in bins]
         axes.vlines(x, x, y, color=COLOURS[role], linewidth=1, alpha=0.6)
         axes.scatter(x, y, s=areas, color=COLOURS[role], alpha=0.85, linewidths=0, zorder=3)
-        error = model["overall"]["calibration_error"]["estimate"]
-        _unit_square(axes, "Stated probability", "Observed frequency", role.capitalize())
+        _unit_square(axes, "Stated probability", "Observed frequency", title)
         axes.text(0.04, 0.93, f"error {number(error)}", color=MUTED)
-        floor = model["calibration"]["noise_floor"]
-        axes.text(0.04, 0.85, f"by chance {number(floor)}", color=MUTED)
+        if whole:
+            floor = model["calibration"]["noise_floor"]
+            axes.text(0.04, 0.85, f"by chance {number(floor)}", color=MUTED)
 
     points = ", ".join(f"{b['probability']:.2f}: {b['frequency']:.2f}" for b in bins)
-    label = f"Reliability of the {role}, stated probability to observed frequency: {points}"
+    label = (
+        f"Reliability of the {title.lower()}, stated probability to observed frequency: {points}"
+    )
     return draw(paint, **SQUARE, label=label)
 
 

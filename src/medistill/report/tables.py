@@ -83,14 +83,14 @@ def per_class(metrics: Mapping[str, Any]) -> list[Section]:
     """Every metric of each class."""
     known = metrics["metrics"]
     names = [name for name in known if known[name]["per_class"]]
-    if len(metrics["classes"]) == 2:
+    if metrics["task"] == "single-label" and len(metrics["classes"]) == 2:
         names = [name for name in names if name != "class_auroc"]  # the same as AUROC
     return [
         Section(
             title=f"{class_} ({_class_size(metrics, class_)})",
             rows=tuple(_row(metrics, name, ("per_class", class_, name)) for name in names),
         )
-        for class_ in metrics["classes"]
+        for class_ in metrics["counts"]["images_per_class"]
     ]
 
 
@@ -105,6 +105,7 @@ def confusions(metrics: Mapping[str, Any]) -> list[Confusion]:
             ),
         )
         for role, model in _models(metrics)
+        if model["confusion"]
     ]
 
 

@@ -19,8 +19,9 @@ from medistill.stages.acquisition import acquisition_of
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.decisions import fit_model, network_asker
-from medistill.stages.evaluation import EVALUATION, METRICS
+from medistill.stages.evaluation import EVALUATION
 from medistill.stages.gate import make_gate
+from medistill.stages.judging import METRICS
 from medistill.stages.student import open_student
 
 BUNDLE = "bundle"

@@ -11,8 +11,9 @@ import numpy as np
 
 from medistill.core.errors import DataError, RunFolderError
 from medistill.core.files import read_json, write_json
-from medistill.evaluate.predictions import Predictions, read_csv
+from medistill.evaluate.grouped import Table
 from medistill.evaluate.several import compare_models
+from medistill.evaluate.tables import read_table
 from medistill.report.comparison_page import comparison_text, write_comparison
 
 ROLES = ("teacher", "student", "control")
@@ -71,7 +72,7 @@ def _names(runs: Sequence[Path]) -> list[str]:
     return long
 
 
-def _tables(folder: Path) -> Iterator[tuple[str, list[Predictions]]]:
+def _tables(folder: Path) -> Iterator[tuple[str, list[Table]]]:
     for role in ROLES:
         found = {
             int(match.group(2) or 0): path
@@ -79,19 +80,12 @@ def _tables(folder: Path) -> Iterator[tuple[str, list[Predictions]]]:
             if (match := _TABLE.fullmatch(path.name))
         }
         if found:
-            yield role, [_sorted(read_csv(found[seed])[0]) for seed in sorted(found)]
+            yield role, [_sorted(read_table(found[seed])[0]) for seed in sorted(found)]
 
 
-def _sorted(table: Predictions) -> Predictions:
+def _sorted(table: Table) -> Table:
     """The same rows by name, so that two runs that stored images in another order agree."""
-    order = np.argsort(np.asarray(table.names))
-    return Predictions(
-        names=[table.names[row] for row in order],
-        groups=[table.groups[row] for row in order],
-        labels=table.labels[order],
-        probabilities=table.probabilities[order],
-        folds=table.folds[order],
-    )
+    return table.only(np.argsort(np.asarray(table.names)))
 
 
 def _check_classes(names: Sequence[str], metrics: Sequence[Mapping[str, Any]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,12 @@ from medistill.models.network import Network
 from medistill.recipe import DecideBlock
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
+from medistill.stages.mask_prediction import ask_network, ask_teacher, mask_answers
 from medistill.stages.prediction import answer_rows, answer_teacher
 from medistill.teacher.frozen import FrozenTeacher
 
-Ask = Callable[[Sequence[int]], Mapping[str, NDArray[np.float64]]]
+#: From rows to ``logits``, features, and for masks the true ``labels`` of the same pixels.
+Ask = Callable[[Sequence[int]], Mapping[str, NDArray[Any]]]
 
 
 def rules_of(block: DecideBlock) -> Rules:
@@ -33,6 +36,9 @@ def rules_of(block: DecideBlock) -> Rules:
 def network_asker(network: Network, prepared: Prepared) -> Ask:
     """Logits of rows, with the pooled feature where the network has one."""
     want = frozenset({POOLED}) & network.feature_names
+    if prepared.masks is not None:
+        ask = ask_network(network, want)
+        return lambda rows: mask_answers(ask, prepared, rows, network)
     return lambda rows: answer_rows(network, prepared, rows, want)
 
 
@@ -41,6 +47,9 @@ def teacher_asker(teacher: FrozenTeacher, prepared: Prepared) -> Ask:
     want = frozenset({POOLED}) & teacher.members[0].feature_names
     if len(teacher.members) > 1:
         want = frozenset()
+    if prepared.masks is not None:
+        ask = ask_teacher(teacher, want)
+        return lambda rows: mask_answers(ask, prepared, rows, teacher.members[0])
     return lambda rows: answer_teacher(teacher, prepared, rows, want)
 
 
@@ -48,9 +57,12 @@ def ask_for(prepared: Prepared, rows: Sequence[int], ask: Ask) -> Answers:
     """What a model says of labelled rows, with their labels and groups."""
     said = ask(rows)
     samples = [prepared.images.samples[row] for row in rows]
+    labels = said.get("labels")
+    if labels is None:
+        labels = labels_of(prepared.images, prepared.labels[list(rows)])
     return Answers(
         logits=said["logits"],
-        labels=labels_of(prepared.images, prepared.labels[list(rows)]),
+        labels=labels,
         groups=[sample.group for sample in samples],
         features=said.get(POOLED),
     )

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from medistill.core.types import ImageSet
 from medistill.evaluate.shares import Clusters, clusters, mean
 from medistill.explain.maps import explain_batch, map_names
 from medistill.explain.overlay import overlay
@@ -45,6 +44,7 @@ class _Asked:
     images: Tensor
     classes: Tensor
     masks: NDArray[np.bool_] | None
+    exclusive: bool
 
 
 def explain(
@@ -53,8 +53,9 @@ def explain(
     """Maps, overlays and sanity measures of networks on some rows of *evaluate*.
 
     At most 64 images, one a group; where there are masks, only images of another class than the
-    first, which shows nothing. The class that is explained is the true one. Deletion and insertion
-    are measured on the first 16.
+    first, which shows nothing; of labels that are not exclusive, only images that have one. The
+    class that is explained is the true one, or the rarest label of the image. Deletion and
+    insertion are measured on the first 16.
 
     Args:
         prepared: the data stage.
@@ -62,11 +63,13 @@ def explain(
         networks: by role; each is asked at its own size. None of them is changed.
 
     Returns:
-        None for tasks without one class an image.
+        None for masks, which say themselves where.
     """
-    if prepared.images.task != "single-label" or not networks:
+    if prepared.images.task == "segmentation" or not networks:
         return None
-    chosen = _choose(prepared.images, rows)
+    chosen = _choose(prepared, rows)
+    if not chosen:
+        return None
     drawn = clusters(
         [prepared.images.samples[row].group for row in chosen], word=prepared.images.group_word
     )
@@ -86,14 +89,24 @@ def explain(
     return Explained(values=values, sheet=_sheet(prepared, chosen, asked, maps))
 
 
-def _choose(images: ImageSet, rows: Sequence[int]) -> list[int]:
+def _choose(prepared: Prepared, rows: Sequence[int]) -> list[int]:
     """Rows of different groups; where there are masks, only images that show something."""
-    seen: dict[str, int] = {}
+    images, seen = prepared.images, dict[str, int]()
+    several = images.task == "multi-label"
     for row in rows:
         sample = images.samples[row]
-        if sample.mask is None or sample.label != 0:
+        shows = (prepared.labels[row] == 1).any() if several else sample.label != 0
+        if shows or (sample.mask is None and not several):
             seen.setdefault(sample.group, row)
-    return list(seen.values() or rows)[:MOST]
+    return list(seen.values() or ([] if several else rows))[:MOST]
+
+
+def _explained_class(prepared: Prepared, row: int) -> int:
+    """The true class; of labels that are not exclusive the rarest that the image has."""
+    if prepared.images.task != "multi-label":
+        return int(prepared.labels[row].argmax())
+    counts = np.nansum(prepared.labels, axis=0)
+    return int(np.where(prepared.labels[row] == 1, counts, np.inf).argmin())
 
 
 def _ask(prepared: Prepared, rows: Sequence[int], network: Network) -> _Asked:
@@ -106,8 +119,9 @@ def _ask(prepared: Prepared, rows: Sequence[int], network: Network) -> _Asked:
         read = tolerant(np.stack([_mask(mask, seen.size, seen.fit) for mask in masks]))
     return _Asked(
         images=torch.from_numpy(np.stack(pictures)),
-        classes=torch.tensor([int(samples[row].label) for row in rows]),  # type: ignore[arg-type]
+        classes=torch.tensor([_explained_class(prepared, row) for row in rows]),
         masks=read,
+        exclusive=prepared.images.task == "single-label",
     )
 
 
@@ -174,7 +188,13 @@ def _areas(
     Each costs dozens of forward passes, and the teacher's are slow.
     """
     few = slice(0, AREAS)
-    found = deletion_insertion(network, asked.images[few], heat[few], asked.classes[few])
+    found = deletion_insertion(
+        network,
+        asked.images[few],
+        heat[few],
+        asked.classes[few],
+        exclusive=asked.exclusive,
+    )
     rest = np.full(max(0, len(asked.images) - AREAS), np.nan)
     return np.concatenate([found[0], rest]), np.concatenate([found[1], rest])
 

@@ -7,18 +7,18 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from medistill.bundle.bundle import open_bundle
 from medistill.core.errors import DataError
-from medistill.core.types import ImageSet
+from medistill.core.types import ImageSet, Task
 from medistill.data.labels import labels_matrix
 from medistill.data.layouts import read_data
+from medistill.data.masks import Masks
 from medistill.data.store import build_store, stored_images
 from medistill.evaluate.examined import Examined
+from medistill.evaluate.grouped import Table
 from medistill.serve.predictor import Predictor
 from medistill.stages.context import Context, Reporter, SilentReporter
 from medistill.stages.data import Prepared, prepare_data
@@ -30,13 +30,13 @@ from medistill.stages.decisions import (
     rules_of,
     teacher_asker,
 )
-from medistill.stages.evaluation import Judged, judge, pool
+from medistill.stages.evaluation import segmenter
+from medistill.stages.judging import Judged, judge, pool
+from medistill.stages.mask_measuring import mask_table
 from medistill.stages.run import RECIPE, open_run
 from medistill.stages.sizes import sizes_of
 from medistill.stages.student import open_student
 from medistill.stages.teacher import open_teacher
-
-Chances = NDArray[np.float64]
 
 
 def evaluate(
@@ -71,12 +71,6 @@ def evaluate(
     folder = Path(out)
     with tempfile.TemporaryDirectory() as cache:
         images = chosen_images(read_data(data, layout, cache=Path(cache)), split)
-        if images.task != "single-label":
-            raise DataError(
-                where=data,
-                what=f"these images are {images.task}, and one label an image is judged here",
-                cure="Give the images to 'medistill run' as part of its data.",
-            )
         if (Path(model) / RECIPE).is_file():
             judged = _of_run(open_run(model, speaker), images, Path(cache))
         else:
@@ -93,10 +87,11 @@ def chosen_images(images: ImageSet, split: str | None) -> ImageSet:
     Raises:
         DataError: none is left.
     """
+    masks = images.task == "segmentation"
     samples = tuple(
         sample
         for sample in images.samples
-        if sample.label is not None and split in (None, sample.split)
+        if (sample.label, sample.mask)[masks] is not None and split in (None, sample.split)
     )
     if not samples:
         raise DataError(
@@ -110,6 +105,7 @@ def chosen_images(images: ImageSet, split: str | None) -> ImageSet:
 def _of_run(context: Context, images: ImageSet, cache: Path) -> Judged:
     data = context.recipe.data
     own = prepare_data(context)
+    _check_task(images, own.images.task)
     images = with_classes(images, own.images.classes)
     store = build_store(
         images,
@@ -121,7 +117,10 @@ def _of_run(context: Context, images: ImageSet, cache: Path) -> Judged:
         progress=context.reporter.counting("Reading images"),
     )
     images = stored_images(images, store)
-    prepared = Prepared(images, store, labels_matrix(images), {}, (), 0)
+    masks = None
+    if images.task == "segmentation":
+        masks = Masks(images.samples, len(images.classes))
+    prepared = Prepared(images, store, labels_matrix(images), {}, (), 0, masks)
     fold = context.folds()[0]
     teacher = open_teacher(context, own, fold)
     examined = {
@@ -133,12 +132,31 @@ def _of_run(context: Context, images: ImageSet, cache: Path) -> Judged:
         for role in ("student", "control")
     }
     examined["teacher"] = [_examined(context, own, prepared, partial(teacher_asker, teacher))]
-    answers = {
-        role: [each.chances(task=images.task) for each in seeds] for role, seeds in examined.items()
-    }
-    judged = _judged(images, answers, sizes_of(context, own, fold))
     first = {role: seeds[:1] for role, seeds in examined.items()}
-    return dataclasses.replace(judged, examined=first, wish=rules_of(context.recipe.decide).wish)
+    return Judged(
+        images=images,
+        predictions=_tables(context, own, prepared, examined),
+        examined=first,
+        wish=rules_of(context.recipe.decide).wish,
+        sizes=sizes_of(context, own, fold),
+    )
+
+
+def _tables(
+    context: Context, own: Prepared, other: Prepared, examined: Mapping[str, Sequence[Examined]]
+) -> dict[str, list[Table]]:
+    """What every model says of the other set: one table a seed."""
+    rows, fold = range(len(other.images.samples)), context.folds()[0]
+    found: dict[str, list[Table]] = {}
+    for role, seeds in examined.items():
+        for seed, each in enumerate(seeds):
+            if other.masks is None:
+                table: Table = pool(other.images, [(0, rows, each.chances(task=other.images.task))])
+            else:
+                model = segmenter(context, own, fold, seed, role, each)
+                table = mask_table(other, [(0, rows, model)], None)
+            found.setdefault(role, []).append(table)
+    return found
 
 
 def _examined(
@@ -154,8 +172,38 @@ def _examined(
     )
 
 
+def _placed(
+    label: int | tuple[float, ...] | None, place: Sequence[int], classes: int
+) -> int | tuple[float, ...] | None:
+    """A label in the model's order; labels that the set does not have are unknown."""
+    if isinstance(label, int):
+        return place[label]
+    if label is None:
+        return None
+    values = [float("nan")] * classes
+    for number, value in zip(place, label, strict=True):
+        values[number] = value
+    return tuple(values)
+
+
+def _check_task(images: ImageSet, task: Task) -> None:
+    if images.task != task:
+        raise DataError(
+            where=images.root,
+            what=f"these images are {images.task}, and the model was made for {task} ones",
+            cure="Give a set with the labels that the model predicts.",
+        )
+
+
 def _of_bundle(path: Path, images: ImageSet) -> Judged:
+    if images.task == "segmentation":
+        raise DataError(
+            where=path,
+            what="a bundle's masks are not judged here",
+            cure="Give the run that the bundle was made from.",
+        )
     predictor = Predictor(open_bundle(path))
+    _check_task(images, predictor.bundle.manifest.task)
     images = with_classes(images, predictor.classes)
     found = list(predictor.predict_files([sample.path for sample in images.samples]))
     read = [number for number, each in enumerate(found) if each.probabilities is not None]
@@ -165,7 +213,8 @@ def _of_bundle(path: Path, images: ImageSet) -> Judged:
         )
     images = dataclasses.replace(images, samples=tuple(images.samples[number] for number in read))
     chances = np.array([found[number].probabilities for number in read], dtype=np.float64)
-    return _judged(images, {"student": [chances]}, {})
+    table = pool(images, [(0, range(len(images.samples)), chances)])
+    return Judged(images=images, predictions={"student": [table]})
 
 
 def with_classes(images: ImageSet, classes: Sequence[str]) -> ImageSet:
@@ -181,22 +230,16 @@ def with_classes(images: ImageSet, classes: Sequence[str]) -> ImageSet:
             what=f"has the class '{unknown[0]}', and the model knows {', '.join(classes)}",
             cure="Rename the classes of the set as the model calls them.",
         )
+    if images.task == "segmentation" and tuple(images.classes) != tuple(classes):
+        raise DataError(
+            where=images.root,
+            what=f"numbers its classes {', '.join(images.classes)}, and the model "
+            f"{', '.join(classes)}",
+            cure="Write the masks again with the model's class numbers.",
+        )
     place = [list(classes).index(name) for name in images.classes]
     samples = tuple(
-        dataclasses.replace(sample, label=place[sample.label])
-        if isinstance(sample.label, int)
-        else sample
+        dataclasses.replace(sample, label=_placed(sample.label, place, len(classes)))
         for sample in images.samples
     )
     return dataclasses.replace(images, classes=tuple(classes), samples=samples)
-
-
-def _judged(
-    images: ImageSet, answers: Mapping[str, Sequence[Chances]], sizes: Mapping[str, Any]
-) -> Judged:
-    rows = range(len(images.samples))
-    tables = {
-        role: [pool(images, [(0, rows, chances)]) for chances in given]
-        for role, given in answers.items()
-    }
-    return Judged(images=images, predictions=tables, sizes=sizes)

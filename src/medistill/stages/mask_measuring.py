@@ -2,163 +2,169 @@
 
 from __future__ import annotations
 
-import base64
-import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from medistill.bundle.calibration import Calibration, probabilities
 from medistill.core.files import write_bytes
-from medistill.evaluate.arrays import Floats, Ints
-from medistill.evaluate.measured import Measure
-from medistill.evaluate.segmentation import (
-    MEASURES,
-    boundary,
-    image_measures,
-    segmentation_names,
-    segmentation_values,
-)
+from medistill.data.masks import UNKNOWN, Masks
+from medistill.evaluate.arrays import Floats
+from medistill.evaluate.mask_confidence import entropy
+from medistill.evaluate.mask_scores import MaskScores
+from medistill.evaluate.pixel_sums import pixel_sums
+from medistill.evaluate.segmentation import boundary, image_measures
+from medistill.explain.overlay import overlay
 from medistill.imaging.resize import to_float
 from medistill.models.network import Network
-from medistill.report.measures import Shown
-from medistill.stages.context import Context
+from medistill.report.pictures import Picture
 from medistill.stages.data import Prepared
-from medistill.stages.mask_prediction import Ask, ask_network, ask_teacher, predicted_masks
-from medistill.stages.student import open_student
-from medistill.stages.teacher import open_teacher
+from medistill.stages.mask_prediction import AskBatch, mask_batches, resized_mask
 
-_PICTURES = 8
+_PICTURES = 6
+_SIDE = 192
 _TRUTH, _STUDENT = (0, 200, 80), (230, 60, 60)
 Mask = NDArray[np.uint8]
 
 
-def mask_tables(context: Context, prepared: Prepared, folder: Path) -> dict[str, list[Floats]]:
-    """Measures (N, classes - 1, 4) of the *evaluate* images by role and seed.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Segmenter:
+    """One model of one fold that makes masks.
 
-    Writes a table of them for each, and the masks of seed 0's student as PNG of class indices.
+    Attributes:
+        ask: from a batch to logits.
+        network: whose size and normalisation the images take.
+        calibration: fitted on *calibrate*.
     """
-    tables: dict[str, list[Floats]] = {}
-    roles = [("student", seed) for seed in range(context.recipe.seeds)]
-    roles += [("control", seed) for seed in range(context.recipe.seeds)]
-    for role, seed in [*roles, ("teacher", 0)]:
-        keep = folder / "masks" if (role, seed) == ("student", 0) else None
-        found = _measured(context, prepared, role, seed, keep)
-        tables.setdefault(role, []).append(np.stack([values for _, values in found]))
-        _write_table(folder / f"{role}-{seed}.csv", prepared, found)
-    return tables
+
+    ask: AskBatch
+    network: Network
+    calibration: Calibration
 
 
-def mask_measure(values: Floats) -> Measure:
-    """The measures of rows as ``evaluate.measured`` asks for them."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Segmented:
+    """What a model said of one image.
 
-    def measure(rows: Ints) -> Floats:
-        return segmentation_values(values[rows])
+    Attributes:
+        row: of the store.
+        chances: (K, S, S) calibrated probabilities.
+        truth: (S, S) class indices at that size.
+        mask: (H, W) class indices at the size of the true mask.
+    """
 
-    return measure
-
-
-def mask_names(prepared: Prepared) -> list[str]:
-    """Names of those measures; Dice comes first."""
-    return segmentation_names(prepared.images.classes)
-
-
-def overlays(prepared: Prepared, rows: Sequence[int], values: Floats, folder: Path) -> list[Shown]:
-    """The student's worst images by Dice, truth outlined in green and the student's mask in red."""
-    dice = np.nanmean(np.where(np.isnan(values[:, :, 0]), 1.0, values[:, :, 0]), axis=1)
-    worst = np.argsort(dice, kind="stable")[:_PICTURES]
-    return [
-        Shown(
-            data_uri=_picture(prepared, rows[i], _read(folder, prepared, rows[i])),
-            caption=f"{prepared.images.samples[rows[i]].name}: Dice {dice[i]:.3f}; truth green, "
-            "student red",
-        )
-        for i in worst.tolist()
-    ]
+    row: int
+    chances: Floats
+    truth: NDArray[np.int64]
+    mask: Mask
 
 
-def _measured(
-    context: Context, prepared: Prepared, role: str, seed: int, keep: Path | None
-) -> list[tuple[int, Floats]]:
-    found = []
-    if prepared.masks is None:
-        raise ValueError("a set without masks")
-    for fold in context.folds():
-        ask, network = _asked(context, prepared, fold, seed, role)
-        rows = prepared.parts[fold].evaluate
-        for row, mask in predicted_masks(ask, prepared, rows, network):
-            truth = prepared.masks[row]
-            found.append((row, image_measures(mask, truth, classes=prepared.masks.classes)))
+def segment(model: Segmenter, prepared: Prepared, rows: Sequence[int]) -> Iterator[Segmented]:
+    """Masks of rows, one after the other."""
+    masks = _masks(prepared)
+    for batch in mask_batches(prepared, rows, model.network):
+        logits = model.ask(batch)["logits"].numpy()
+        chances = probabilities(logits, task="segmentation", calibration=model.calibration)
+        truth = batch.masks_or_fail().numpy()
+        for place, row in enumerate(batch.index.tolist()):
+            mask = resized_mask(chances[place], masks[row].shape)
+            yield Segmented(row=row, chances=chances[place], truth=truth[place], mask=mask)
+
+
+def mask_table(
+    prepared: Prepared, models: Sequence[tuple[int, Sequence[int], Segmenter]], keep: Path | None
+) -> MaskScores:
+    """Measures of every image by the model of its fold.
+
+    Args:
+        prepared: the data stage, with masks.
+        models: fold, rows of its *evaluate*, and model.
+        keep: folder for the masks as PNG of class indices; None writes none.
+    """
+    masks, found = _masks(prepared), []
+    for fold, rows, model in models:
+        for each in segment(model, prepared, rows):
+            truth = masks[each.row]
+            measured = image_measures(each.mask, truth, classes=masks.classes)
+            present = [bool((truth == value).any()) for value in range(1, masks.classes)]
+            sums = pixel_sums(each.chances, each.truth, unknown=UNKNOWN)
+            found.append((fold, each.row, present, measured, sums))
             if keep is not None:
-                path = _file(keep, prepared, row)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_bytes(path, _png(mask))
-    return found
+                _keep(keep, prepared, each)
+    folds, rows_, present_, overlaps, pixels = zip(*found, strict=True)
+    samples = [prepared.images.samples[row] for row in rows_]
+    return MaskScores(
+        names=[sample.name for sample in samples],
+        groups=[sample.group for sample in samples],
+        folds=folds,
+        present=np.array(present_),
+        overlaps=np.stack(overlaps),
+        pixels=np.stack(pixels),
+    )
 
 
-def _asked(
-    context: Context, prepared: Prepared, fold: int, seed: int, role: str
-) -> tuple[Ask, Network]:
-    if role == "teacher":
-        teacher = open_teacher(context, prepared, fold)
-        return ask_teacher(teacher), teacher.members[0]
-    network = open_student(context, prepared, fold, seed, role)
-    return ask_network(network), network
+def worst_masks(
+    prepared: Prepared, table: MaskScores, model: Segmenter, rows: Sequence[int]
+) -> tuple[Picture, ...]:
+    """A model's worst images by Dice: both outlines, and beside them where it is unsure.
+
+    Args:
+        prepared: the data stage.
+        table: its measures.
+        model: of one fold.
+        rows: that fold's *evaluate*, the first rows of the table.
+    """
+    dice = table.overlaps[: len(rows), :, 0]
+    each = np.nanmean(np.where(np.isnan(dice), 1.0, dice), axis=1)
+    chosen = np.argsort(each, kind="stable")[:_PICTURES]
+    found = segment(model, prepared, [rows[place] for place in chosen])
+    pairs = [
+        _pictures(prepared, said, float(each[place]))
+        for place, said in zip(chosen, found, strict=True)
+    ]
+    return tuple(picture for pair in pairs for picture in pair)
 
 
-def _write_table(path: Path, prepared: Prepared, found: Sequence[tuple[int, Floats]]) -> None:
-    classes = prepared.images.classes[1:]
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["path", "group", "class", *MEASURES])
-        for row, values in found:
-            sample = prepared.images.samples[row]
-            for name, each in zip(classes, values, strict=True):
-                cells = ["" if np.isnan(value) else f"{value:.4f}" for value in each]
-                writer.writerow([sample.name, sample.group, name, *cells])
+def _pictures(prepared: Prepared, said: Segmented, dice: float) -> tuple[Picture, Picture]:
+    name, gray = prepared.images.samples[said.row].name, to_float(prepared.store[said.row])
+    gray = gray.mean(axis=-1) if gray.ndim == 3 else gray
+    plane = Image.fromarray((255 * gray).astype(np.uint8)).resize((_SIDE, _SIDE))
+    outlined = np.stack([np.asarray(plane)] * 3, axis=-1)
+    for mask, colour in ((_masks(prepared)[said.row], _TRUTH), (said.mask, _STUDENT)):
+        large = np.asarray(Image.fromarray(mask).resize((_SIDE, _SIDE), Image.Resampling.NEAREST))
+        for value in np.unique(large[(large != 0) & (large != UNKNOWN)]):
+            outlined[boundary(large == value)] = colour
+    unsure = Image.fromarray(entropy(said.chances[None])[0].astype(np.float32))
+    heat = np.asarray(unsure.resize((_SIDE, _SIDE), Image.Resampling.BILINEAR))
+    return (
+        Picture(
+            pixels=outlined,
+            caption=f"Dice {dice:.3f}; truth outlined in green, student in red",
+            detail=name,
+        ),
+        Picture(
+            pixels=overlay(np.asarray(plane)[None] / 255, heat),
+            caption="Uncertainty of the student's mask: entropy of each pixel, black is sure",
+            detail=name,
+        ),
+    )
 
 
-def _file(folder: Path, prepared: Prepared, row: int) -> Path:
-    """Where a mask goes: the image's own path below the folder, as PNG."""
-    return (folder / prepared.images.samples[row].name).with_suffix(".png")
-
-
-def _read(folder: Path, prepared: Prepared, row: int) -> Mask:
-    with Image.open(_file(folder / "masks", prepared, row)) as image:
-        return np.asarray(image)
-
-
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, format="PNG")
-    return stream.getvalue()
-
-
-def _picture(prepared: Prepared, row: int, mask: Mask) -> str:
+def _masks(prepared: Prepared) -> Masks:
     if prepared.masks is None:
         raise ValueError("a set without masks")
-    truth = prepared.masks[row]
-    gray = to_float(prepared.store[row])
-    gray = gray.mean(axis=-1) if gray.ndim == 3 else gray
-    size = (truth.shape[1], truth.shape[0])
-    plane = Image.fromarray((255 * gray).astype(np.uint8)).resize(size)
-    picture = np.stack([np.asarray(plane)] * 3, axis=-1)
-    for each, colour in ((truth, _TRUTH), (mask, _STUDENT)):
-        for value in np.unique(each[(each != 0) & (each != 255)]):
-            picture[boundary(each == value)] = colour
-    return "data:image/png;base64," + base64.b64encode(_png(picture)).decode()
+    return prepared.masks
 
 
-def measures_of(context: Context, prepared: Prepared, folder: Path) -> dict[str, Any]:
-    """What ``stages.measuring.document`` needs, and the pictures."""
-    tables = mask_tables(context, prepared, folder)
-    rows = [row for fold in context.folds() for row in prepared.parts[fold].evaluate]
-    return {
-        "measures": {role: [mask_measure(v) for v in seeds] for role, seeds in tables.items()},
-        "names": mask_names(prepared),
-        "pictures": overlays(prepared, rows, tables["student"][0], folder),
-    }
+def _keep(folder: Path, prepared: Prepared, said: Segmented) -> None:
+    """The image's own path below the folder, as PNG of class indices."""
+    path = (folder / prepared.images.samples[said.row].name).with_suffix(".png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stream = io.BytesIO()
+    Image.fromarray(said.mask).save(stream, format="PNG")
+    write_bytes(path, stream.getvalue())

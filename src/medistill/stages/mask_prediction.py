@@ -18,45 +18,64 @@ from medistill.stages.data import Prepared
 from medistill.teacher.frozen import FrozenTeacher
 
 _BATCH = 16
+#: Decisions are fitted on every n-th pixel both ways, so that at most so many remain a side.
+GRID = 64
 
-#: From a batch to the logits (B, K, S, S) of its images.
-Ask = Callable[[Batch], Tensor]
+#: From a batch to the logits (B, K, S, S) and wanted features of its images.
+AskBatch = Callable[[Batch], Mapping[str, Tensor]]
 
 
-def ask_network(network: Network) -> Ask:
+def ask_network(network: Network, want: frozenset[str] = frozenset()) -> AskBatch:
     """A network that answers in eval mode."""
     device = next(network.parameters()).device
 
-    def ask(batch: Batch) -> Tensor:
+    def ask(batch: Batch) -> dict[str, Tensor]:
         training = network.training
         network.eval()
         with torch.inference_mode():
-            logits: Tensor = network(batch.images.to(device)).logits.float().cpu()
+            outputs = network(batch.images.to(device), want)
         network.train(training)
-        return logits
+        found = {**outputs.features, "logits": outputs.logits}
+        return {name: found[name].float().cpu() for name in (*want, "logits")}
 
     return ask
 
 
-def ask_teacher(teacher: FrozenTeacher) -> Ask:
+def ask_teacher(teacher: FrozenTeacher, want: frozenset[str] = frozenset()) -> AskBatch:
     """A teacher; a cross-fitted one answers with its members' mean."""
-    names = frozenset({"logits"})
-    return lambda batch: teacher.targets(batch.images, names, batch.hashes)["logits"].cpu()
+    names = want | {"logits"}
+
+    def ask(batch: Batch) -> dict[str, Tensor]:
+        found = teacher.targets(batch.images, names, batch.hashes)
+        return {name: found[name].float().cpu() for name in names}
+
+    return ask
 
 
-def predicted_masks(
-    ask: Ask, prepared: Prepared, rows: Sequence[int], network: Network
-) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Each row with its mask (H, W) of class indices, at the size of the row's true mask."""
-    for batch in _batches(prepared, rows, network):
-        for row, logits in zip(batch.index.tolist(), ask(batch), strict=True):
-            yield row, resized_mask(logits, _shape(prepared, row))
+def mask_answers(
+    ask: AskBatch, prepared: Prepared, rows: Sequence[int], network: Network
+) -> dict[str, NDArray[np.generic]]:
+    """``logits`` (N, K, h, w) and true ``labels`` (N, h, w) on a coarser grid, and the features.
+
+    Every n-th pixel of the network's own resolution, at most 64 a side: what temperature,
+    calibration error and trust gate need, within memory that a thousand images allow.
+    """
+    pieces: dict[str, list[NDArray[np.generic]]] = {}
+    for batch in mask_batches(prepared, rows, network):
+        said = dict(ask(batch))
+        step = -(-said["logits"].shape[-1] // GRID)
+        said["logits"] = said["logits"][..., ::step, ::step]
+        said["labels"] = batch.masks_or_fail()[..., ::step, ::step]
+        for name, values in said.items():
+            pieces.setdefault(name, []).append(values.numpy().copy())
+    return {name: np.concatenate(parts) for name, parts in pieces.items()}
 
 
-def resized_mask(logits: Tensor, shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """(H, W) class indices of (K, S, S) logits, interpolated to ``shape``."""
-    chances = torch.softmax(logits, dim=0)[None]
-    grown = functional.interpolate(chances, size=shape, mode="bilinear", align_corners=False)
+def resized_mask(chances: NDArray[np.floating], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """(H, W) class indices of (K, S, S) probabilities, interpolated to ``shape``."""
+    grown = functional.interpolate(
+        torch.from_numpy(chances)[None].float(), size=shape, mode="bilinear", align_corners=False
+    )
     classes: NDArray[np.uint8] = grown[0].argmax(dim=0).numpy().astype(np.uint8)
     return classes
 
@@ -69,32 +88,15 @@ def mask_scores(network: Network, prepared: Prepared, rows: Sequence[int]) -> Ma
         the network sees; ``loss``: mean cross-entropy of a pixel, in nats.
     """
     ask, dices, losses = ask_network(network), [], []
-    for batch in _batches(prepared, rows, network):
-        logits, masks = ask(batch), batch.masks_or_fail()
+    for batch in mask_batches(prepared, rows, network):
+        logits, masks = ask(batch)["logits"], batch.masks_or_fail()
         losses.append(pixel_cross_entropy(logits=logits, masks=masks).item() * len(batch))
         dices += [_dice(mine, truth) for mine, truth in zip(logits.argmax(1), masks, strict=True)]
     return {"dice": float(np.nanmean(dices)), "loss": sum(losses) / len(rows)}
 
 
-def _dice(predicted: Tensor, truth: Tensor) -> float:
-    known = truth != 255
-    classes = set(predicted[known].tolist()) | set(truth[known].tolist())
-    each = []
-    for value in classes - {0}:
-        mine, their = (predicted == value) & known, truth == value
-        each.append(2 * (mine & their).sum().item() / (mine.sum() + their.sum()).item())
-    return sum(each) / len(each) if each else 1.0
-
-
-def _shape(prepared: Prepared, row: int) -> tuple[int, int]:
-    if prepared.masks is not None and prepared.masks.known(row):
-        height, width = prepared.masks[row].shape
-    else:
-        height, width = prepared.store[row].shape[:2]
-    return height, width
-
-
-def _batches(prepared: Prepared, rows: Sequence[int], network: Network) -> Iterator[Batch]:
+def mask_batches(prepared: Prepared, rows: Sequence[int], network: Network) -> Iterator[Batch]:
+    """View 0 of rows with their masks, as a network sees them."""
     return plain_batches(
         prepared.store,
         torch.from_numpy(prepared.labels),
@@ -105,3 +107,13 @@ def _batches(prepared: Prepared, rows: Sequence[int], network: Network) -> Itera
         masks=prepared.masks,
         memory=prepared.views,
     )
+
+
+def _dice(predicted: Tensor, truth: Tensor) -> float:
+    known = truth != 255
+    classes = set(predicted[known].tolist()) | set(truth[known].tolist())
+    each = []
+    for value in classes - {0}:
+        mine, their = (predicted == value) & known, truth == value
+        each.append(2 * (mine & their).sum().item() / (mine.sum() + their.sum()).item())
+    return sum(each) / len(each) if each else 1.0

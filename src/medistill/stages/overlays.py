@@ -34,6 +34,8 @@ def explain_images(
 ) -> Path:
     """Write one overlay an image, model and method, for the class that the model says.
 
+    Of labels that are not exclusive that is the most probable one.
+
     Args:
         out_of: a run whose student is trained; its first fold and seed are shown.
         images: files and folders; what cannot be read is named and left out.
@@ -44,12 +46,18 @@ def explain_images(
         The folder; a file is called ``<image>.<role>.<method>.png``.
 
     Raises:
-        DataError: not one image could be read.
+        DataError: not one image could be read, or the run makes masks.
         RunFolderError: the run has no student yet.
     """
     speaker = reporter or SilentReporter()
     context = open_run(out_of, speaker)
     prepared, fold = prepare_data(context), context.folds()[0]
+    if prepared.images.task == "segmentation":
+        raise DataError(
+            where=out_of,
+            what="this run makes masks, which say themselves where; there is no class to explain",
+            cure="Write them with 'medistill predict BUNDLE IMAGE --masks FOLDER'.",
+        )
     networks = {
         "teacher": open_teacher(context, prepared, fold).members[0].eval(),
         "student": open_student(context, prepared, fold, 0, "student"),

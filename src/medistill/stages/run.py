@@ -17,7 +17,6 @@ from medistill.stages.bundle import BUNDLE, write_student_bundle
 from medistill.stages.context import Context, Reporter, SilentReporter
 from medistill.stages.data import Prepared, prepare_data
 from medistill.stages.evaluation import EVALUATION, evaluate_run
-from medistill.stages.measuring import measure_run
 from medistill.stages.rehearsal import rehearse
 from medistill.stages.reproducing import exact_recipe
 from medistill.stages.student import train_control, train_student
@@ -82,8 +81,7 @@ def run(
         _say_data(context, prepared)
         rehearse(context, prepared)
         _distill(context, prepared)
-        judge_run = evaluate_run if prepared.images.task == "single-label" else measure_run
-        judge_run(context, prepared)
+        evaluate_run(context, prepared)
         write_student_bundle(context, prepared)
     return context.run.path
 

@@ -32,7 +32,7 @@ def test_holds_every_figure_as_json(simulate):
         **QUICK,
     )
     assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert found["schema"] == 1
+    assert found["schema"] == 2
     assert found["counts"]["images"] == 200
     assert found["counts"]["folds"] == 2
     assert found["counts"]["seeds"] == 5

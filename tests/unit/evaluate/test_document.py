@@ -30,6 +30,7 @@ def test_counts_by_hand() -> None:
         "seeds": 4,
         "images_per_class": {"normal": 1, "ill": 2},
         "groups_per_class": {"normal": 1, "ill": 2},
+        "known_per_class": {"normal": 3, "ill": 3},
     }
 
 

@@ -31,12 +31,13 @@ def test_the_class_that_is_served_worse_is_named_first_in_words() -> None:
     )
     assert (found[0].name, found[0].verdict) == ("ill", "worse")
     assert found[0].difference.estimate == pytest.approx(-0.3)
-    (first,), _ = in_words(found)
+    (first, second), _ = in_words(found)
+    assert "AUROC against the rest" in second
     assert first.startswith(
         "The student serves the class 'ill' worse than the teacher: sensitivity"
     )
     assert "0.700 against 1.000" in first
-    assert "corrected over 2 comparisons" in first
+    assert "corrected over 3 comparisons" in first
     json.dumps([each.to_json() for each in found], allow_nan=False)
 
 

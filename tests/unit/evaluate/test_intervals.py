@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 from medistill.evaluate.intervals import (
     Support,
@@ -35,6 +36,24 @@ def test_unit_interval_is_symmetric_in_logits_and_stays_inside():
         stats.t.ppf(0.975, 39) * 0.015 * np.sqrt(40 / 39) / (0.98 * 0.02)
     )
     assert found.high < 1
+
+
+def test_shares_of_single_images_have_wilsons_interval():
+    single = Support(carriers=50, groups=50, folds=1, word="image", single=True)
+    error = np.sqrt(0.9 * 0.1 / 50)
+    found = estimate_with_interval(0.9, spread(0.9, error), scale="share", support=single)
+    expected = stats.binomtest(45, 50).proportion_ci(0.95, method="wilson")
+    assert (found.low, found.high) == (pytest.approx(expected.low), pytest.approx(expected.high))
+    other = proportion_confint(45, 50, method="wilson")
+    assert (found.low, found.high) == pytest.approx(other)
+
+
+def test_other_values_of_single_images_have_the_normal_quantile():
+    single = Support(carriers=50, groups=50, folds=1, word="image", single=True)
+    found = estimate_with_interval(0.8, spread(0.8, 0.05), scale="unit", support=single)
+    reach = stats.norm.ppf(0.975) * 0.05 * np.sqrt(50 / 49) / (0.8 * 0.2)
+    logits = np.log(np.array([found.low, found.high]) / (1 - np.array([found.low, found.high])))
+    assert np.ptp(logits) == pytest.approx(2 * reach)
 
 
 def test_positive_interval_is_symmetric_in_logarithms():

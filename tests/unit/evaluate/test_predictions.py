@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from medistill.core.errors import DataError
-from medistill.evaluate.predictions import Predictions, check_same_images, read_csv
+from medistill.evaluate.grouped import check_same_images
+from medistill.evaluate.predictions import Predictions, read_csv
 
 GOOD = {
     "names": ["a", "b", "c"],

@@ -7,12 +7,9 @@ import pytest
 from sklearn.metrics import f1_score, jaccard_score
 
 from medistill.evaluate.segmentation import (
-    MEASURES,
     boundary,
     image_measures,
     overlap,
-    segmentation_names,
-    segmentation_values,
 )
 
 
@@ -64,20 +61,6 @@ def test_unknown_pixels_do_not_count() -> None:
     predicted[:5] = 1
     truth[:5] = 255
     assert image_measures(predicted, truth, classes=2)[0, 0] == 1.0
-
-
-def test_means_over_images_then_classes() -> None:
-    names = segmentation_names(("background", "a", "b"))
-    assert names[:4] == list(MEASURES)
-    assert names[4:] == [f"{m}: {c}" for c in ("a", "b") for m in MEASURES]
-    assert segmentation_names(("background", "polyp")) == list(MEASURES)
-    images = np.full((2, 2, 4), np.nan)
-    images[0, 0], images[1, 0], images[1, 1] = 0.5, 1.0, 0.25
-    found = segmentation_values(images)
-    assert found[0] == pytest.approx((0.75 + 0.25) / 2)
-    assert found[4] == pytest.approx(0.75)
-    assert found[8] == pytest.approx(0.25)
-    assert np.isnan(segmentation_values(images[:1])[8])
 
 
 def test_shapes_must_agree() -> None:

@@ -75,7 +75,14 @@ def test_labels_and_masks_have_their_tables_too(metrics: dict[str, Any]) -> None
     assert sets is not None
     assert sets.rows[0][0] == "Truth in the set, well present"
     masks = with_decisions(metrics, count=30, task="segmentation")
-    assert decision_tables.selective(masks) is None
+    kept = decision_tables.selective(masks)
+    assert kept is not None
+    assert kept.caption.startswith("Mean Dice of the foreground")
+    unsure = decision_tables.uncertainty(masks)
+    assert unsure is not None
+    assert float(unsure.rows[0][1][0].value) > 0.5
+    assert decision_tables.uncertainty(labels) is None
+    assert "Decision curve: a mask is not one decision." in decision_tables.refusals(masks)
     assert decision_tables.calibration(masks) is not None
 
 

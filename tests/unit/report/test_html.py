@@ -189,7 +189,7 @@ def test_a_student_alone(report, metrics, drawn):
 def test_many_classes(report, metrics):
     names = [f"class {number}" for number in range(8)]
     metrics["classes"] = names
-    for counts in ("images_per_class", "groups_per_class"):
+    for counts in ("images_per_class", "groups_per_class", "known_per_class"):
         metrics["counts"][counts] = dict.fromkeys(names, 12)
     for model in metrics["models"].values():
         model["confusion"] = np.eye(8, dtype=int).tolist()

@@ -39,8 +39,8 @@ def test_an_undefined_curve_is_said(metrics):
 
 
 def test_reliability_shows_error_and_chance(metrics):
-    text = plots.reliability(metrics, "student")
-    assert "error 0.060" in text
+    text = plots.reliability(metrics, "student", "all")
+    assert "error 0.094" in text  # .6 |.30 - .23| + .4 |.70 - .83|
     assert "by chance 0.031" in text
     assert "0.23: 0.30, 0.83: 0.70" in text
 
