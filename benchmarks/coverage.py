@@ -130,6 +130,8 @@ def singles(names: Sequence[str], truth: float, world: World, sets: int) -> dict
                 support=supports(table, metric, "group")[column],
             )
             tally.add(found, own, truth)
+        if not any(tally.given for tally in tallies.values()):
+            break  # every set of this world has as many groups, and too few
     return tallies
 
 

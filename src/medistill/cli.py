@@ -13,7 +13,7 @@ import typer
 from medistill import __version__
 from medistill.commands.bench import bench
 from medistill.commands.check import check
-from medistill.commands.evidence import compare, explain, reproduce
+from medistill.commands.evidence import compare, explain, reproduce, strange
 from medistill.commands.extra import need_train
 from medistill.commands.inspect import inspect
 from medistill.commands.predict import predict
@@ -59,7 +59,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-for command in (bench, check, compare, explain, inspect, predict, reproduce, serve):
+for command in (bench, check, compare, explain, inspect, predict, reproduce, serve, strange):
     app.command()(command)
 
 

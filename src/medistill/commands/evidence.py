@@ -1,4 +1,4 @@
-"""``medistill compare``, ``explain`` and ``reproduce``: what finished runs can prove."""
+"""``medistill compare``, ``explain``, ``strange``, ``reproduce``: what finished runs can prove."""
 
 from __future__ import annotations
 
@@ -46,3 +46,25 @@ def reproduce(
     from medistill.stages.reproducing import reproduce as reproduce_run
 
     raise typer.Exit(reproduce_run(run_folder, out=out, reporter=ConsoleReporter()))
+
+
+Folders = Annotated[list[Path] | None, typer.Option(help="Folder of images; may be repeated.")]
+
+
+def strange(
+    model: Annotated[Path, typer.Argument(help="Run folder or bundle.")],
+    near: Folders = None,
+    far: Folders = None,
+    known: Annotated[
+        Path | None, typer.Option("--known", help="For a bundle: images as it was made for.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for strange.json.")] = None,
+) -> None:
+    """Count images of other kinds that the trust gate stops, near (same modality) and far."""
+    need_train("strange")
+    from medistill.stages.console import ConsoleReporter
+    from medistill.stages.gate_trial import try_gate
+
+    try_gate(
+        model, near=near or (), far=far or (), known=known, out=out, reporter=ConsoleReporter()
+    )

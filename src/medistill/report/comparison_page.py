@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from medistill.core.files import write_text
 from medistill.report.decision_tables import Grid
+from medistill.report.grids import grid_lines
 from medistill.report.tables import Cell
 from medistill.report.values import interval, number, p_value, signed, with_minus
 
@@ -63,7 +64,7 @@ def comparison_text(found: Mapping[str, Any]) -> str:
     """The same for a terminal: who is served worse first."""
     lines = [*found["harm"], *found["notes"], ""]
     for table in (model_grid(found), difference_grid(found)):
-        lines += [table.caption, *_lines(table), ""]
+        lines += [*grid_lines(table), ""]
     return "\n".join(lines).rstrip()
 
 
@@ -81,21 +82,6 @@ def write_comparison(path: Path, found: Mapping[str, Any]) -> None:
         harm=found["harm"], notes=found["notes"], grids=[model_grid(found), difference_grid(found)]
     )
     write_text(path, page)
-
-
-def _lines(table: Grid) -> list[str]:
-    heads = ["", *table.columns]
-    body = [[title, *(_plain(cell) for cell in cells)] for title, cells in table.rows]
-    widths = [max(len(row[column]) for row in [heads, *body]) for column in range(len(heads))]
-    return [
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in [heads, *body]
-    ]
-
-
-def _plain(cell: Cell) -> str:
-    parts = [cell.value, f"({cell.interval})" if cell.interval else "", cell.note, cell.verdict]
-    return " ".join(part for part in parts if part)
 
 
 def _model(row: Mapping[str, Any], name: str) -> Cell:

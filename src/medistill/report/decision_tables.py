@@ -166,7 +166,11 @@ def strange(metrics: Mapping[str, Any]) -> Grid | None:
     student = (metrics.get("decisions") or {}).get("student")
     if not student or "sets" not in student["strange"]:
         return None
-    found = student["strange"]
+    return strange_grid(student["strange"])
+
+
+def strange_grid(found: Mapping[str, Any]) -> Grid:
+    """What a gate stops, from the values of ``evaluate.strange.strange_values``."""
     rows = [
         (
             "Known images (false alarms)",
@@ -178,7 +182,7 @@ def strange(metrics: Mapping[str, Any]) -> Grid | None:
         cells = (
             Cell(value=f"{each['images']:,}"),
             _figure(each["caught"]),
-            Cell(value=number(each["auroc"]["total"])),
+            Cell(value=number(each["auroc"].get("total"))),
         )
         rows.append((f"{name} ({kind})", cells))
     return Grid(

@@ -64,7 +64,8 @@ def strange_answers(
     Raises:
         DataError: one of those folders holds no readable image.
     """
-    sets = dict(_sets(context, prepared, fold))
+    far = [Path(folder) for folder in context.recipe.decide.strange]
+    sets = dict(strange_sets(context, prepared, fold, far=far))
     networks = {
         role: open_student(context, prepared, fold, 0, role) for role in ("student", "control")
     }
@@ -73,16 +74,26 @@ def strange_answers(
         networks["teacher"] = teacher.members[0]
     return {
         role: {
-            name: _answers(network, pictures, groups, near)
+            name: network_answers(network, pictures, groups, near)
             for name, (pictures, groups, near) in sets.items()
         }
         for role, network in networks.items()
     }
 
 
-def _sets(
-    context: Context, prepared: Prepared, fold: int
+def strange_sets(
+    context: Context,
+    prepared: Prepared,
+    fold: int,
+    *,
+    near: Sequence[Path] = (),
+    far: Sequence[Path] = (),
 ) -> Iterator[tuple[str, tuple[list[Stored], tuple[str, ...], bool]]]:
+    """By name: pictures, the group of each, and whether they are of the same modality.
+
+    Raises:
+        DataError: a folder holds no readable image.
+    """
     rows = _spread(prepared.parts[fold].evaluate)
     groups = tuple(prepared.images.samples[row].group for row in rows)
     for name, spoil in SPOILED.items():
@@ -90,10 +101,10 @@ def _sets(
     if prepared.images.name != "phantom":
         drawn = _phantoms(prepared)
         yield "phantom", (drawn, tuple(str(number) for number in range(len(drawn))), True)
-    for folder in context.recipe.decide.strange:
-        pictures = _read(Path(folder), context)
+    for folder in (*near, *far):
+        pictures = _read(folder, context)
         names = tuple(str(number) for number in range(len(pictures)))
-        yield Path(folder).name, (pictures, names, False)
+        yield folder.name, (pictures, names, folder in near)
 
 
 def _spread(rows: Sequence[int]) -> list[int]:
@@ -125,14 +136,17 @@ def _read(folder: Path, context: Context) -> list[Stored]:
         found.append(to_stored(picture, stored_size=data.stored_size, channels=data.channels))
     if not found:
         raise DataError(
-            where=folder, what="holds no readable image", cure="Mend decide.strange in the recipe."
+            where=folder,
+            what="holds no readable image",
+            cure="Name another folder, or mend decide.strange.",
         )
     return found
 
 
-def _answers(
+def network_answers(
     network: Network, pictures: Sequence[Stored], groups: tuple[str, ...], near: bool
 ) -> StrangeSet:
+    """What a network says of stored pictures, rendered as it sees them."""
     seen = network.preprocessing
     want = frozenset({POOLED}) & network.feature_names
     batches = (

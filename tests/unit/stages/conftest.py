@@ -7,7 +7,7 @@ import pytest
 from medistill.stages.run import run
 
 SMALL = (
-    "data.path=phantom:count=120,size=32",
+    "data.path=phantom:count=140,size=32",
     "data.unlabelled=phantom:count=12,size=32,seed=1",
     "data.stored_size=32",
     "data.workers=0",
