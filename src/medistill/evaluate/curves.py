@@ -52,6 +52,8 @@ def _cumulated(truth: Floats, scores: Floats) -> tuple[Floats, Floats]:
 
 
 def _fold_roc(truth: Floats, scores: Floats) -> Floats | None:
+    if not truth.size:
+        return None
     found, false = _cumulated(truth, scores)
     if not found[-1] or not false[-1]:
         return None
@@ -62,6 +64,8 @@ def _fold_roc(truth: Floats, scores: Floats) -> Floats | None:
 
 
 def _fold_precision(truth: Floats, scores: Floats) -> Floats | None:
+    if not truth.size:
+        return None
     found, false = _cumulated(truth, scores)
     if not found[-1] or not false[-1]:
         return None

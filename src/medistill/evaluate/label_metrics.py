@@ -26,7 +26,10 @@ def each_label(function: _OfLabel, labels: Floats, chances: Floats, weights: Flo
     for column in range(labels.shape[1]):
         known = np.isfinite(labels[:, column])
         truth = labels[known, column] == 1
-        columns.append(function(truth, chances[known, column], weights[..., known]))
+        if truth.size:
+            columns.append(function(truth, chances[known, column], weights[..., known]))
+        else:
+            columns.append(np.full(weights.shape[:-1], np.nan))
     return np.stack(columns, axis=-1)
 
 
