@@ -15,12 +15,13 @@ from medistill.evaluate.shares import clusters, share
 from medistill.evaluate.strange import strange_values
 from medistill.report.decision_tables import strange_grid
 from medistill.report.grids import grid_lines
+from medistill.serve.inputs import find_inputs
 from medistill.serve.predictor import Predictor
 from medistill.stages.context import Reporter
 from medistill.stages.data import prepare_data
 from medistill.stages.decisions import examine, network_asker
 from medistill.stages.run import RECIPE, open_run
-from medistill.stages.strange import MOST, network_answers, strange_sets
+from medistill.stages.strange import evenly, network_answers, strange_sets
 from medistill.stages.student import open_student
 
 RESULT = "strange.json"
@@ -110,11 +111,8 @@ def _of_bundle(
 
 def _stopped(predictor: Predictor, folder: Path) -> Mapping[str, Any]:
     """How many of a folder's readable images are not trusted; each counts as a group."""
-    said = [
-        each.trusted
-        for each, _ in zip(predictor.predict_files([folder]), range(MOST), strict=False)
-        if each.problem is None
-    ]
+    paths = [item.path for item in evenly(list(find_inputs([folder])))]
+    said = [each.trusted for each in predictor.predict_files(paths) if each.problem is None]
     if not said:
         raise DataError(where=folder, what="holds no readable image", cure="Name another folder.")
     stopped = np.array([trusted is False for trusted in said])

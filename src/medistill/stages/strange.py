@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ MOST = 200
 PHANTOMS = 60
 BATCH = 32
 Stored = NDArray[np.uint16]
+Item = TypeVar("Item")
 FULL = float(np.iinfo(np.uint16).max)
 
 
@@ -94,7 +96,7 @@ def strange_sets(
     Raises:
         DataError: a folder holds no readable image.
     """
-    rows = _spread(prepared.parts[fold].evaluate)
+    rows = evenly(prepared.parts[fold].evaluate)
     groups = tuple(prepared.images.samples[row].group for row in rows)
     for name, spoil in SPOILED.items():
         yield name, ([spoil(prepared.store[row]) for row in rows], groups, True)
@@ -107,10 +109,9 @@ def strange_sets(
         yield folder.name, (pictures, names, folder in near)
 
 
-def _spread(rows: Sequence[int]) -> list[int]:
-    """At most 200 rows, evenly spaced."""
-    step = max(1, -(-len(rows) // MOST))
-    return list(rows[::step])
+def evenly(items: Sequence[Item]) -> list[Item]:
+    """At most 200 of them, evenly spaced, so that every subfolder has its part."""
+    return list(items[:: max(1, -(-len(items) // MOST))])
 
 
 def _phantoms(prepared: Prepared) -> list[Stored]:
@@ -126,9 +127,7 @@ def _phantoms(prepared: Prepared) -> list[Stored]:
 def _read(folder: Path, context: Context) -> list[Stored]:
     data = context.recipe.data
     found: list[Stored] = []
-    for item in find_inputs([folder]):
-        if len(found) == MOST:
-            break
+    for item in evenly(list(find_inputs([folder]))):
         try:
             picture = read_image(item.path)
         except DataError:
