@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from medistill.bundle.trial import MetricChange
+from medistill.data.batch import Batch
 from medistill.data.loader import plain_batches
 from medistill.evaluate.bootstrap import draw_resamples
 from medistill.evaluate.difference import differences
@@ -20,6 +22,7 @@ from medistill.models.network import Network
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.decisions import Ask, fit_model, labels_of
+from medistill.stages.mask_prediction import mask_answers, mask_batches
 
 # Ranges settle long before, and agreement to one in a hundred needs some hundred images; memory
 # must not grow with the set.
@@ -39,7 +42,7 @@ def make_gate(context: Context, prepared: Prepared, network: Network, fold: int)
         task=images.task,
         classes=images.classes,
         images=rendered(prepared, network, rows),
-        labels=labels_of(images, prepared.labels[list(rows)]),
+        labels=_labels(prepared, network, rows),
         quantise=rendered(prepared, network, spread(parts.fit, _QUANTISE)),
         decide=lambda run: fit_model(context, prepared, fold, run_asker(run, prepared, network)),
         compare=lambda first, second: auroc_change(prepared, rows, first, second),
@@ -62,13 +65,29 @@ def rendered(prepared: Prepared, network: Network, rows: Sequence[int]) -> Image
 
 
 def run_asker(run: Run, prepared: Prepared, network: Network) -> Ask:
-    """Asks a graph about rows, batch by batch."""
+    """Asks a graph about rows, batch by batch; of masks on a coarser grid, with the truth."""
+    if prepared.masks is not None:
+
+        def ask_batch(batch: Batch) -> dict[str, Tensor]:
+            return {
+                name: torch.from_numpy(said) for name, said in run(batch.images.numpy()).items()
+            }
+
+        return lambda rows: mask_answers(ask_batch, prepared, rows, network)
 
     def ask(rows: Sequence[int]) -> Mapping[str, NDArray[np.float64]]:
         said = [run(batch) for batch in _batches(prepared, network, rows)]
         return {name: np.concatenate([each[name] for each in said]) for name in said[0]}
 
     return ask
+
+
+def _labels(prepared: Prepared, network: Network, rows: Sequence[int]) -> NDArray[np.generic]:
+    """True classes of rows; of masks at the network's own size."""
+    if prepared.masks is None:
+        return labels_of(prepared.images, prepared.labels[list(rows)])
+    batches = mask_batches(prepared, rows, network)
+    return np.concatenate([batch.masks_or_fail().numpy() for batch in batches])
 
 
 def auroc_change(
