@@ -1,6 +1,6 @@
 """Tables of the real images that group by patient where file names or lists name one.
 
-    python -m benchmarks.tables $MEDISTILL_DATA --out $MEDISTILL_DATA/tables
+    python -m benchmarks.tables $MEDISTILL_DATA --out runs/tables
 
 Writes ``cxr-4class.csv`` (Kermany's ``personN`` is the patient, over both kinds of pneumonia; every
 other image is its own group), ``cxr-3class.csv`` (normal, pneumonia and COVID-19 in the proportions

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from benchmarks.matrix import cells
+from benchmarks.search import Search
 from benchmarks.tables import four_classes, fourteen_labels, three_classes
 
 PLANS = sorted((Path(__file__).parents[2] / "benchmarks").glob("*.yaml"))
@@ -22,7 +23,17 @@ def test_every_cell_is_a_recipe(path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(found) == len(plan["data"]) * len(plan["methods"])
     for _, _, recipe in found:
         assert recipe.seeds == plan["seeds"]
-        assert str(recipe.data.path).startswith("somewhere")
+        assert str(recipe.data.path).startswith(("somewhere", "runs/tables/"))
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_every_trial_is_a_recipe_and_no_method_has_more_of_them(path: Path) -> None:
+    plan = yaml.safe_load(path.read_text(encoding="utf-8"))
+    search = Search.read(plan)
+    for name in search.trials if search else ():
+        for trial in range(len(search.trials[name])):
+            for data in plan["data"]:
+                assert search.recipe(plan, data, name, trial).train.seed == search.seed
 
 
 def image(path: Path) -> None:

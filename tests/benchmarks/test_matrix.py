@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.matrix import COLUMNS, Rows, cells, take_over
+from benchmarks.matrix import COLUMNS, cells
+from benchmarks.reuse import take_over
+from benchmarks.rows import Rows
 from medistill.core.run_folder import RunFolder
 
 
@@ -49,12 +51,11 @@ def test_a_method_may_have_a_recipe_of_its_own() -> None:
 
 
 def test_the_teacher_of_a_fold_is_scored_once(tmp_path: Path) -> None:
-    rows = Rows(tmp_path / "rows.csv")
+    rows = Rows(tmp_path / "rows.csv", COLUMNS, keys=6)
     for role, auroc in (("teacher", "0.9"), ("student", "0.8")):
         values = ("ct", "vit", "1", "0", role, "evaluate", auroc, "0.5", "3", "")
         rows.add(dict(zip(COLUMNS, values, strict=True)))
-    known = rows.teacher(("ct", "vit", "1", "4", "teacher", "evaluate"))
+    known = rows.like(("ct", "vit", "1", "4", "teacher", "evaluate"), but="seed")
     assert known is not None
     assert known["auroc"] == "0.9"
-    assert rows.teacher(("ct", "vit", "1", "4", "student", "evaluate")) is None
-    assert rows.teacher(("ct", "vit", "2", "0", "teacher", "evaluate")) is None
+    assert rows.like(("ct", "vit", "2", "0", "teacher", "evaluate"), but="seed") is None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from medistill.data.rand_augment import Operation, apply_operations
 from medistill.imaging.preprocessing import Fit
 from medistill.imaging.resize import render, to_channels_first, to_float
 
@@ -36,6 +37,7 @@ class View:
         noise: standard deviation in units of the range [0, 1].
         blur: standard deviation as a fraction of the side.
         erase: left, top, right, bottom as fractions of the square, and the gray value; or None.
+        operations: RandAugment's, by name and argument.
     """
 
     number: int
@@ -51,13 +53,15 @@ class View:
     noise: float = 0.0
     blur: float = 0.0
     erase: tuple[float, float, float, float, float] | None = None
+    operations: tuple[Operation, ...] = ()
 
 
 def render_view(stored: NDArray[np.uint16], view: View, *, size: int, fit: Fit) -> Float:
     """Render a view of a stored image.
 
     Antialiased bicubic where the image shrinks. View 0 is ``imaging.render`` itself. Order of the
-    rest: crop with rotation and shear, mirror, blur, brightness, contrast, gamma, noise, erase.
+    rest: crop with rotation and shear, mirror, RandAugment, blur, brightness, contrast, gamma,
+    noise, erase.
 
     Args:
         stored: uint16 of shape (H, W) or (H, W, 3).
@@ -77,6 +81,7 @@ def render_view(stored: NDArray[np.uint16], view: View, *, size: int, fit: Fit) 
     image = np.stack([_warped(plane, view, size, fit) for plane in planes])
     if view.flip:
         image = np.ascontiguousarray(image[..., ::-1])
+    image = apply_operations(image, view.operations)
     if view.blur > 0:
         image = _blurred(image, view.blur * size)
     image = _toned(image, view)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from medistill.core.errors import RecipeError, UnknownNameError
 from medistill.core.files import sha256_json
+from medistill.data.rand_augment import WORDS, RandAugment, draw_operations
 from medistill.data.rendition import View, render_view
 from medistill.imaging.preprocessing import Fit
 
@@ -53,6 +54,8 @@ class ViewPolicy:
             al., AAAI 2020).
         repeats: how many views of an image follow each other, so that a batch holds an image that
             often (repeated augmentation; Hoffer et al., CVPR 2020); a pass shows each of them.
+        rand_augment: RandAugment in timm's notation, for example ``rand-m9-mstd0.5-inc1``, between
+            mirror and blur; null for none. Not for masks, which it would not move.
         fit: how an image that is not square fills the square: ``stretch``, ``crop`` or ``pad``.
 
     Raises:
@@ -73,6 +76,7 @@ class ViewPolicy:
     blur: float = 0.0
     erase: float = 0.0
     repeats: int = 1
+    rand_augment: str | None = None
     fit: Fit = "stretch"
 
     def __post_init__(self) -> None:
@@ -85,6 +89,8 @@ class ViewPolicy:
         for key, limit in limits.items():
             value = getattr(self, key)
             _check(0 <= value <= limit, key, value, f"between 0 and {limit:g}")
+        if self.rand_augment is not None:
+            RandAugment.read(self.rand_augment)
         if self.fit not in get_args(Fit):
             raise UnknownNameError(
                 where="views.fit", kind="fit", name=self.fit, known=get_args(Fit)
@@ -98,6 +104,8 @@ class ViewPolicy:
         """
         values = asdict(self)
         del values["count"], values["repeats"]
+        if self.rand_augment is None:  # as before there was any
+            del values["rand_augment"]
         return sha256_json({"rendition": _RENDITION, **values})
 
 
@@ -136,7 +144,16 @@ def draw_view(policy: ViewPolicy, *, content_hash: str, view: int) -> View:
         noise=float(u[10]) * policy.noise,
         blur=float(u[11]) * policy.blur,
         erase=_erased(u[13:18]) if u[12] < policy.erase else None,
+        operations=_operations(policy, key),
     )
+
+
+def _operations(policy: ViewPolicy, key: int) -> tuple[tuple[str, float], ...]:
+    """RandAugment's, drawn behind the words of the key and of the noise."""
+    if policy.rand_augment is None:
+        return ()
+    how = RandAugment.read(policy.rand_augment)
+    return draw_operations(how, uniforms((key + 2) % 2**128, WORDS * how.count).tolist())
 
 
 def uniforms(key: int, count: int) -> NDArray[np.float64]:

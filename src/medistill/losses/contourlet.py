@@ -17,6 +17,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from medistill.losses.ladder import ladder_energies
+
 _TINY = 1e-12
 
 
@@ -69,7 +71,12 @@ def reconstruct(bands: Tensor, directions: Sequence[int]) -> Tensor:
 
 
 def contourlet_match(
-    *, student: Tensor, teacher: Tensor, directions: Sequence[int], relative: bool = True
+    *,
+    student: Tensor,
+    teacher: Tensor,
+    directions: Sequence[int],
+    relative: bool = True,
+    ladder: bool = False,
 ) -> Tensor:
     """Difference of textures, band by band.
 
@@ -80,27 +87,29 @@ def contourlet_match(
     CVPR 2022, compare contourlet bands of early features in the plain form.
 
     Normaliser: sum over space and channels of a band, mean over the directions of a scale and over
-    the batch, sum over scales. By Parseval's theorem no band is formed. Computed in float32,
-    outside autocast. Gradients reach the student alone.
+    the batch, sum over scales. By Parseval's theorem no band of the windows is formed. Computed in
+    float32, outside autocast. Gradients reach the student alone.
 
     Args:
         student: (B, C, H, W), projected to the teacher's channels and size.
         teacher: (B, C, H, W); detached here.
         directions: see ``band_windows``.
         relative: the form.
+        ladder: the published filters (``ladder_decompose``) in place of windows.
 
     Returns:
         A float32 scalar, at least 0, and 0 where both have the same bands.
 
     Raises:
-        ValueError: the shapes differ.
+        ValueError: the shapes differ, or do not suit ``directions``.
     """
+    energies = ladder_energies if ladder else band_energies
     if student.shape != teacher.shape:
         raise ValueError(f"student {tuple(student.shape)} against teacher {tuple(teacher.shape)}")
     with torch.autocast(student.device.type, enabled=False):
         goal = teacher.detach().float()
-        apart = band_energies(student.float() - goal, directions)
-        held = band_energies(goal, directions)
+        apart = energies(student.float() - goal, directions)
+        held = energies(goal, directions)
         total, start = apart.new_zeros(()), 0
         for halvings in directions:
             part = slice(start, start + 2**halvings)

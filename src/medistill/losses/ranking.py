@@ -90,7 +90,9 @@ def lambda_rank(*, student: Tensor, teacher: Tensor, top: int) -> Tensor:
     """
     _check_top(student, top)
     with torch.autocast(student.device.type, enabled=False):
-        gain = teacher.detach().float().exp()
+        said = teacher.detach().float()
+        # Only shares of the best gain count, so the largest may be 1: nothing overflows.
+        gain = (said - said.amax(dim=-1, keepdim=True)).exp()
         scores = _standardised(student.float())
         discount = _discounts(scores.detach(), top)
         best = (gain.sort(dim=-1, descending=True).values * _places(gain, top)).sum(dim=-1)

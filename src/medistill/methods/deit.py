@@ -15,8 +15,8 @@ Departures from the paper
 - The divergence is summed over classes; the authors' code divides it by their number too.
   ``per_class`` does so.
 - ``standardise`` is an addition: Sun et al., CVPR 2024.
-- The augmentation is the recipe's: stochastic depth, repeated augmentation and RandAugment of the
-  paper are made for millions of images.
+- The augmentation is the recipe's: RandAugment, mixup, cutmix, erasing and stochastic depth as in
+  the paper; repeated augmentation, made for a million images, is left out (``views.repeats``).
 - Unlabelled images count in the term of the distillation token alone.
 """
 

@@ -15,13 +15,15 @@ Departures from the paper
 - ``kind`` = hard, ``soft_weight`` = .5 and ``temperature`` = 1 are the paper's.
 - ``class_weights`` of the weighted kind are 1.7, 6.65 and 3.852 in the paper (normal, pneumonia,
   COVID-19): about N / n_c of its training images. They belong to those, so there is no default.
+- ``standardise`` is an addition: Sun et al., CVPR 2024.
 - The soft term sums over classes; the paper's code inherits DeiT's division by their number.
 - The paper trains with ImageNet's mean and deviation and tests with those of its radiographs. The
   recipe uses the same for both; ``student.train_normalisation: imagenet`` brings the mismatch back.
-- The augmentation has the paper's mixup, cutmix, erasing, colour jitter (brightness, contrast) and
-  repeated augmentation; geometry and gray-scale changes take the place of RandAugment.
-- The optional stage on 14 labels before is a run of its own (``multi-label``), whose weights are
-  given as ``student_weights``.
+- The augmentation has the paper's crop, mirror, RandAugment, mixup, cutmix, erasing and repeated
+  augmentation; its colour jitter of .4 is left out, as timm leaves it out beside RandAugment. What
+  comes from outside is black, an erased box has one gray value.
+- The optional stage on 14 labels before is a run of its own (recipe ``deit-cxr-14-labels``), whose
+  weights are given as ``student_weights``; each image keeps all of its labels there.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from medistill.core.types import Task
 from medistill.losses.hard import hard_decision
 from medistill.losses.logits import softened_kl
 from medistill.losses.task import cross_entropy
-from medistill.methods.classes import check_same_classes
+from medistill.methods.classes import check_same_classes, check_standardise, score_pair
 from medistill.methods.heads import HEADS, require_heads
 from medistill.methods.method import SINGLE_LABEL, Shapes
 from medistill.methods.ranges import check_choice, check_share, check_temperature
@@ -60,6 +62,7 @@ class DeiTCXR:
         soft_weight: a in [0, 1]; weight of the teacher against the labels.
         temperature: T of the soft kind.
         class_weights: one number a class, above 0, for ``hard_weighted``; else empty.
+        standardise: compare standardised logits in the soft kind; needs three or more classes.
 
     Raises:
         RecipeError: a value is out of range, or weights without their kind or the other way round.
@@ -69,6 +72,7 @@ class DeiTCXR:
     soft_weight: float = 0.5
     temperature: float = 1.0
     class_weights: tuple[float, ...] = ()
+    standardise: bool = False
     needs: ClassVar[frozenset[str]] = frozenset({"logits"})
     tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
     smallest_batch: ClassVar[int] = 1
@@ -102,9 +106,11 @@ class DeiTCXR:
         """None.
 
         Raises:
-            RecipeError: other classes in teacher and student, or another number of weights.
+            RecipeError: other classes in teacher and student, another number of weights, or two
+                classes to standardise.
         """
         check_same_classes(student_dims, teacher_dims)
+        check_standardise(self.standardise, student_dims)
         classes = student_dims["logits"][0]
         if self.class_weights and len(self.class_weights) != classes:
             raise RecipeError(
@@ -129,6 +135,7 @@ class DeiTCXR:
 
     def _taught(self, student: Tensor, teacher: Tensor) -> Tensor:
         if self.kind == "soft":
-            return softened_kl(student=student, teacher=teacher, temperature=self.temperature)
+            ours, theirs = score_pair(student, teacher, standardise=self.standardise)
+            return softened_kl(student=ours, teacher=theirs, temperature=self.temperature)
         weights = torch.tensor(self.class_weights) if self.class_weights else None
         return hard_decision(student=student, teacher=teacher, class_weights=weights)

@@ -19,6 +19,7 @@ Departures from the paper
   not found.
 - ``per_class`` divides the soft term by the number of classes, as DeiT's code does; ours sums over
   classes, as the formula does.
+- ``standardise`` is an addition: Sun et al., CVPR 2024.
 - The teacher is a convolutional network fitted on the same classes; the paper's was not found.
 - Relative positions are iRPE's contextual product on keys with 50 buckets, beside absolute ones;
   local convolution is LeFF. Width, depth and schedule are DeiT's.
@@ -52,6 +53,7 @@ class DRPLViT:
         soft_weight: a in [0, 1]; weight of the teacher against the labels.
         temperature: T of the soft kind.
         per_class: divide the soft term by the number of classes.
+        standardise: compare standardised logits in the soft kind; needs three or more classes.
 
     Raises:
         RecipeError: a value is out of range.
@@ -61,6 +63,7 @@ class DRPLViT:
     soft_weight: float = 0.5
     temperature: float = 1.0
     per_class: bool = False
+    standardise: bool = False
     needs: ClassVar[frozenset[str]] = frozenset({"logits"})
     tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
     smallest_batch: ClassVar[int] = 1
@@ -80,7 +83,7 @@ class DRPLViT:
         """None.
 
         Raises:
-            RecipeError: teacher and student have not the same number of classes.
+            RecipeError: other classes, or two classes to standardise.
         """
         return self._loss().adapters(student_dims, teacher_dims)
 
@@ -100,4 +103,5 @@ class DRPLViT:
             soft_weight=self.soft_weight,
             temperature=self.temperature,
             per_class=self.per_class,
+            standardise=self.standardise,
         )

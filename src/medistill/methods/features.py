@@ -12,7 +12,7 @@ from torch import Tensor
 
 from medistill.core.errors import RecipeError
 
-_KINDS = ("tokens.", "stage")
+_KINDS = ("tokens.", "stage", "level")
 
 
 def layers(names: Collection[str]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ Departures from the paper
   classes a higher temperature leaves almost nothing but the top class.
 - That only class scores are distilled, and no features or attention, is our reading: the paper's
   visible references name Hinton et al. and a survey, and no work on features.
+- ``standardise`` is an addition: Sun et al., "Logit Standardization", CVPR 2024.
 - Unlabelled images are allowed: they count in the soft term alone. The paper has none.
 - A student with a distillation token is allowed: its logits are the mean of both heads. The
   paper's student is a plain ViT.
@@ -35,7 +36,7 @@ from torch import Tensor, nn
 from medistill.core.types import Task
 from medistill.losses.logits import softened_kl
 from medistill.losses.task import cross_entropy
-from medistill.methods.classes import check_same_classes
+from medistill.methods.classes import check_same_classes, check_standardise, score_pair
 from medistill.methods.method import SINGLE_LABEL, Shapes
 from medistill.methods.ranges import check_share, check_temperature
 from medistill.models.network import Network
@@ -52,6 +53,7 @@ class KDViT:
     Attributes:
         temperature: T; softens both sides. Our default, not the paper's.
         soft_weight: a in [0, 1]; weight of the teacher against the labels. Our default.
+        standardise: compare standardised logits; needs three or more classes.
 
     Raises:
         RecipeError: a value is out of range.
@@ -59,6 +61,7 @@ class KDViT:
 
     temperature: float = 4.0
     soft_weight: float = 0.9
+    standardise: bool = False
     needs: ClassVar[frozenset[str]] = frozenset({"logits"})
     tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
     smallest_batch: ClassVar[int] = 1
@@ -75,9 +78,10 @@ class KDViT:
         """None.
 
         Raises:
-            RecipeError: teacher and student have not the same number of classes.
+            RecipeError: other classes, or two classes to standardise.
         """
         check_same_classes(student_dims, teacher_dims)
+        check_standardise(self.standardise, student_dims)
         return nn.ModuleDict()
 
     def terms(
@@ -89,7 +93,6 @@ class KDViT:
     ) -> dict[str, Tensor]:
         """``hard`` from the labels and ``soft`` from the teacher, weighted."""
         hard = cross_entropy(logits=outputs.logits, labels=batch.labels)
-        soft = softened_kl(
-            student=outputs.logits, teacher=targets["logits"], temperature=self.temperature
-        )
+        ours, theirs = score_pair(outputs.logits, targets["logits"], standardise=self.standardise)
+        soft = softened_kl(student=ours, teacher=theirs, temperature=self.temperature)
         return {"hard": (1 - self.soft_weight) * hard, "soft": self.soft_weight * soft}

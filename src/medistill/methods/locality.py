@@ -18,6 +18,7 @@ Departures from the paper
 - ``guide_weight`` = 2.5 is the paper's; the squared difference is a mean over everything.
 - The student's map is brought to the teacher's resolution, whichever is finer.
 - ``soft_weight`` and ``temperature`` add Hinton's term; 0 as in the paper.
+- ``standardise`` is an addition: Sun et al., CVPR 2024.
 - ``normalise`` and ``student_layers`` are ours; by default both are as in the paper.
 """
 
@@ -36,7 +37,7 @@ from medistill.core.types import Task
 from medistill.losses.logits import softened_kl
 from medistill.losses.maps import map_match
 from medistill.losses.task import cross_entropy
-from medistill.methods.classes import check_same_classes
+from medistill.methods.classes import check_same_classes, check_standardise, score_pair
 from medistill.methods.features import as_map, layers, map_shape, require_layers, require_maps
 from medistill.methods.method import SINGLE_LABEL, Shapes
 from medistill.methods.ranges import check_temperature, check_weights
@@ -59,6 +60,7 @@ class Locality:
         normalise: layer-norm the teacher's maps over their channels.
         soft_weight: weight of Hinton's term; 0 leaves it out.
         temperature: T of Hinton's term.
+        standardise: compare standardised logits in it; needs three or more classes.
 
     Raises:
         RecipeError: a value is out of range.
@@ -70,6 +72,7 @@ class Locality:
     normalise: bool = False
     soft_weight: float = 0.0
     temperature: float = 2.0
+    standardise: bool = False
     tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
     smallest_batch: ClassVar[int] = 1
 
@@ -118,11 +121,12 @@ class Locality:
         """A 1 x 1 convolution a stage, from the student's width to the teacher's channels.
 
         Raises:
-            RecipeError: a named feature has no positions, or other classes.
+            RecipeError: a named feature has no positions, other classes, or two to standardise.
         """
         require_maps(teacher_dims, self.teacher_stages, field="teacher_stages")
         if self.soft_weight:
             check_same_classes(student_dims, teacher_dims)
+            check_standardise(self.standardise, student_dims)
         pairs = zip(layers(student_dims.keys()), self.teacher_stages, strict=True)
         return nn.ModuleDict(
             {
@@ -152,8 +156,7 @@ class Locality:
             "guide": self.guide_weight * torch.stack(matches).sum(),
         }
         if self.soft_weight:
-            soft = softened_kl(
-                student=outputs.logits, teacher=targets["logits"], temperature=self.temperature
-            )
+            pair = score_pair(outputs.logits, targets["logits"], standardise=self.standardise)
+            soft = softened_kl(student=pair[0], teacher=pair[1], temperature=self.temperature)
             terms["soft"] = self.soft_weight * soft
         return terms

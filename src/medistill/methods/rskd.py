@@ -21,9 +21,11 @@ Departures from the paper
   hinge and LambdaLoss are offered. Scores are standardised over the tokens, else a student could
   please ListMLE by looking at one token.
 - The importance of a token is the attention that it receives; PVTv2 has no class token.
-- ``directions`` = 3, 2: eight directions of the fine scale and four of the next, in the frequency
-  domain without subsampling. ``relative`` compares each band to the teacher's energy in it; false
-  is the plain form of the cited work, which is blind to direction.
+- ``directions`` = 3, 2: eight directions of the fine scale and four of the next, as windows in the
+  frequency domain without subsampling; ``ladder`` takes the published filters, which are slower
+  and do not shift with their image. ``relative`` compares each band to the teacher's energy in it;
+  false is the plain form of the cited work, which is blind to direction.
+- ``standardise``, of the pixels' scores, is an addition: Sun et al., CVPR 2024.
 - ``fusion_width`` = 64 and ``temperature`` = 1 are our defaults; pixels are compared at a quarter
   of the resolution, before interpolation. ``dice_weight`` = 1.
 """
@@ -41,11 +43,12 @@ from torch import Tensor, nn
 from medistill.core.errors import RecipeError
 from medistill.core.types import Task
 from medistill.losses.contourlet import contourlet_match
+from medistill.losses.ladder import fits_ladder
 from medistill.losses.maps import resized
 from medistill.losses.masks import pixel_kl
 from medistill.losses.pyramid import pyramid_match
 from medistill.losses.ranking import lambda_rank, list_mle, pairwise_hinge
-from medistill.methods.classes import check_same_classes
+from medistill.methods.classes import check_same_classes, check_standardise, score_pair
 from medistill.methods.fusion import CascadeFusion, fits, pairs_differ
 from medistill.methods.method import SEGMENTATION, Shapes
 from medistill.methods.ranges import check_choice, check_temperature, check_weights
@@ -72,10 +75,12 @@ class RSKD:
         fusion_weight: f, of the fused stages; 0 leaves it out.
         dice_weight: of Dice beside the cross-entropy.
         temperature: T of the pixels.
+        standardise: compare standardised scores of pixels; needs three or more classes.
         ranking: ``list_mle``, ``pairwise_hinge`` or ``lambda_rank``.
         rank_levels: levels whose tokens are ranked.
         top_share: share of the tokens that counts as most important, in (0, 1].
         directions: for each scale how often the half circle is halved.
+        ladder: the contourlet transform's published filters in place of windows.
         relative: compare each band to the teacher's energy in it.
         fusion_width: channels of the fusion, a multiple of 4.
 
@@ -89,10 +94,12 @@ class RSKD:
     fusion_weight: float = 0.1
     dice_weight: float = 1.0
     temperature: float = 1.0
+    standardise: bool = False
     ranking: Ranking = "list_mle"
     rank_levels: tuple[int, ...] = (2, 3)
     top_share: float = 0.25
     directions: tuple[int, ...] = (3, 2)
+    ladder: bool = False
     relative: bool = True
     fusion_width: int = 64
     tasks: ClassVar[frozenset[Task]] = SEGMENTATION
@@ -146,12 +153,13 @@ class RSKD:
         """The projection of the first stage and the cascade of all.
 
         Raises:
-            RecipeError: other classes, other sizes of the stages, or too few tokens or pixels.
+            RecipeError: other classes, two to standardise, other sizes of the stages, or too few
+                tokens or pixels.
         """
         if self.pixel_weight:
-            check_same_classes(
-                {"logits": student_dims["coarse"]}, {"logits": teacher_dims["coarse"]}
-            )
+            ours, theirs = ({"logits": dims["coarse"]} for dims in (student_dims, teacher_dims))
+            check_same_classes(ours, theirs)
+            check_standardise(self.standardise, ours)
         self._check_sizes(student_dims, teacher_dims)
         made = nn.ModuleDict()
         if self.texture_weight:
@@ -179,6 +187,14 @@ class RSKD:
                 what=f"{len(self.directions)} scales do not fit into {theirs[0][-1]} pixels",
                 cure="Name fewer scales, or raise image_size.",
             )
+        height, width = theirs[0][-2:] if theirs else (0, 0)
+        ladder = self.texture_weight and self.ladder
+        if ladder and not fits_ladder(height, width, self.directions):
+            raise RecipeError(
+                where="method.directions",
+                what=f"the ladder cannot halve {width} pixels as {self.directions} ask",
+                cure="Name 1 to 3 for each scale and a larger image_size, or set ladder=false.",
+            )
         for level in self.rank_levels if self.rank_weight else ():
             grids = [math.prod(dims[f"importance{level}"]) for dims in (student_dims, teacher_dims)]
             if min(grids) < 4:
@@ -199,8 +215,12 @@ class RSKD:
         ours = outputs.features
         terms = SupervisedMasks(dice_weight=self.dice_weight).terms(outputs, {}, batch, adapters)
         if self.pixel_weight:
+            pair = [each.movedim(1, -1) for each in (ours["coarse"], targets["coarse"])]
+            mine, their = score_pair(*pair, standardise=self.standardise)
             loss = pixel_kl(
-                student=ours["coarse"], teacher=targets["coarse"], temperature=self.temperature
+                student=mine.movedim(-1, 1),
+                teacher=their.movedim(-1, 1),
+                temperature=self.temperature,
             )
             terms["soft"] = self.pixel_weight * loss
         if self.rank_weight:
@@ -213,6 +233,7 @@ class RSKD:
                 teacher=targets[_LEVELS[0]],
                 directions=self.directions,
                 relative=self.relative,
+                ladder=self.ladder,
             )
             terms["textures"] = self.texture_weight * loss
         if self.fusion_weight:

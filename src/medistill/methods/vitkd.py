@@ -15,6 +15,7 @@ Departures from the paper
   paper's for 224 pixels and 196 patches.
 - Which patches are masked depends on the image and its view alone, not on a global generator.
 - Only patches are compared; class and distillation tokens are left out.
+- ``standardise`` is an addition, in NKD's term: Sun et al., CVPR 2024.
 - ``normalised`` = true adds NKD's terms with its default weights, as in the paper's best runs.
 """
 
@@ -35,7 +36,6 @@ from medistill.core.types import Task
 from medistill.data.views import uniforms
 from medistill.losses.maps import token_match
 from medistill.losses.task import cross_entropy
-from medistill.methods.classes import check_same_classes
 from medistill.methods.features import as_map, map_shape, require_layers, require_maps
 from medistill.methods.method import SINGLE_LABEL, Shapes
 from medistill.methods.nkd import NKD
@@ -58,6 +58,7 @@ class ViTKD:
         generate_weight: b.
         mask_share: share of the patches that are hidden, in (0, 1].
         normalised: add NKD's terms on the scores.
+        standardise: compare standardised logits in them; needs three or more classes.
 
     Raises:
         RecipeError: a value is out of range.
@@ -69,6 +70,7 @@ class ViTKD:
     generate_weight: float = 3e-6
     mask_share: float = 0.5
     normalised: bool = True
+    standardise: bool = False
     tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
     smallest_batch: ClassVar[int] = 1
 
@@ -104,7 +106,7 @@ class ViTKD:
         """Linear maps for the first layers, and the generator of the last.
 
         Raises:
-            RecipeError: another grid of patches, or other classes.
+            RecipeError: another grid of patches, other classes, or two to standardise.
         """
         theirs = (*self.shallow, self.last)
         require_maps(teacher_dims, theirs, field="shallow")
@@ -116,7 +118,7 @@ class ViTKD:
         for mine, their in pairs:
             _check_grid(mine, their)
         if self.normalised:
-            check_same_classes(student_dims, teacher_dims)
+            NKD(standardise=self.standardise).adapters(student_dims, teacher_dims)
         mimics = [nn.Linear(mine[0], their[0]) for mine, their in pairs[:-1]]
         generator = Generator(pairs[-1][0][0], pairs[-1][1][0])
         return nn.ModuleDict({"mimic": nn.ModuleList(mimics), "generator": generator})
@@ -146,7 +148,8 @@ class ViTKD:
             "generate": self.generate_weight / self.mask_share * generated,
         }
         if self.normalised:
-            return terms | NKD().terms(outputs, targets, batch, adapters)
+            scores = NKD(standardise=self.standardise)
+            return terms | scores.terms(outputs, targets, batch, adapters)
         return terms | {"hard": cross_entropy(logits=outputs.logits, labels=batch.labels)}
 
     def _layers(self, named: Mapping[str, object]) -> tuple[str, ...]:

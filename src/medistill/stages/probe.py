@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from medistill.core.errors import RecipeError
 from medistill.data.loader import ordered_batches
 from medistill.data.views import ViewPolicy
 from medistill.models.network import Network
@@ -56,13 +55,6 @@ class ProbeFitter:
         policy: ViewPolicy,
         seen: StageMeans | None = None,
     ) -> None:
-        task = prepared.images.task
-        if task != "single-label":
-            raise RecipeError(
-                where="teacher.probe",
-                what=f"a probe learns classes that exclude each other, not {task} images",
-                cure="Set teacher.probe=null and give teacher.fit.",
-            )
         self._prepared, self._block, self._policy = prepared, block, policy
         self._seen: StageMeans = {} if seen is None else seen
 
@@ -77,8 +69,11 @@ class ProbeFitter:
 
     def _examples(self, rows: Sequence[int], views: int) -> Examples:
         means = np.concatenate([self._seen[row][:views] for row in rows])
-        labels = self._prepared.labels[list(rows)].argmax(axis=1).repeat(views)
-        return Examples(means=means, labels=labels.astype(np.int64))
+        labels = self._prepared.labels[list(rows)]
+        if self._prepared.images.task == "multi-label":
+            return Examples(means=means, labels=labels.repeat(views, axis=0).astype(np.float64))
+        classes = labels.argmax(axis=1).repeat(views).astype(np.int64)
+        return Examples(means=means, labels=classes)
 
     def _show(self, network: Network, probe: StageProbe, rows: Sequence[int]) -> None:
         new = np.array(sorted(set(rows) - self._seen.keys()), np.int64)

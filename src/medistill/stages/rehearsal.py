@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from torch import nn
+
 from medistill.core.errors import RecipeError
 from medistill.methods.method import Method
 from medistill.models.network import Network, feature_shapes
@@ -13,6 +15,7 @@ from medistill.models.spec import ModelSpec
 from medistill.recipe import Recipe, StudentPredistilBlock
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
+from medistill.stages.mask_rehearsal import check_masks
 from medistill.stages.teacher import build
 from medistill.train.settings import TrainSettings
 
@@ -68,12 +71,13 @@ def rehearse(context: Context, prepared: Prepared) -> None:
     Raises:
         RecipeError: a method cannot do what the recipe, the data or the networks ask of it.
     """
-    _check_masks(context, prepared)
+    check_masks(context.recipe, masks=prepared.masks is not None)
     for lecture in lectures(context.recipe):
         _check_task(lecture, prepared)
         _check_batch(lecture, prepared, context)
         student, teacher = _pair(lecture, context, prepared)
         _check_needs(lecture, teacher)
+        _check_norms(lecture.train, student, f"{lecture.trail}.train".lstrip("."))
         features = lecture.method.needs - {"logits"}
         lecture.method.adapters(
             feature_shapes(student, lecture.method.wants(student)),
@@ -81,6 +85,8 @@ def rehearse(context: Context, prepared: Prepared) -> None:
         )
         _say_inert(lecture, context, len(prepared.images.classes))
         if lecture.method is context.recipe.method:
+            if context.recipe.teacher.fit is not None:
+                _check_norms(context.recipe.teacher.fit, teacher, "teacher.fit")
             _say_larger(student, teacher, context)
 
 
@@ -96,49 +102,6 @@ def _pair(lecture: Lecture, context: Context, prepared: Prepared) -> tuple[Netwo
             where = f"{trail}.{error.where.removeprefix('model.')}"
             raise RecipeError(where=where, what=error.what, cure=error.cure) from error
     return built[0], built[1]
-
-
-def _check_masks(context: Context, prepared: Prepared) -> None:
-    """Refuse what masks cannot follow, and networks that make none."""
-    recipe, masks = context.recipe, prepared.masks is not None
-    fit = recipe.teacher.fit
-    chosen = {recipe.train.select_by, fit.select_by if fit else recipe.train.select_by}
-    score = "dice" if masks else "auroc"
-    mixes = recipe.train.mixes or (fit is not None and fit.mixes)
-    for broken, key, what, cure in (
-        (
-            not chosen <= {score, "loss"},
-            "train.select_by, teacher.fit.select_by",
-            f"{' and '.join(sorted(chosen))} cannot choose between networks for these images",
-            f"Set both to {score} or loss.",
-        ),
-        (
-            masks and mixes,
-            "train.mixup",
-            "masks cannot be mixed",
-            "Set mixup and cutmix to 0.",
-        ),
-        (
-            masks and recipe.views.fit != "stretch",
-            "views.fit",
-            f"masks are brought back to the image's own size, which '{recipe.views.fit}' forgets",
-            "Set views.fit=stretch.",
-        ),
-        (
-            masks and None in (recipe.student.decoder, recipe.teacher.model.decoder),
-            "student.decoder, teacher.model.decoder",
-            "a network without a decoder makes no masks",
-            "Set both to mlp, with pyramids such as pvt_v2_b0.",
-        ),
-        (
-            not masks and {recipe.student.decoder, recipe.teacher.model.decoder} != {None},
-            "student.decoder, teacher.model.decoder",
-            "these images have labels and no masks",
-            "Leave decoder out, or give images with masks.",
-        ),
-    ):
-        if broken:
-            raise RecipeError(where=key, what=what, cure=cure)
 
 
 def _check_task(lecture: Lecture, prepared: Prepared) -> None:
@@ -167,10 +130,27 @@ def _check_batch(lecture: Lecture, prepared: Prepared, context: Context) -> None
 def _check_needs(lecture: Lecture, teacher: Network) -> None:
     known = teacher.feature_names | {"logits"}
     for name in sorted(lecture.method.needs - known):
+        if name.startswith("importance"):
+            raise RecipeError(
+                where="method.rank_weight",
+                what=f"{lecture.teacher.name} shows no ranking of tokens ('{name}')",
+                cure="Set method.rank_weight=0, or take a PVTv2 teacher.",
+            )
         raise RecipeError(
             where=_key(lecture),
             what=f"{lecture.teacher.name} has no feature '{name}' to teach with",
             cure=f"Choose another teacher, or name one of: {', '.join(sorted(known))}.",
+        )
+
+
+def _check_norms(train: TrainSettings, network: Network, key: str) -> None:
+    """Refuse steps of one image where vectors, not maps, are normalised over the batch."""
+    norms = any(isinstance(module, nn.BatchNorm1d) for module in network.modules())
+    if norms and train.batch_size < 2:
+        raise RecipeError(
+            where=f"{key}.batch_size",
+            what="a part of this network normalises over a batch, and a step has 1 image",
+            cure=f"Give {key}.batch_size=2 or more.",
         )
 
 

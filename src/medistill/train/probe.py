@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from medistill.models.probe import StageProbe
 
@@ -21,11 +23,17 @@ class Examples:
 
     Attributes:
         means: (N, D).
-        labels: (N,) class indices.
+        labels: (N,) class indices; of several labels an image (N, K) of 0, 1, and NaN where
+            unknown.
     """
 
     means: Array
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64] | Array
+
+    @property
+    def several(self) -> bool:
+        """Whether an image has several labels."""
+        return self.labels.ndim == 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +42,7 @@ class ProbeFit:
 
     Attributes:
         penalty: the one that *select* chose.
-        losses: penalty -> cross-entropy in nats on *select*.
+        losses: penalty -> cross-entropy in nats on *select*, of several labels their sum.
     """
 
     penalty: float
@@ -52,25 +60,27 @@ def fit_probe(
 
     Minimises ``mean CE + penalty / 2 |W|^2`` over the linear layer for each penalty (scikit-learn's
     logistic regression, L-BFGS), and keeps the one whose cross-entropy on *select* is smallest. For
-    two classes W is the difference of their rows, as usual in logistic regression.
+    two classes W is the difference of their rows, as usual in logistic regression. Of several
+    labels each has a regression of its own, on the images of which it is known; one that is always
+    yes or always no gets its share alone.
 
     Args:
         probe: changed in place; its body is not.
-        fit: what is learnt; every class of the probe must occur.
+        fit: what is learnt; every class of the probe must occur (not every label).
         select: what chooses the penalty.
         penalties: at least one, above 0.
 
     Raises:
         ValueError: a class of the probe does not occur in ``fit``.
     """
-    if len(np.unique(fit.labels)) != probe.classes:
+    if not fit.several and len(np.unique(fit.labels)) != probe.classes:
         raise ValueError("every class must occur among the images that a probe is fitted on")
     mean, std = fit.means.mean(axis=0), np.maximum(fit.means.std(axis=0), _SMALLEST_STD)
-    found = {
-        penalty: _regression((fit.means - mean) / std, fit.labels, penalty) for penalty in penalties
-    }
+    solve, judge = (_labels, _label_loss) if fit.several else (_regression, _cross_entropy)
+    inputs = (fit.means - mean) / std
+    found = {penalty: solve(inputs, fit.labels, penalty) for penalty in penalties}
     losses = {
-        penalty: _cross_entropy(weight, bias, (select.means - mean) / std, select.labels)
+        penalty: judge((select.means - mean) / std @ weight.T + bias, select.labels)
         for penalty, (weight, bias) in found.items()
     }
     best = min(losses, key=lambda penalty: losses[penalty])
@@ -78,7 +88,7 @@ def fit_probe(
     return ProbeFit(penalty=best, losses=losses)
 
 
-def _regression(inputs: Array, labels: NDArray[np.int64], penalty: float) -> tuple[Array, Array]:
+def _regression(inputs: Array, labels: NDArray[Any], penalty: float) -> tuple[Array, Array]:
     """Weight (K, D) and bias (K,); scikit-learn's C weighs a sum, ours a mean."""
     from sklearn.linear_model import LogisticRegression
 
@@ -93,9 +103,33 @@ def _regression(inputs: Array, labels: NDArray[np.int64], penalty: float) -> tup
     )
 
 
-def _cross_entropy(weight: Array, bias: Array, inputs: Array, labels: NDArray[np.int64]) -> float:
-    logits = torch.from_numpy(inputs @ weight.T + bias)
-    return float(torch.nn.functional.cross_entropy(logits, torch.from_numpy(labels)))
+def _labels(inputs: Array, labels: NDArray[Any], penalty: float) -> tuple[Array, Array]:
+    """Weight (K, D) and bias (K,), each label's from the images of which it is known."""
+    weights, biases = np.zeros((labels.shape[1], inputs.shape[1])), np.zeros(labels.shape[1])
+    for label, column in enumerate(labels.T):
+        known = ~np.isnan(column)
+        yes = column[known].astype(np.int64)
+        if len(np.unique(yes)) == 2:
+            weight, bias = _regression(inputs[known], yes, penalty)
+            weights[label], biases[label] = weight[1] - weight[0], bias[1] - bias[0]
+        else:
+            # Half an image either way, so that what was never seen is not impossible.
+            biases[label] = np.log((yes.sum() + 0.5) / ((1 - yes).sum() + 0.5))
+    return weights, biases
+
+
+def _cross_entropy(logits: Array, labels: NDArray[Any]) -> float:
+    return float(functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels)))
+
+
+def _label_loss(logits: Array, labels: NDArray[Any]) -> float:
+    """Sum over an image's known labels, mean over images."""
+    known = ~np.isnan(labels)
+    truth = torch.from_numpy(np.where(known, labels, 0))
+    each = functional.binary_cross_entropy_with_logits(
+        torch.from_numpy(logits), truth, reduction="none"
+    )
+    return float((each.numpy() * known).sum() / max(1, known.any(axis=1).sum()))
 
 
 def _set(probe: StageProbe, mean: Array, std: Array, weight: Array, bias: Array) -> None:

@@ -29,6 +29,22 @@ def test_equal_scores_give_the_published_number() -> None:
     assert found.item() == pytest.approx(5.144, abs=0.0005)
 
 
+def test_list_mle_has_the_published_finite_minimum() -> None:
+    """Standardised scores cannot pile up on one token: 49 of 196 places reach 3.50 nats."""
+    teacher = torch.arange(196.0, 0, -1)[None]
+    student = teacher.clone().requires_grad_()
+    optimiser = torch.optim.LBFGS([student], lr=0.5, max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimiser.zero_grad()
+        found = list_mle(student=student, teacher=teacher, top=49)
+        found.backward()
+        return found
+
+    optimiser.step(loss)
+    assert loss().item() == pytest.approx(3.50, abs=0.01)
+
+
 def test_list_mle_from_a_plain_loop() -> None:
     student, teacher = scores(), scores()
     s, order = standard(student), teacher[0].argsort(descending=True).tolist()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -61,13 +62,23 @@ def test_members_know_what_they_were_fitted_on(taught: Path) -> None:
     assert len({tuple(answer.flatten().tolist()) for answer in asked}) == 2
 
 
-def test_other_tasks_are_refused(taught: Path) -> None:
+def test_several_labels_are_fitted_with_the_images_that_know_them(taught: Path) -> None:
     prepared = open_data(taught / "data")
     images = dataclasses.replace(prepared.images, task="multi-label")
-    other = dataclasses.replace(prepared, images=images)
-    policy = load_recipe("demo").views
-    with pytest.raises(RecipeError, match="not multi-label images"):
-        ProbeFitter(other, ProbeBlock(), policy)
+    labels = prepared.labels.copy()
+    labels[:, 1] = np.nan  # nobody knows the second label
+    several = dataclasses.replace(prepared, images=images, labels=labels)
+    teacher = open_teacher(open_run(taught), prepared, 0)
+    network = teacher.members[0]
+    rows = list(prepared.parts[0].fit)
+    fitter = ProbeFitter(several, ProbeBlock(views=1, penalties=(0.1,)), load_recipe("demo").views)
+    found = fitter.fit(network, rows, rows)
+    with torch.no_grad():
+        batch = torch.stack([torch.from_numpy(np.zeros((1, 32, 32), np.float32))])
+        chances = torch.sigmoid(network(batch).logits)[0]
+    assert chances[1].item() == pytest.approx(0.5)
+    shares = np.nanmean(labels[rows, 0])
+    assert found.losses[0.1] < -(shares * np.log(shares) + (1 - shares) * np.log(1 - shares))
 
 
 @pytest.mark.parametrize(

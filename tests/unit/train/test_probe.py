@@ -75,3 +75,36 @@ def test_a_class_that_does_not_occur_is_refused() -> None:
     two = _examples(0, len(probe.mean), 2)
     with pytest.raises(ValueError, match="every class"):
         fit_probe(probe, two, two, [0.1])
+
+
+def test_each_of_several_labels_is_scikit_learns_regression_on_what_is_known() -> None:
+    network, probe = _probe(3)
+    network.eval()
+    images = torch.rand(8, 1, 32, 32)
+    with torch.no_grad():
+        means = probe.stage_means(network.normalised(images)).double().numpy()
+    draw = np.random.default_rng(0)
+    inputs = draw.normal(size=(60, means.shape[1])) * 3 + 5
+    labels = (draw.random((60, 3)) < 0.4).astype(np.float64)
+    labels[::7, 0] = np.nan
+    labels[:, 2] = 0.0
+    fit = Examples(means=inputs, labels=labels)
+    found = fit_probe(probe, fit, fit, [0.5])
+    with torch.no_grad():
+        ours = torch.sigmoid(network(images).logits).numpy()
+        seen = torch.sigmoid(
+            probe.head(torch.from_numpy((inputs - inputs.mean(0)) / inputs.std(0)).float())
+        )
+
+    scaler = StandardScaler().fit(inputs)
+    for label in (0, 1):
+        known = ~np.isnan(labels[:, label])
+        other = LogisticRegression(C=1 / (0.5 * known.sum()), max_iter=1000)
+        other.fit(scaler.transform(inputs[known]), labels[known, label])
+        expected = other.predict_proba(scaler.transform(means))[:, 1]
+        np.testing.assert_allclose(ours[:, label], expected, atol=1e-5)
+    # Never yes among 60: half an image of each.
+    np.testing.assert_allclose(ours[:, 2], 0.5 / 61, atol=1e-6)
+    truth, chances = torch.from_numpy(labels), seen.double()
+    each = -(truth * chances.log() + (1 - truth) * (1 - chances).log())
+    assert found.losses[0.5] == pytest.approx(each.nansum(dim=1).mean().item(), rel=1e-4)
