@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medistill.commands.extra import need_train
+from medistill.commands.extra import need_check
 
 
 def check(
@@ -27,7 +27,7 @@ def check(
     workers: Annotated[int | None, typer.Option("--workers", min=0, help="Processes.")] = None,
 ) -> None:
     """Check whether data are fit to train on: leaks, copies, shortcuts, gray scale, labels."""
-    need_train("check")
+    need_check("check")
     from medistill.core.runtime import cpu_threads
     from medistill.stages.check import check as check_data
     from medistill.stages.console import ConsoleReporter

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from medistill.check.examine import examine, refuse_fatal
 from medistill.check.finding import Finding
@@ -18,8 +18,10 @@ from medistill.core.errors import DataError
 from medistill.core.files import read_json
 from medistill.core.types import ImageSet, Parts
 from medistill.data.layouts import LAYOUTS, read_data
-from medistill.recipe import DataBlock
 from medistill.stages.context import Reporter, SilentReporter
+
+if TYPE_CHECKING:  # the recipe's blocks bring torch, which checking data does not need
+    from medistill.recipe import DataBlock
 
 PROPOSAL = "proposed-parts.csv"
 _SIGNS = {"fatal": "FATAL  ", "warning": "warning", "note": "note   "}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from medistill.core.run_folder import RunFolder
-from medistill.recipe import Recipe
 from medistill.train.progress import Progress
+
+if TYPE_CHECKING:  # a recipe's blocks bring torch, which checking data does not need
+    from medistill.recipe import Recipe
 
 
 class Reporter(Protocol):

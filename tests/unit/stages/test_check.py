@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +43,26 @@ def test_clean_set_passes_and_is_left_alone(tmp_path: Path) -> None:
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"cache", "check.html", "check.json", PROPOSAL}
     assert json.loads((tmp_path / "out" / "check.json").read_text())["layout"] == "folder"
+
+
+def test_data_are_checked_without_torch(tmp_path: Path) -> None:
+    data = _set(tmp_path / "data")
+    lines = (
+        "import sys, runpy",
+        f"sys.argv = ['medistill', 'check', {str(data)!r}, '--out', {str(tmp_path / 'out')!r},"
+        " '--workers', '0']",
+        "try: runpy.run_module('medistill', run_name='__main__')",
+        "except SystemExit as end: print('ended', end.code, 'torch' in sys.modules)",
+    )
+    source = str(Path(__file__).resolve().parents[3] / "src")
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": source},
+    )
+    assert "ended 0 False" in done.stdout, done.stderr[-2000:]
 
 
 def test_copy_in_both_parts_with_another_class_is_fatal(tmp_path: Path) -> None:
