@@ -37,7 +37,8 @@ class Scale:
 
     Attributes:
         centre: median of the score over images of the part *calibrate*.
-        spread: its interquartile range over 1.349, the standard deviation of a normal score.
+        spread: its deviation that half of the allowed false alarms exceed, so that the larger of
+            two deviations is about 1 at the limit.
 
     Raises:
         ValueError: the spread is not positive.

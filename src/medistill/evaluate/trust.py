@@ -26,7 +26,6 @@ MOST_DIRECTIONS = 32
 IMAGES_PER_DIRECTION = 5
 FEWEST_KNOWN = 20
 _DIGITS = 6
-_NORMAL_IQR = 1.349
 
 
 def known_features(features: Floats, labels: Ints | None = None) -> FeatureDistance | None:
@@ -96,13 +95,13 @@ def fit_trust(
         reason = f"too few groups ({plural(word, int(rows.size))}; it needs at least {floor})"
         return None, {"trust": reason}
     stated = energy(logits[rows], task=task)
-    scale = _scale(stated)
+    scale = _scale(stated, false_alarms)
     if scale is None:
         return None, {"trust": "all images have the same logits"}
     total, distance, reasons = deviation(stated, scale), None, {}
     if features is not None and known is not None:
         far = log_distance(feature_distance(features[rows], known))
-        distance = _scale(far)
+        distance = _scale(far, false_alarms)
         if distance is not None:
             total = np.maximum(total, deviation(far, distance))
     if distance is None:
@@ -122,10 +121,15 @@ def _rank(count: int, level: float) -> int:
     return int(np.ceil(round((count + 1) * level, 9))) - 1
 
 
-def _scale(scores: Floats) -> Scale | None:
-    low, centre, high = np.quantile(scores, [0.25, 0.5, 0.75])
-    spread = float(high - low) / _NORMAL_IQR
-    return Scale(centre=float(centre), spread=spread) if spread > 0 else None
+def _scale(scores: Floats, false_alarms: float) -> Scale | None:
+    """Median, and the deviation that half of the allowed false alarms exceed.
+
+    So both scores stop as many known images. With the interquartile range as spread, the energy,
+    whose tails are heavy, set the limit alone, and what only the distance sees came through.
+    """
+    centre = float(np.median(scores))
+    spread = float(np.quantile(np.abs(scores - centre), 1 - false_alarms / 2))
+    return Scale(centre=centre, spread=spread) if spread > 0 else None
 
 
 def _short(values: NDArray[np.floating]) -> tuple[float, ...]:

@@ -17,6 +17,7 @@ PARTS = {
     "selective",
     "decision_curve",
     "strange",
+    "uncertainty",
 }
 
 
@@ -33,7 +34,9 @@ def test_every_task_gives_every_part_or_says_why_without_nan(task: Task) -> None
     # The logits are three times too large.
     assert after["error"] < before["error"]
     assert after["brier"] < before["brier"]
-    assert (found["student"]["selective"] is None) == (task == "segmentation")
+    of = "dice" if task == "segmentation" else "accuracy"
+    assert found["student"]["selective"]["of"] == of
+    assert (found["student"]["uncertainty"] is None) == (task != "segmentation")
     assert (
         set(found["student"]["decision_curve"])
         == {
