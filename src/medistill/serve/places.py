@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-_SHORTEST, _LONGEST = 1, 30
+_SHORTEST, LONGEST_WAIT = 1, 30
 # Weight of the newest finished request in the running mean of seconds a place.
 _NEWEST = 0.2
 
@@ -72,4 +72,4 @@ class Places:
 
     def _retry_after(self) -> int:
         """Time in which what is inside should be done, in whole seconds."""
-        return min(_LONGEST, max(_SHORTEST, math.ceil(self.taken * self._pace)))
+        return min(LONGEST_WAIT, max(_SHORTEST, math.ceil(self.taken * self._pace)))

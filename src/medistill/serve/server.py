@@ -14,11 +14,14 @@ import uvicorn
 from medistill.core.errors import MedistillError
 from medistill.serve.app import create_app
 from medistill.serve.patience import patient_protocol
+from medistill.serve.places import LONGEST_WAIT
 from medistill.serve.service import Service
 
 # More connections than this are turned away before a request is read.
 _CONNECTIONS = 1000
 _BACKLOG = 512
+# A client that stays away as long as Retry-After says finds its connection still open.
+_KEEP_ALIVE = LONGEST_WAIT + 15
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -74,7 +77,7 @@ def run_server(
         access_log=False,
         log_config=None,
         limit_concurrency=_CONNECTIONS,
-        timeout_keep_alive=15,
+        timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=limits.shutdown_seconds,
         server_header=False,
         lifespan="on",

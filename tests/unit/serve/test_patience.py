@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from medistill.serve import server
+from medistill.serve.places import LONGEST_WAIT
 from tests.unit.serve.serving import explaining_bundle, png, running
 from tests.unit.serve.test_server import ask, connect
 from tests.unit.serve.test_uploads import form
@@ -40,6 +42,10 @@ def test_a_second_head_on_the_same_connection_has_the_same_time(address: str) ->
             said += client.recv(4096)
         client.sendall(b"GET /hea")
         assert client.recv(4096).startswith(b"HTTP/1.1 408")
+
+
+def test_a_client_that_stays_away_as_it_is_told_finds_its_connection_open() -> None:
+    assert server._KEEP_ALIVE > LONGEST_WAIT
 
 
 def test_a_connection_that_says_nothing_is_cut_off(address: str) -> None:
