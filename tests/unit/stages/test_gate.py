@@ -1,5 +1,7 @@
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,6 +48,24 @@ def test_int8_is_judged_and_recorded_and_predicts(
     trial = graphs["int8"]["trial"]
     assert {speed["batch"] for speed in trial["speeds"]} == {1, 8}
     assert trial["metric"]["name"] == "auroc"
-    images = sorted((run / "data/drawn").rglob("images/*.png"))[:3]
-    for name in graphs.keys() - {"explain"}:
-        assert predict_command(run / "bundle", images, tmp_path / f"{name}.csv", graph=name) == 0
+    prepared = prepare_data(open_run(run))
+    rows = prepared.parts[0].calibrate
+    images = [prepared.images.samples[row].path for row in rows]
+    plain = {name: predicted(run, images, graphs[name], tmp_path) for name in ("fp32", "int8")}
+    recorded = graphs["int8"]["parity"]
+    # What ``predict`` says of these images is what the gate measured on them.
+    assert recorded["images"] == len(rows)
+    difference = np.abs(plain["int8"] - plain["fp32"]).max()
+    assert difference == pytest.approx(recorded["largest_difference"], abs=1e-4)
+    same = plain["int8"].argmax(axis=1) == plain["fp32"].argmax(axis=1)
+    assert same.mean() == pytest.approx(recorded["agreement"])
+
+
+def predicted(run: Path, images: list[Path], graph: dict[str, Any], folder: Path) -> Any:
+    """(N, K) probabilities of ``medistill predict``, their temperature taken off again."""
+    out = folder / f"{graph['name']}.jsonl"
+    assert predict_command(run / "bundle", images, out, graph=graph["name"]) == 0
+    lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    chances = np.array([list(line["probabilities"].values()) for line in lines])
+    raised = chances ** graph["calibration"]["temperature"]
+    return raised / raised.sum(axis=1, keepdims=True)
