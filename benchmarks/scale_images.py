@@ -53,7 +53,7 @@ def generated(root: Path, kind: Kind, images: int, workers: int) -> ImageSet:
     for folder in {path.parent for path in paths}:
         folder.mkdir(parents=True, exist_ok=True)
     jobs = [(path, seed) for seed, path in enumerate(paths) if not path.is_file()]
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(max(1, workers)) as pool:
         list(pool.map(functools.partial(_draw, kind), jobs, chunksize=16))
     samples = tuple(
         Sample(path=p, name=p.relative_to(root).as_posix(), label=n % 2, group=p.name)
@@ -72,6 +72,10 @@ def generated(root: Path, kind: Kind, images: int, workers: int) -> ImageSet:
 def decode_all(paths: list[Path], workers: int) -> None:
     """Decode every file, with nothing but its library: Pillow to gray, or pydicom."""
     act = _pydicom if paths[0].suffix == ".dcm" else _pillow
+    if workers == 0:
+        for path in paths:
+            act(path)
+        return
     with ProcessPoolExecutor(workers) as pool:
         list(pool.map(act, paths, chunksize=64))
 
