@@ -149,7 +149,7 @@ def segmenter(
     else:
         network = open_student(context, prepared, fold, seed, role)
         ask = ask_network(network)
-    return Segmenter(ask=ask, network=network, calibration=calibration)
+    return Segmenter(ask=ask, seen=network.preprocessing, calibration=calibration)
 
 
 def _mask_pictures(

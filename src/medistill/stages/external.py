@@ -9,16 +9,20 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from medistill.bundle.bundle import open_bundle
+from medistill.bundle.calibration import Calibration
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Task
+from medistill.data.batch import Batch
 from medistill.data.labels import labels_matrix
 from medistill.data.layouts import read_data
 from medistill.data.masks import Masks
 from medistill.data.store import build_store, stored_images
 from medistill.evaluate.examined import Examined
 from medistill.evaluate.grouped import Table
+from medistill.imaging.resize import Channels
 from medistill.serve.predictor import Predictor
 from medistill.stages.context import Context, Reporter, SilentReporter
 from medistill.stages.data import Prepared, prepare_data
@@ -32,11 +36,13 @@ from medistill.stages.decisions import (
 )
 from medistill.stages.evaluation import segmenter
 from medistill.stages.judging import Judged, judge, pool
-from medistill.stages.mask_measuring import mask_table
+from medistill.stages.mask_measuring import Segmenter, mask_table
 from medistill.stages.run import RECIPE, open_run
 from medistill.stages.sizes import sizes_of
 from medistill.stages.student import open_student
 from medistill.stages.teacher import open_teacher
+
+_FLOOR = 1e-12
 
 
 def evaluate(
@@ -74,7 +80,7 @@ def evaluate(
         if (Path(model) / RECIPE).is_file():
             judged = _of_run(open_run(model, speaker), images, Path(cache))
         else:
-            judged = _of_bundle(Path(model), images)
+            judged = _of_bundle(Path(model), images, Path(cache), speaker)
     metrics = judge(judged, folder)
     speaker.say(metrics["answer"]["standing"])
     speaker.say(f"Report: {folder / 'report.html'}")
@@ -107,20 +113,15 @@ def _of_run(context: Context, images: ImageSet, cache: Path) -> Judged:
     own = prepare_data(context)
     _check_task(images, own.images.task)
     images = with_classes(images, own.images.classes)
-    store = build_store(
+    prepared = _prepared(
         images,
-        cache / "store",
+        cache,
         stored_size=data.stored_size,
-        window=data.window,
         channels=data.channels,
-        skip_unreadable=True,
-        progress=context.reporter.counting("Reading images"),
+        window=data.window,
+        speaker=context.reporter,
     )
-    images = stored_images(images, store)
-    masks = None
-    if images.task == "segmentation":
-        masks = Masks(images.samples, len(images.classes))
-    prepared = Prepared(images, store, labels_matrix(images), {}, (), 0, masks)
+    images = prepared.images
     fold = context.folds()[0]
     teacher = open_teacher(context, own, fold)
     examined = {
@@ -195,16 +196,12 @@ def _check_task(images: ImageSet, task: Task) -> None:
         )
 
 
-def _of_bundle(path: Path, images: ImageSet) -> Judged:
-    if images.task == "segmentation":
-        raise DataError(
-            where=path,
-            what="a bundle's masks are not judged here",
-            cure="Give the run that the bundle was made from.",
-        )
+def _of_bundle(path: Path, images: ImageSet, cache: Path, speaker: Reporter) -> Judged:
     predictor = Predictor(open_bundle(path))
     _check_task(images, predictor.bundle.manifest.task)
     images = with_classes(images, predictor.classes)
+    if images.task == "segmentation":
+        return _masks_of_bundle(predictor, images, cache, speaker)
     found = list(predictor.predict_files([sample.path for sample in images.samples]))
     read = [number for number, each in enumerate(found) if each.probabilities is not None]
     if not read:
@@ -215,6 +212,55 @@ def _of_bundle(path: Path, images: ImageSet) -> Judged:
     chances = np.array([found[number].probabilities for number in read], dtype=np.float64)
     table = pool(images, [(0, range(len(images.samples)), chances)])
     return Judged(images=images, predictions={"student": [table]})
+
+
+def _masks_of_bundle(
+    predictor: Predictor, images: ImageSet, cache: Path, speaker: Reporter
+) -> Judged:
+    seen = predictor.bundle.manifest.preprocessing
+    other = _prepared(
+        images,
+        cache,
+        stored_size=seen.stored_size or seen.size,
+        channels=seen.channels,
+        window=seen.window,
+        speaker=speaker,
+    )
+
+    def ask(batch: Batch) -> dict[str, torch.Tensor]:
+        chances = predictor.predict_array(batch.images.numpy())
+        # Calibrated already: a softmax of their logarithms gives them back.
+        return {"logits": torch.from_numpy(np.log(np.maximum(chances, _FLOOR)))}
+
+    model = Segmenter(ask=ask, seen=seen, calibration=Calibration())
+    table = mask_table(other, [(0, range(len(other.images.samples)), model)], None)
+    return Judged(images=other.images, predictions={"student": [table]})
+
+
+def _prepared(
+    images: ImageSet,
+    cache: Path,
+    *,
+    stored_size: int,
+    channels: Channels,
+    window: str | None,
+    speaker: Reporter,
+) -> Prepared:
+    """The other set, stored as the model's own images were."""
+    store = build_store(
+        images,
+        cache / "store",
+        stored_size=stored_size,
+        window=window,
+        channels=channels,
+        skip_unreadable=True,
+        progress=speaker.counting("Reading images"),
+    )
+    images = stored_images(images, store)
+    masks = None
+    if images.task == "segmentation":
+        masks = Masks(images.samples, len(images.classes))
+    return Prepared(images, store, labels_matrix(images), {}, (), 0, masks)
 
 
 def with_classes(images: ImageSet, classes: Sequence[str]) -> ImageSet:

@@ -86,7 +86,7 @@ def _labels(prepared: Prepared, network: Network, rows: Sequence[int]) -> NDArra
     """True classes of rows; of masks at the network's own size."""
     if prepared.masks is None:
         return labels_of(prepared.images, prepared.labels[list(rows)])
-    batches = mask_batches(prepared, rows, network)
+    batches = mask_batches(prepared, rows, network.preprocessing)
     return np.concatenate([batch.masks_or_fail().numpy() for batch in batches])
 
 

@@ -20,8 +20,8 @@ from medistill.evaluate.mask_scores import MaskScores
 from medistill.evaluate.pixel_sums import pixel_sums
 from medistill.evaluate.segmentation import boundary, image_measures
 from medistill.explain.overlay import overlay
+from medistill.imaging.preprocessing import Preprocessing
 from medistill.imaging.resize import to_float
-from medistill.models.network import Network
 from medistill.report.pictures import Picture
 from medistill.stages.data import Prepared
 from medistill.stages.mask_prediction import AskBatch, mask_batches, resized_mask
@@ -38,12 +38,12 @@ class Segmenter:
 
     Attributes:
         ask: from a batch to logits.
-        network: whose size and normalisation the images take.
+        seen: size and shape that the images take.
         calibration: fitted on *calibrate*.
     """
 
     ask: AskBatch
-    network: Network
+    seen: Preprocessing
     calibration: Calibration
 
 
@@ -67,7 +67,7 @@ class Segmented:
 def segment(model: Segmenter, prepared: Prepared, rows: Sequence[int]) -> Iterator[Segmented]:
     """Masks of rows, one after the other."""
     masks = _masks(prepared)
-    for batch in mask_batches(prepared, rows, model.network):
+    for batch in mask_batches(prepared, rows, model.seen):
         logits = model.ask(batch)["logits"].numpy()
         chances = probabilities(logits, task="segmentation", calibration=model.calibration)
         truth = batch.masks_or_fail().numpy()

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from medistill.data.batch import Batch
 from medistill.data.loader import plain_batches
+from medistill.imaging.preprocessing import Preprocessing
 from medistill.losses.masks import pixel_cross_entropy
 from medistill.models.network import Network
 from medistill.stages.data import Prepared
@@ -61,7 +62,7 @@ def mask_answers(
     calibration error and trust gate need, within memory that a thousand images allow.
     """
     pieces: dict[str, list[NDArray[np.generic]]] = {}
-    for batch in mask_batches(prepared, rows, network):
+    for batch in mask_batches(prepared, rows, network.preprocessing):
         said = dict(ask(batch))
         step = -(-said["logits"].shape[-1] // GRID)
         said["logits"] = said["logits"][..., ::step, ::step]
@@ -88,22 +89,22 @@ def mask_scores(network: Network, prepared: Prepared, rows: Sequence[int]) -> Ma
         the network sees; ``loss``: mean cross-entropy of a pixel, in nats.
     """
     ask, dices, losses = ask_network(network), [], []
-    for batch in mask_batches(prepared, rows, network):
+    for batch in mask_batches(prepared, rows, network.preprocessing):
         logits, masks = ask(batch)["logits"], batch.masks_or_fail()
         losses.append(pixel_cross_entropy(logits=logits, masks=masks).item() * len(batch))
         dices += [_dice(mine, truth) for mine, truth in zip(logits.argmax(1), masks, strict=True)]
     return {"dice": float(np.nanmean(dices)), "loss": sum(losses) / len(rows)}
 
 
-def mask_batches(prepared: Prepared, rows: Sequence[int], network: Network) -> Iterator[Batch]:
+def mask_batches(prepared: Prepared, rows: Sequence[int], seen: Preprocessing) -> Iterator[Batch]:
     """View 0 of rows with their masks, as a network sees them."""
     return plain_batches(
         prepared.store,
         torch.from_numpy(prepared.labels),
         rows,
-        size=network.preprocessing.size,
+        size=seen.size,
         batch_size=_BATCH,
-        fit=network.preprocessing.fit,
+        fit=seen.fit,
         masks=prepared.masks,
         memory=prepared.views,
     )

@@ -10,15 +10,18 @@ from medistill.data.layouts import phantom_settings, read_data
 from medistill.data.unlabelled import read_unlabelled
 from medistill.recipe import Recipe
 from medistill.stages.costs import TRAINED_BYTES, Cost, measure
+from medistill.stages.explanation import BATCH as EXPLAINED
 from medistill.stages.prediction import BATCH
 from medistill.stages.training import steps_for
 
 # Seconds an image on one core: decode, hash and check it; draw a phantom.
 _READ, _DRAW = 0.025, 0.02
 # Seconds to export and measure two graphs, to resample, to draw the report and to ship a bundle.
-_JUDGE = 45.0
+_JUDGE = 60.0
 # PyTorch, timm and the rest, resident after they were imported.
 _LIBRARIES = 850 * 2**20
+# The exporter, and a runtime that holds both graphs.
+_EXPORTER = 400 * 2**20
 # The bundle holds the student twice, and once more as an archive; a report has pictures.
 _BUNDLES, _REPORT_BYTES = 4, 1.5 * 2**20
 # A finished training keeps its weights, and the state that a resumed one would go on from.
@@ -226,8 +229,10 @@ def memory_bytes(recipe: Recipe, costs: Costs) -> float:
     """
     block, train = recipe.teacher, recipe.train
     asked = costs.teacher.answering_bytes(BATCH, block.members)
+    # Evaluation asks, explains and exports; what one of them frees, the allocator keeps.
+    judged = asked + EXPLAINED * costs.teacher.saved + _EXPORTER
     stages = [
-        asked,
+        judged,
         4 * block.members * costs.teacher.parameters
         + costs.student.training_bytes(train.batch_size),
     ]

@@ -54,8 +54,9 @@ def test_targets_with_maps_are_counted_whole() -> None:
 
 def test_memory_is_that_of_the_largest_stage() -> None:
     recipe = load_recipe("demo", SMALL)
-    small = Costs(teacher=cost(), student=cost(), elder=None)
-    large = Costs(teacher=cost(parameters=10**8), student=cost(), elder=None)
+    small, large = (
+        Costs(teacher=cost(parameters=n * 10**8), student=cost(), elder=None) for n in (1, 2)
+    )
     # Weights, gradients, two moments, moving average: 20 bytes a parameter of a fitted teacher.
     assert memory_bytes(recipe, large) - memory_bytes(recipe, small) == pytest.approx(2e9, rel=0.01)
     probe = dataclasses.replace(recipe.teacher, fit=None)

@@ -139,14 +139,21 @@ def test_another_set_is_judged_with_everything_frozen(
     assert metrics["decisions"]["student"]["temperature"] == first["temperature"]
 
 
-def test_a_bundle_of_labels_is_judged_and_one_of_masks_says_how(
-    labels: Path, masks: Path, tmp_path: Path
+@pytest.mark.parametrize(("kind", "task"), [("labels", "lesions"), ("masks", "segmentation")])
+def test_a_bundle_says_the_same_of_its_student_as_the_run(
+    kind: str, task: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    data = "phantom:count=30,size=32,seed=5,task=lesions"
-    evaluate(labels / "bundle", data=data, out=tmp_path / "out")
-    assert read_json(tmp_path / "out/metrics.json")["models"]["control"] is None
-    with pytest.raises(DataError, match="a bundle's masks are not judged here"):
-        evaluate(masks / "bundle", data=data.replace("lesions", "segmentation"), out=tmp_path / "m")
+    finished: Path = request.getfixturevalue(kind)
+    data = f"phantom:count=30,size=32,seed=5,task={task}"
+    found = {}
+    for name, model in (("run", finished), ("bundle", finished / "bundle")):
+        evaluate(model, data=data, out=tmp_path / name)
+        found[name] = read_json(tmp_path / name / "metrics.json")
+    assert found["bundle"]["models"]["control"] is None
+    whole, alone = (found[name]["models"]["student"]["overall"] for name in ("run", "bundle"))
+    assert whole.keys() == alone.keys()
+    for name in whole:
+        assert alone[name]["estimate"] == pytest.approx(whole[name]["estimate"], abs=1e-4)
 
 
 def test_masks_have_no_class_to_explain(masks: Path) -> None:
