@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 
 from medistill.bundle.openvino_engine import OpenvinoEngine, has_openvino
 from medistill.core.errors import MissingExtraError
+from medistill.core.runtime import has_fast_bf16
 
 Runtime = Literal["onnxruntime", "openvino"]
+#: ``int8-bf16``: quantised layers in INT8, the others in bfloat16.
+Precision = Literal["fp32", "fp16", "bf16", "int8", "int8-bf16"]
 Shapes = dict[str, list[Any]]
 
 
@@ -62,13 +65,21 @@ def installed(runtime: Runtime) -> bool:
     return runtime == "onnxruntime" or has_openvino()
 
 
-def open_engine(content: Sequence[bytes], *, runtime: Runtime, threads: int) -> Engine:
+def runs_here(runtime: Runtime, precision: Precision) -> bool:
+    """Whether a graph can run here as it was judged: bfloat16 needs a processor that knows it."""
+    return installed(runtime) and (not precision.endswith("bf16") or has_fast_bf16())
+
+
+def open_engine(
+    content: Sequence[bytes], *, runtime: Runtime, threads: int, precision: Precision = "fp32"
+) -> Engine:
     """Load a graph.
 
     Args:
         content: of its files, in the order of ``Graph.files``.
         runtime: that runs it.
         threads: for one operator, at least 1.
+        precision: of the sums, where the runtime has a choice.
 
     Raises:
         MissingExtraError: the runtime is not installed.
@@ -77,7 +88,8 @@ def open_engine(content: Sequence[bytes], *, runtime: Runtime, threads: int) -> 
     if not installed(runtime):
         raise MissingExtraError(command="this graph", extra=runtime)
     if runtime == "openvino":
-        return OpenvinoEngine(content[0], content[1], threads=threads)
+        bf16 = precision.endswith("bf16")
+        return OpenvinoEngine(content[0], content[1], threads=threads, bf16=bf16)
     return OnnxEngine(content[0], threads=threads)
 
 

@@ -17,45 +17,71 @@ def has_openvino() -> bool:
 
 
 class OpenvinoEngine:
-    """A compiled OpenVINO graph.
+    """An OpenVINO graph, compiled for one image and for batches of any size.
 
-    Sums are in float32, set explicitly: on processors with bfloat16 OpenVINO would choose that by
-    itself, and the bundle would then not be what the gate saw. Quantised layers stay INT8.
+    The precision of sums is set explicitly: on processors with bfloat16 OpenVINO would choose that
+    by itself, and the bundle would then not be what the gate saw. Quantised layers stay INT8.
+
+    A graph whose shapes are all known runs a single image up to twice as fast, so there are two
+    compiled graphs; each is compiled when it is first needed, and they share the weights.
 
     Args:
         xml: the graph.
         weights: its weights.
         threads: for one inference.
+        bf16: sums in bfloat16 instead of float32.
+        profile: keep the time of every node, which costs some.
     """
 
-    def __init__(self, xml: bytes, weights: bytes, *, threads: int) -> None:
+    def __init__(
+        self, xml: bytes, weights: bytes, *, threads: int, bf16: bool = False, profile: bool = False
+    ) -> None:
         import openvino
 
-        core = openvino.Core()
-        model = core.read_model(io.BytesIO(xml), io.BytesIO(weights))
-        self._compiled = core.compile_model(
-            model,
-            "CPU",
-            {
-                "INFERENCE_PRECISION_HINT": "f32",
-                "PERFORMANCE_HINT": "LATENCY",
-                "INFERENCE_NUM_THREADS": threads,
-                "NUM_STREAMS": 1,
-            },
-        )
-        self._request = self._compiled.create_infer_request()
+        self._core = openvino.Core()
+        self._model = self._core.read_model(io.BytesIO(xml), io.BytesIO(weights))
+        self._settings = {
+            "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32",
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            "PERF_COUNT": profile,
+        }
+        self._requests: dict[bool, Any] = {}
 
     def run(
         self, outputs: Sequence[str], inputs: Mapping[str, NDArray[np.float32]]
     ) -> list[NDArray[np.float32]]:
         """The named outputs of a batch; not to be called from two threads at once."""
-        self._request.infer(dict(inputs))
+        request = self._request(all(len(value) == 1 for value in inputs.values()))
+        request.infer(dict(inputs))
         # Copied: the next inference overwrites what the request holds.
-        return [np.array(self._request.get_tensor(name).data) for name in outputs]
+        return [np.array(request.get_tensor(name).data) for name in outputs]
 
     def shapes(self) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
         """Shape without the batch of each input and output, by name."""
-        return _shapes(self._compiled.inputs), _shapes(self._compiled.outputs)
+        return _shapes(self._model.inputs), _shapes(self._model.outputs)
+
+    def compiled(self, *, single: bool) -> Any:
+        """OpenVINO's own object: for one image, or for any number."""
+        return self._request(single).get_compiled_model()
+
+    def profile(self) -> list[tuple[str, float]]:
+        """Kernel and microseconds of every node that the last single image ran."""
+        return [
+            (node.exec_type, node.real_time.total_seconds() * 1e6)
+            for node in self._request(single=True).get_profiling_info()
+            if node.status == node.status.EXECUTED
+        ]
+
+    def _request(self, single: bool) -> Any:
+        if single not in self._requests:
+            model = self._model.clone() if single else self._model
+            if single:
+                model.reshape({port: [1, *list(port.partial_shape)[1:]] for port in model.inputs})
+            compiled = self._core.compile_model(model, "CPU", self._settings)
+            self._requests[single] = compiled.create_infer_request()
+        return self._requests[single]
 
 
 def _shapes(ports: Sequence[Any]) -> dict[str, list[Any]]:

@@ -1,9 +1,8 @@
 """What ``bundle.json`` holds. Torch-free.
 
-Version 3. A change that an older reader would get wrong raises ``SCHEMA``; readers refuse newer
-versions and unknown keys, because a key that is not understood may change the prediction.
-Version 2, which did not say what kind of picture the student was trained on, and version 1, which
-had no decisions and no temperatures of labels either, are read as if they held empty ones.
+Version 4. A change that an older reader would get wrong raises ``SCHEMA``; readers refuse newer
+versions and unknown keys, because a key that is not understood may change the prediction. Older
+versions are read as if they said nothing of what they did not know (``older_schemas``).
 """
 
 from __future__ import annotations
@@ -17,6 +16,8 @@ from medistill.bundle.acquisition import Acquisition
 from medistill.bundle.calibration import Calibration
 from medistill.bundle.decisions import Decisions
 from medistill.bundle.decoding import FormError, decode
+from medistill.bundle.engine import Precision, Runtime
+from medistill.bundle.older_schemas import upgraded
 from medistill.bundle.trial import Trial
 from medistill.bundle.trust import POOLED
 from medistill.core.files import sha256_json
@@ -25,8 +26,8 @@ from medistill.imaging.preprocessing import Preprocessing
 
 MANIFEST = "bundle.json"
 FORMAT: Literal["medistill-bundle"] = "medistill-bundle"
-SCHEMA = 3
-READABLE = (1, 2, SCHEMA)
+SCHEMA = 4
+READABLE = (1, 2, 3, SCHEMA)
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -75,10 +76,11 @@ class Graph:
     Attributes:
         name: unique in the bundle, for example ``fp32``.
         role: ``predict`` answers; ``explain`` also gives what shows where the student looked.
-        precision: of its weights and sums.
+        precision: of its weights and sums; the engine is told, and never chooses by itself.
         runtime: the engine that runs it.
-        files: names inside the bundle; the first is the one to open.
+        files: names inside the bundle, which graphs may share; the first is the one to open.
         opset: ONNX operator set; None for another format.
+        batch: how many images it takes at once: ``dynamic`` for any number.
         input: name of the input: float32 (B, C, S, S) in [0, 1], normalised inside the graph.
         outputs: graph output -> what it holds: ``logits`` or a feature's name.
         calibration: temperature.
@@ -86,13 +88,13 @@ class Graph:
         decisions: how the thresholds were chosen, prediction sets, and the gate against strange
             images.
         parity: the check before publication.
-        trial: what else it had to show; None for what is always published.
+        trial: what else it had to show; None where variants were not tried.
     """
 
     name: str
     role: Literal["predict", "explain"]
-    precision: Literal["fp32", "fp16", "int8"]
-    runtime: Literal["onnxruntime", "openvino"]
+    precision: Precision
+    runtime: Runtime
     files: tuple[str, ...]
     opset: int | None
     input: str
@@ -102,6 +104,7 @@ class Graph:
     decisions: Decisions
     parity: Parity
     trial: Trial | None = None
+    batch: Literal["dynamic"] = "dynamic"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +145,8 @@ class Manifest:
         caveats: sentences that must stay with every figure.
         findings: sentences of the evaluation, for the model card.
         files: every other file of the bundle, by name.
+        parameters: of the student; None where that was not recorded.
+        multiply_adds: of one image, attention included; None where that was not recorded.
 
     Raises:
         FormError: values contradict each other.
@@ -158,6 +163,8 @@ class Manifest:
     findings: tuple[str, ...]
     files: Mapping[str, FileRecord]
     refused: Mapping[str, str] = field(default_factory=dict)
+    parameters: int | None = None
+    multiply_adds: int | None = None
     acquisition: Acquisition = field(default_factory=Acquisition)
 
     def __post_init__(self) -> None:
@@ -230,29 +237,9 @@ def manifest_from_json(value: Mapping[str, Any]) -> Manifest:
     """
     outer = {"format", "schema", "identity"}
     body = {key: item for key, item in value.items() if key not in outer}
-    if value.get("schema") == 1:
-        body = _from_version_1(body)
-    if value.get("schema") in (1, 2):
-        body = {**body, "acquisition": {"modalities": [], "body_parts": []}}
+    body = dict(upgraded(body, value.get("schema")))
     manifest: Manifest = decode(Manifest, body)
     return manifest
-
-
-def _from_version_1(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What version 2 added, empty; what is of the wrong form is left to ``decode``."""
-    added = {"decisions": asdict(Decisions()), "trial": None}
-    graphs, body = body.get("graphs"), {**body, "refused": {}}
-    if isinstance(body.get("preprocessing"), dict):
-        body["preprocessing"] = {**body["preprocessing"], "window": None}
-    if not isinstance(graphs, list):
-        return dict(body)
-    return {**body, "graphs": [_graph_2(graph, added) for graph in graphs]}
-
-
-def _graph_2(graph: Any, added: Mapping[str, Any]) -> Any:
-    if not isinstance(graph, dict) or not isinstance(graph.get("calibration"), dict):
-        return graph
-    return {**graph, **added, "calibration": {**graph["calibration"], "labels": []}}
 
 
 def identity_of(value: Mapping[str, Any]) -> str:

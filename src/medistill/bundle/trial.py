@@ -48,7 +48,7 @@ class MetricChange:
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A variant against the trained network, on the part *calibrate*, and against the clock.
+    """A graph against the trained network, on the part *calibrate*, and against the clock.
 
     Attributes:
         metric: how the task's metric moved.
@@ -59,6 +59,9 @@ class Trial:
         reference: name of the graph that it had to be faster than.
         ratio: fastest run of the reference over its own, measured in turns, batch 1, all threads.
         speeds: times on the machine that exported it.
+        memory_bytes: largest resident memory of a process that held this graph alone and ran one
+            image and then eight; None where the system does not tell.
+        file_bytes: length of its files; None where that was not recorded.
     """
 
     metric: MetricChange | None
@@ -68,3 +71,5 @@ class Trial:
     reference: str
     ratio: float
     speeds: tuple[Speed, ...]
+    memory_bytes: int | None
+    file_bytes: int | None

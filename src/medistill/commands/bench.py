@@ -12,9 +12,7 @@ Out = Annotated[
     Path | None, typer.Option("--out", help="Folder of bench.json, bench.md and bench.svg.")
 ]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Cores; all if not given.")]
-Memory = Annotated[
-    str | None, typer.Option("--memory", help="Most data of a graph's process, as 512M.")
-]
+Memory = Annotated[str | None, typer.Option("--memory", help="Most data of a process, as 512M.")]
 Runs = Annotated[int, typer.Option("--runs", min=1, help="Timed runs.")]
 
 

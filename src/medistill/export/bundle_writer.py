@@ -27,13 +27,14 @@ from medistill.bundle.schema import (
 from medistill.core.errors import ExportError
 from medistill.core.files import atomic_file, sha256_file, write_json, write_text
 from medistill.core.types import Task
-from medistill.export.candidates import Admitted, Gate, admit
+from medistill.export.candidates import Admitted, Gate, Tried, admit
 from medistill.export.card import model_card
 from medistill.export.explaining import explaining
 from medistill.export.onnx_graph import NO_OUTPUTS, GraphInfo, export_onnx
 from medistill.export.parity import BOUND, Images, check_parity
 from medistill.export.path_scan import refuse_paths
 from medistill.models.network import Network
+from medistill.models.profile import count_parameters, multiply_adds
 
 _GRAPH, _EXPLAIN, _CARD = "student.onnx", "explain.onnx", "README.md"
 # The explaining graph is slow, and its logits are those of the graph that was checked on all.
@@ -80,11 +81,13 @@ class Published:
         bundle: the bundle, opened and verified.
         archive: the same as one zip file, beside the folder.
         parity: the check that it passed.
+        tried: what the gate found of every variant.
     """
 
     bundle: Bundle
     archive: Path
     parity: Parity
+    tried: tuple[Tried, ...] = ()
 
 
 def provenance_now(
@@ -137,7 +140,7 @@ def publish_bundle(
         info = export_onnx(network, staging / _GRAPH, opset=opset, outputs=outputs)
         parity = check_parity(network, info.path, images, bound=bound, task=text.task)
         plain = _predicting(text, info, parity)
-        admitted = Admitted(graphs=(plain,), refused={})
+        admitted = Admitted(graphs=(plain,))
         if gate is not None:
             admitted = admit(network, plain, staging, text, gate)
         more = _explaining(network, staging, text, images, bound=bound, opset=opset)
@@ -145,7 +148,9 @@ def publish_bundle(
         open_bundle(staging)
         with atomic_file(archive) as stream:
             _write_zip(stream, staging, folder.name)
-    return Published(bundle=open_bundle(folder), archive=archive, parity=parity)
+    return Published(
+        bundle=open_bundle(folder), archive=archive, parity=parity, tried=admitted.tried
+    )
 
 
 def _explaining(
@@ -184,7 +189,7 @@ def _manifest(
     network: Network, text: BundleText, staging: Path, admitted: Admitted, more: Sequence[Graph]
 ) -> Manifest:
     graphs = (*admitted.graphs, *more)
-    names = [name for graph in graphs for name in graph.files]
+    names = dict.fromkeys(name for graph in graphs for name in graph.files)
     return Manifest(
         name=text.name,
         task=text.task,
@@ -192,7 +197,9 @@ def _manifest(
         preprocessing=replace(network.preprocessing, stored_size=text.stored_size),
         default=graphs[0].name,
         graphs=graphs,
-        refused=dict(admitted.refused),
+        refused=admitted.refused,
+        parameters=count_parameters(network),
+        multiply_adds=multiply_adds(network),
         provenance=text.provenance,
         caveats=text.caveats,
         findings=text.findings,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from medistill.bundle.notice import NOTICE
 from medistill.bundle.schema import Graph, Manifest
-from medistill.export.card_parts import decided, front_matter
+from medistill.export.card_parts import decided, form, front_matter
 
 _COMMAND = "medistill predict THIS_FOLDER IMAGE_OR_FOLDER --out predictions.csv"
 
@@ -51,7 +51,7 @@ def _what_it_does(manifest: Manifest) -> list[str]:
 def _graph_line(graph: Graph, default: str) -> str:
     star = ", the default" if graph.name == default else ""
     return (
-        f"{graph.name}{star}: {graph.files[0]} ({graph.precision}, {graph.runtime}); against the "
+        f"{graph.name}{star}: {graph.files[0]} ({graph.precision}, {form(graph)}); against the "
         f"trained network on {graph.parity.images} images the probabilities differ by at most "
         f"{graph.parity.largest_difference:.1e} and {graph.parity.agreement:.2%} of the labels "
         f"agree{_trial_words(graph)}"
@@ -65,6 +65,8 @@ def _trial_words(graph: Graph) -> str:
     worst = min(trial.sensitivity.items(), key=lambda item: item[1], default=None)
     lost = f"; sensitivity moves by {worst[1]:+.3f} at worst ({worst[0]})" if worst else ""
     moved = f"; {trial.metric.name} by {trial.metric.change:+.3f}" if trial.metric else ""
+    if graph.name == trial.reference:
+        return lost + moved
     return f"{lost}{moved}; {trial.ratio:.2f} times as fast as {trial.reference} where exported"
 
 

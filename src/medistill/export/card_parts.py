@@ -34,6 +34,12 @@ def front_matter(manifest: Manifest) -> str:
     return f"---\n{text}---"
 
 
+def form(graph: Graph) -> str:
+    """Runtime, ONNX operator set, and how many images the graph takes at once."""
+    opset = "" if graph.opset is None else f" opset {graph.opset}"
+    return f"{graph.runtime}{opset}, {graph.batch} batch"
+
+
 def decided(graph: Graph) -> list[str]:
     """What was fitted on the calibration part, and why anything is missing."""
     found, calibration = graph.decisions, graph.calibration

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -13,13 +12,13 @@ from numpy.typing import NDArray
 
 from medistill.bundle.calibration import Calibration, decide, probabilities
 from medistill.bundle.decisions import Decisions
-from medistill.bundle.engine import Engine, open_engine
+from medistill.bundle.engine import Engine
+from medistill.bundle.footprint import footprint
 from medistill.bundle.schema import Parity
-from medistill.bundle.trial import MetricChange, Speed, Trial
-from medistill.core.runtime import cpu_threads
-from medistill.core.timing import percentile, times_in_turns
+from medistill.bundle.trial import MetricChange, Trial
 from medistill.core.types import Task
 from medistill.export.onnx_graph import INPUT
+from medistill.export.speed import measured, open_files, thread_counts
 from medistill.export.variants import Variant
 
 Array = NDArray[np.float64]
@@ -69,8 +68,9 @@ class Examples:
         task: what the labels are.
         classes: names in the order of the logits.
         images: (N, C, S, S) of the part *calibrate*.
-        labels: class numbers (N,), or (N, H, W) for masks; (N, K) of 0, 1, NaN for multi-label.
+        labels: class numbers (N,), or (N, S, S) for masks; (N, K) of 0, 1, NaN for multi-label.
         quantise: (M, C, S, S) of the part *fit*: what the ranges of INT8 are taken from.
+        control: (L, C, S, S) of the part *select*: what NNCF searches on.
         decide: fits temperature, thresholds and the rest to a model.
         compare: the task's metric of the second minus the first table of probabilities.
     """
@@ -80,6 +80,7 @@ class Examples:
     images: Images
     labels: NDArray[np.generic]
     quantise: Images
+    control: Images
     decide: Callable[[Run], Decided]
     compare: Callable[[Array, Array], MetricChange | None]
 
@@ -93,19 +94,14 @@ class Verdict:
         decided: fitted on its own outputs.
         parity: against the network.
         trial: the rest.
+        chances: calibrated probabilities of the images it was judged on.
     """
 
     refusal: str | None
     decided: Decided
     parity: Parity
     trial: Trial
-
-
-def open_files(folder: Path, files: Sequence[str], variant: Variant | None, threads: int) -> Engine:
-    """An engine for files of a folder; without a variant they are ONNX."""
-    runtime = "onnxruntime" if variant is None else variant.runtime
-    content = [(folder / name).read_bytes() for name in files]
-    return open_engine(content, runtime=runtime, threads=threads)
+    chances: Array
 
 
 def runner(engine: Engine, outputs: Mapping[str, str]) -> Run:
@@ -142,11 +138,6 @@ class Reference:
     engines: Mapping[int, Engine]
 
 
-def thread_counts() -> tuple[int, ...]:
-    """One thread, and all that this process may use."""
-    return tuple(sorted({1, cpu_threads()}))
-
-
 def judge(
     variant: Variant,
     folder: Path,
@@ -162,68 +153,36 @@ def judge(
         variant: its files lie in ``folder``.
         folder: where it was made.
         outputs: output name -> what it holds.
-        reference: what it is held against.
+        reference: what it is held against; the float32 graph may be held against itself.
         examples: what it is judged with.
         bounds: what it must keep.
     """
-    engines = {n: open_files(folder, variant.files, variant, n) for n in thread_counts()}
+    engines = {n: open_files(folder, variant, n) for n in thread_counts()}
     run = runner(engines[max(engines)], outputs)
     decided, logits = examples.decide(run), run(examples.images)["logits"]
-    parity = _parity(reference, logits, examples)
-    change = examples.compare(
-        _chances(reference.logits, reference.decided, examples),
-        _chances(logits, decided, examples),
-    )
+    chances = _chances(logits, decided, examples)
     ratio, speeds = measured(reference.engines, engines, examples.images, bounds.runs)
+    files = [folder / name for name in variant.files]
     trial = Trial(
-        metric=change,
+        metric=examples.compare(_chances(reference.logits, reference.decided, examples), chances),
         sensitivity=_sensitivity_changes(reference, logits, decided, examples),
         sensitivity_bound=bounds.sensitivity,
         agreement_bound=bounds.agreement,
         reference="fp32",
         ratio=ratio,
         speeds=speeds,
+        memory_bytes=footprint(
+            files,
+            runtime=variant.runtime,
+            precision=variant.precision,
+            shape=examples.images.shape[1:],
+            threads=max(engines),
+        ),
+        file_bytes=sum(file.stat().st_size for file in files),
     )
-    return Verdict(
-        refusal=_refusal(parity, trial, bounds), decided=decided, parity=parity, trial=trial
-    )
-
-
-def measured(
-    reference: Mapping[int, Engine], engines: Mapping[int, Engine], images: Images, runs: int
-) -> tuple[float, tuple[Speed, ...]]:
-    """How many times faster than the reference, and times at batch 1 and 8.
-
-    The ratio is that of the fastest runs at batch 1 on all threads, where both ran in turns.
-    """
-    speeds: list[Speed] = []
-    ratio = 1.0
-    for threads, engine in engines.items():
-        for batch in (1, 8):
-            rows = {
-                INPUT: np.ascontiguousarray(np.resize(images[:batch], (batch, *images.shape[1:])))
-            }
-            calls = [partial(each.run, ["logits"], rows) for each in (reference[threads], engine)]
-            slow, fast = times_in_turns(calls, runs=runs)
-            speeds.append(speed_of(fast, threads=threads, batch=batch))
-            if batch == 1:
-                # The fastest runs: other programs can add to a time, and never take from it.
-                ratio = slow[0] / fast[0]
-    return ratio, tuple(speeds)
-
-
-def speed_of(ordered: Sequence[float], *, threads: int, batch: int) -> Speed:
-    """Percentiles of sorted seconds."""
-    median = percentile(ordered, 0.5)
-    return Speed(
-        threads=threads,
-        batch=batch,
-        p50_ms=1e3 * median,
-        p95_ms=1e3 * percentile(ordered, 0.95),
-        p99_ms=1e3 * percentile(ordered, 0.99),
-        images_per_second=batch / median,
-        runs=len(ordered),
-    )
+    parity = _parity(reference, logits, examples)
+    refusal = _refusal(parity, trial, bounds)
+    return Verdict(refusal=refusal, decided=decided, parity=parity, trial=trial, chances=chances)
 
 
 def _refusal(parity: Parity, trial: Trial, bounds: Bounds) -> str | None:
@@ -277,7 +236,7 @@ def _sensitivity_changes(
     for number, name in enumerate(examples.classes):
         if examples.task == "multi-label":
             truth = np.asarray(examples.labels)[:, number] == 1
-        else:
+        else:  # of masks every pixel counts
             truth = np.asarray(examples.labels) == number
         if truth.any():
             hits = [float(each[:, number][truth].mean()) for each in (network, variant)]

@@ -14,7 +14,6 @@ from medistill.core.timing import times_in_turns
 
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 _ENERGY = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
-_STATUS = Path("/proc/self/status")
 _SIDE = 512
 
 
@@ -63,19 +62,6 @@ def _bound_memory(memory_bytes: int) -> bool:
     # Code and reserved addresses cost a device nothing; data do.
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     return True
-
-
-def peak_memory_bytes() -> int | None:
-    """Largest resident memory of this process so far; None where that is unknown."""
-    if sys.platform == "win32":
-        return None
-    if _STATUS.is_file():
-        # Linux's own ru_maxrss starts with what the parent had when it forked.
-        lines = _STATUS.read_text(encoding="utf-8").splitlines()
-        return next((int(x.split()[1]) * 1024 for x in lines if x.startswith("VmHWM")), None)
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def energy_joules() -> float | None:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from medistill.bundle.bundle import Bundle, open_bundle
 from medistill.bundle.calibration import Calibration
-from medistill.bundle.engine import installed
+from medistill.bundle.engine import installed, runs_here
 from medistill.bundle.notice import NOTICE
 from medistill.bundle.schema import Graph
+from medistill.bundle.trial import MetricChange
 from medistill.serve.session import runnable
 
 
@@ -40,6 +41,11 @@ def _head(bundle: Bundle) -> Iterator[str]:
     yield f"  identity   {bundle.identity} (all {len(manifest.files)} files verified)"
     yield f"  classes    {', '.join(manifest.classes)}"
     yield f"  input      {seen.channels}, {seen.size} x {seen.size}, {seen.fit}"
+    if manifest.parameters is not None:
+        work = (
+            "" if manifest.multiply_adds is None else f", {manifest.multiply_adds:,} multiply-adds"
+        )
+        yield f"  size       {manifest.parameters:,} parameters{work} an image"
     made_for = manifest.acquisition
     yield f"  trained on {', '.join((*made_for.modalities, *made_for.body_parts)) or 'not known'}"
     yield f"  notice     {NOTICE}"
@@ -49,9 +55,11 @@ def _graphs(bundle: Bundle) -> Iterator[str]:
     chosen = runnable(bundle.manifest)
     for graph in bundle.manifest.graphs:
         size = sum(bundle.manifest.files[name].size for name in graph.files)
-        marks = [graph.precision, graph.runtime, f"{size / 1e6:.2f} MB"]
+        opset = [] if graph.opset is None else [f"ONNX opset {graph.opset}"]
+        marks = [graph.precision, graph.runtime, *opset, f"{graph.batch} batch"]
+        marks.append(f"{size / 1e6:.2f} MB")
         marks += ["runs here by default"] if graph.name == chosen else []
-        marks += [] if installed(graph.runtime) else [f"{graph.runtime} is not installed here"]
+        marks += _obstacles(graph)
         yield f"graph {graph.name}: {', '.join(marks)}"
         yield f"  checked    {graph.parity}"
         yield from _trial(graph)
@@ -61,11 +69,23 @@ def _graphs(bundle: Bundle) -> Iterator[str]:
         yield f"not published, {name}: {why}"
 
 
+def _obstacles(graph: Graph) -> list[str]:
+    """Why it cannot run here, if so."""
+    if not installed(graph.runtime):
+        return [f"{graph.runtime} is not installed here"]
+    able = runs_here(graph.runtime, graph.precision)
+    return [] if able else ["this processor has no bfloat16"]
+
+
 def _trial(graph: Graph) -> Iterator[str]:
     trial = graph.trial
     if trial is None:
         return
-    yield f"  speed      {trial.ratio:.2f} times as fast as {trial.reference} where it was exported"
+    memory = "" if trial.memory_bytes is None else f", peak {trial.memory_bytes / 1e6:.0f} MB"
+    yield (
+        f"  speed      {trial.ratio:.2f} times as fast as {trial.reference} where it was "
+        f"exported{memory}"
+    )
     for speed in trial.speeds:
         yield (
             f"             {speed.threads} threads, batch {speed.batch}: "
@@ -73,7 +93,14 @@ def _trial(graph: Graph) -> Iterator[str]:
             f"{speed.images_per_second:.1f} images a second"
         )
     if trial.metric is not None:
-        yield f"  {trial.metric.name:10} {trial.metric.change:+.4f} against the trained network"
+        yield f"  {trial.metric.name:10} {_moved(trial.metric)} against the trained network"
+    for name, change in trial.sensitivity.items():
+        yield f"  {name}: sensitivity {change:+.4f} (bound -{trial.sensitivity_bound:g})"
+
+
+def _moved(metric: MetricChange) -> str:
+    span = "" if metric.low is None else f" ({metric.low:+.4f} to {metric.high:+.4f})"
+    return f"{metric.change:+.4f}{span}"
 
 
 def _decisions(graph: Graph) -> Iterator[str]:

@@ -9,24 +9,25 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
-from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medistill.bundle.bundle import Bundle, open_bundle
 from medistill.bundle.decoding import decode
 from medistill.bundle.schema import Graph
 from medistill.bundle.trial import Speed
+from medistill.core.memory import peak_memory_bytes
 from medistill.core.timing import percentile, times_in_turns
-from medistill.serve.device import constrain, energy_joules, matrix_peak_flops, peak_memory_bytes
+from medistill.serve.device import constrain, energy_joules, matrix_peak_flops
+from medistill.serve.kernels import kernel_shares
 from medistill.serve.session import open_session
 
-_BATCHES = (1, 8)
-_NO_LIMIT = 0
+_NO_LIMIT = "0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,7 @@ class Measured:
     """What one graph costs here.
 
     Attributes:
-        graph: its name.
+        graph: its name, or that of a network.
         file_bytes: of its files.
         speeds: at batch 1 and 8.
         peak_memory_bytes: of the whole process, interpreter included; None where unknown.
@@ -59,7 +60,7 @@ class Measured:
 def measure_apart(
     bundle: Bundle, graph: Graph, *, threads: int, memory_bytes: int | None, runs: int
 ) -> Measured:
-    """Measure in a new process under limits.
+    """Measure a graph in a new process under limits.
 
     Args:
         bundle: an opened bundle.
@@ -68,24 +69,57 @@ def measure_apart(
         memory_bytes: of data; None for no limit.
         runs: timed runs a batch size.
     """
-    wanted = [str(bundle.path), graph.name, threads, memory_bytes or _NO_LIMIT, runs]
+    return measured_by(
+        "medistill.serve.measuring",
+        [str(bundle.path), graph.name],
+        name=graph.name,
+        file_bytes=sum(bundle.manifest.files[name].size for name in graph.files),
+        threads=threads,
+        memory_bytes=memory_bytes,
+        runs=runs,
+    )
+
+
+def measured_by(
+    module: str,
+    subject: list[str],
+    *,
+    name: str,
+    file_bytes: int,
+    threads: int,
+    memory_bytes: int | None,
+    runs: int,
+) -> Measured:
+    """What a module's own process printed, or why it failed.
+
+    Args:
+        module: to run with ``-m``; it takes the subject, threads, bytes of memory and runs, and
+            prints what ``figures`` gives as its last line.
+        subject: its first arguments.
+        name: of what is measured.
+        file_bytes: of its files.
+        threads: cores and threads.
+        memory_bytes: of data; None for no limit.
+        runs: timed runs a batch size.
+    """
+    limits = [str(threads), str(memory_bytes or _NO_LIMIT), str(runs)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     environment |= {"OPENBLAS_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     done = subprocess.run(
-        [sys.executable, "-m", "medistill.serve.measuring", *map(str, wanted)],
+        [sys.executable, "-m", module, *subject, *limits],
         env=environment,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
-    size = sum(bundle.manifest.files[name].size for name in graph.files)
     if done.returncode == 0:
         # decode knows no dict; the kernels are names and numbers of our own process.
         said = json.loads(done.stdout.splitlines()[-1])
         speeds = tuple(decode(Speed, item) for item in said.pop("speeds"))
-        return Measured(speeds=speeds, file_bytes=size, problem=None, **said)
+        return Measured(graph=name, speeds=speeds, file_bytes=file_bytes, problem=None, **said)
     last = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
-    return failed(graph.name, size, f"it does not run under these limits ({last[:200]})")
+    return failed(name, file_bytes, f"it does not run under these limits ({last[:200]})")
 
 
 def failed(graph: str, size: int, why: str) -> Measured:
@@ -103,36 +137,64 @@ def failed(graph: str, size: int, why: str) -> Measured:
     )
 
 
+def figures(
+    run: Callable[[NDArray[np.float32]], object],
+    kernels: Callable[[], dict[str, float]],
+    *,
+    shape: tuple[int, ...],
+    threads: int,
+    runs: int,
+    enforced: bool,
+) -> dict[str, Any]:
+    """Everything that ``Measured`` holds of a call, but its name and files.
+
+    Args:
+        run: takes a batch, (B, C, S, S) in [0, 1].
+        kernels: asked last, since a profile takes memory.
+        shape: (C, S, S).
+        threads: that it was given.
+        runs: timed runs a batch size.
+        enforced: whether the limits hold.
+    """
+    random = np.random.default_rng(0)
+    speeds, joules = [], None
+    for batch in (1, 8):
+        images = random.random((batch, *shape), dtype=np.float32)
+        before = energy_joules()
+        (taken,) = times_in_turns([lambda i=images: run(i)], runs=runs)  # type: ignore[misc]
+        after = energy_joules()
+        speeds.append(asdict(_speed(taken, threads, batch)))
+        if batch == 1 and before is not None and after is not None and after > before:
+            joules = (after - before) / (runs + 3)
+    peak = peak_memory_bytes()
+    return {
+        "speeds": speeds,
+        "peak_memory_bytes": peak,
+        "joules_per_image": joules,
+        "kernels": kernels(),
+        "peak_flops": matrix_peak_flops(),
+        "enforced": enforced,
+    }
+
+
 def measure_here(
     path: Path, name: str, *, threads: int, memory_bytes: int | None, runs: int
 ) -> dict[str, Any]:
-    """Measure in this process; its limits stay."""
+    """Measure a graph in this process; its limits stay."""
     enforced = constrain(threads=threads, memory_bytes=memory_bytes)
     bundle = open_bundle(path)
     session = open_session(bundle, graph=name, threads=threads)
     seen = bundle.manifest.preprocessing
     shape = (seen.image_channels, seen.size, seen.size)
-    random = np.random.default_rng(0)
     outputs = [output for output, held in session.graph.outputs.items() if held == "logits"]
-    speeds, joules = [], None
-    for batch in _BATCHES:
-        images = random.random((batch, *shape), dtype=np.float32)
-        before = energy_joules()
-        (taken,) = times_in_turns([lambda i=images: session.run_many(i, outputs)], runs=runs)  # type: ignore[misc]
-        after = energy_joules()
-        speeds.append(_speed(taken, threads, batch))
-        if batch == 1 and before is not None and after is not None and after > before:
-            joules = (after - before) / (runs + 3)
-    peak = peak_memory_bytes()
-    return {
-        "graph": name,
-        "speeds": [asdict(speed) for speed in speeds],
-        "peak_memory_bytes": peak,
-        "joules_per_image": joules,
-        "kernels": _kernels(bundle, session.graph, threads, shape),
-        "peak_flops": matrix_peak_flops(),
-        "enforced": enforced,
-    }
+    return figures(
+        lambda images: session.run_many(images, outputs),
+        lambda: kernel_shares(bundle, session.graph, threads=threads, shape=shape),
+        shape=shape,
+        threads=threads,
+        runs=runs,
+        enforced=enforced,
+    )
 
 
 def _speed(taken: list[float], threads: int, batch: int) -> Speed:
@@ -146,32 +208,6 @@ def _speed(taken: list[float], threads: int, batch: int) -> Speed:
         images_per_second=batch / p50,
         runs=len(taken),
     )
-
-
-def _kernels(
-    bundle: Bundle, graph: Graph, threads: int, shape: tuple[int, ...]
-) -> dict[str, float]:
-    """Share of time by kind of kernel, as onnxruntime's own profile tells."""
-    if graph.runtime != "onnxruntime":
-        return {}
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = threads, 4
-    with tempfile.TemporaryDirectory() as folder:
-        options.enable_profiling, options.profile_file_prefix = True, str(Path(folder) / "p")
-        session = onnxruntime.InferenceSession(
-            bundle.read(graph.files[0]), options, providers=["CPUExecutionProvider"]
-        )
-        for _ in range(3):
-            session.run(None, {graph.input: np.zeros((1, *shape), np.float32)})
-        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-    spent: Counter[str] = Counter()
-    for event in events:
-        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
-            spent[event["args"]["op_name"]] += event["dur"]
-    whole = sum(spent.values())
-    return {kind: round(time / whole, 4) for kind, time in spent.most_common(8)} if whole else {}
 
 
 def main(arguments: list[str]) -> None:

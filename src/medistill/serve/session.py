@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medistill.bundle.bundle import Bundle
-from medistill.bundle.engine import Engine, installed, open_engine
+from medistill.bundle.engine import Engine, open_engine, runs_here
 from medistill.bundle.schema import Graph, Manifest
 from medistill.core.errors import BundleError, MedistillError
 
@@ -80,6 +80,7 @@ def open_session(
             [bundle.read(name) for name in chosen.files],
             runtime=chosen.runtime,
             threads=threads or available_cores(),
+            precision=chosen.precision,
         )
     except MedistillError:
         raise
@@ -90,16 +91,16 @@ def open_session(
 
 
 def runnable(manifest: Manifest) -> str:
-    """Name of the default graph, or of the fastest whose runtime is installed here.
+    """Name of the default graph, or of the fastest that can run here.
 
     Graphs stand in the order of their speed where they were exported; float32 on onnxruntime is
     always among them.
     """
     default = manifest.graph()
-    if installed(default.runtime):
+    if runs_here(default.runtime, default.precision):
         return default.name
-    able = (g for g in manifest.graphs if g.role == "predict" and installed(g.runtime))
-    return next((graph.name for graph in able), default.name)
+    able = (g for g in manifest.graphs if g.role == "predict")
+    return next((g.name for g in able if runs_here(g.runtime, g.precision)), default.name)
 
 
 def _check_signature(bundle: Bundle, graph: Graph, session: Engine) -> None:

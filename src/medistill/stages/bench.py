@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from medistill.bundle.bundle import open_bundle
+from medistill.bundle.schema import Manifest
 from medistill.core.errors import MedistillError
 from medistill.core.files import read_json, write_json, write_text
 from medistill.core.runtime import cpu_threads, hardware_summary
@@ -27,15 +28,15 @@ def bench(
 ) -> str:
     """Measure a run or a bundle and write ``bench.json``, ``bench.md`` and ``bench.svg``.
 
-    Each graph runs in a process of its own, held to the cores and the memory that are given.
-    Networks of a run are measured in eager PyTorch with as many threads; the plot needs the
-    accuracies of a run's evaluation. No kernel of a graph is timed while another one runs.
+    Each graph, and each network of a run in eager PyTorch, has a process of its own, held to the
+    cores and the memory that are given; one runs after the other. The plot needs the accuracies of
+    a run's evaluation.
 
     Args:
         model: run folder or bundle.
         out: folder of the three files; made if it is missing.
         threads: cores; None for all that this process may use.
-        memory_bytes: of data, for graphs; None for no limit.
+        memory_bytes: of data; None for no limit.
         runs: timed runs.
 
     Returns:
@@ -54,7 +55,7 @@ def bench(
     if is_run:
         from medistill.stages.bench_networks import network_rows
 
-        rows += network_rows(path, threads=cores, runs=runs)
+        rows += network_rows(path, threads=cores, memory_bytes=memory_bytes, runs=runs)
     rows += _graph_rows(path / BUNDLE if is_run else path, cores, memory_bytes, runs)
     _add_work(rows)
     document = {
@@ -67,7 +68,7 @@ def bench(
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "bench.json", document)
     write_text(folder / "bench.md", table + "\n")
-    _plot(rows, _accuracies(path) if is_run else {}, folder / "bench.svg")
+    _plot(rows, _accuracies(path) if is_run else ("", {}), folder / "bench.svg")
     return table
 
 
@@ -77,51 +78,59 @@ def _graph_rows(
     bundle = open_bundle(path)
     graphs = [graph for graph in bundle.manifest.graphs if graph.role == "predict"]
     return [
-        _row(measure_apart(bundle, graph, threads=threads, memory_bytes=memory_bytes, runs=runs))
+        _row(
+            measure_apart(bundle, graph, threads=threads, memory_bytes=memory_bytes, runs=runs),
+            bundle.manifest,
+        )
         for graph in graphs
     ]
 
 
-def _row(found: Measured) -> dict[str, Any]:
-    return {"name": f"student {found.graph}", "parameters": None, **dataclasses.asdict(found)}
+def _row(found: Measured, manifest: Manifest) -> dict[str, Any]:
+    work = {"parameters": manifest.parameters, "multiply_adds": manifest.multiply_adds}
+    return {"name": f"student {found.graph}", **work, **dataclasses.asdict(found)}
 
 
 def _add_work(rows: Sequence[dict[str, Any]]) -> None:
-    """The student's variants have its parameters and multiply-adds; FLOP/s follow from them."""
-    student = next((row for row in rows if row["name"] == "student"), {})
+    """FLOP/s, and their share of the machine's own matrix product under the same limits."""
     peak = next((row["peak_flops"] for row in rows if row.get("peak_flops")), None)
     for row in rows:
-        if row["name"].startswith("student "):
-            row["parameters"] = student.get("parameters")
-            row["multiply_adds"] = student.get("multiply_adds")
         work, speed = row.get("multiply_adds"), next(iter(row["speeds"]), None)
         reached = 2 * work / (speed["p50_ms"] / 1e3) if work and speed else None
         row["flops_per_second"] = reached
         row["share_of_peak"] = reached / peak if reached and peak else None
 
 
-def _accuracies(path: Path) -> Mapping[str, float]:
-    """AUROC on *evaluate* of each role; a variant has the student's, moved as at the gate."""
+def _accuracies(path: Path) -> tuple[str, Mapping[str, float]]:
+    """The headline metric on *evaluate*; a variant has the student's, moved as at the gate.
+
+    Returns:
+        The metric's name and the values; none where the run has not been evaluated.
+    """
     metrics = path / "evaluation" / "metrics.json"
     if not metrics.is_file():
-        return {}
-    models = read_json(metrics)["models"]
-    found = {role: models[role]["overall"]["auroc"]["estimate"] for role in models}
-    student = found.get("student")
-    if student is None:
-        return found
+        return "", {}
+    document = read_json(metrics)
+    headline, models = document["headline"], document["models"]
+    known = {role: models[role]["overall"][headline]["estimate"] for role in models}
+    found = {role: value for role, value in known.items() if value is not None}
+    if "student" not in found:
+        return headline, found
     for graph in open_bundle(path / BUNDLE).manifest.graphs:
         moved = graph.trial.metric.change if graph.trial and graph.trial.metric else 0.0
-        found[f"student {graph.name}"] = student + moved
-    return found
+        found[f"student {graph.name}"] = found["student"] + moved
+    return headline, found
 
 
-def _plot(rows: Sequence[Mapping[str, Any]], accuracies: Mapping[str, float], path: Path) -> None:
+def _plot(
+    rows: Sequence[Mapping[str, Any]], known: tuple[str, Mapping[str, float]], path: Path
+) -> None:
     """Accuracy against latency; nothing where no accuracy is known."""
+    metric, accuracies = known
     shown = [row for row in rows if row["speeds"] and row["name"] in accuracies]
     if not shown:
         return
     from medistill.report.bench_plot import bench_plot
 
     points = {row["name"]: (row["speeds"][0]["p50_ms"], accuracies[row["name"]]) for row in shown}
-    write_text(path, bench_plot(points, metric="AUROC on evaluate"))
+    write_text(path, bench_plot(points, metric=f"{metric} on evaluate"))

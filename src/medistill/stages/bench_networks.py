@@ -1,57 +1,103 @@
-"""Networks of a run in eager PyTorch, for ``bench``."""
+"""Networks of a run in eager PyTorch, for ``bench``: each in a process of its own, under limits.
+
+Run: python -m medistill.stages.bench_networks RUN ROLE THREADS MEMORY_BYTES RUNS
+"""
 
 from __future__ import annotations
 
+import json
+import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 
-from medistill.core.timing import times_in_turns
-from medistill.export.gate import speed_of
 from medistill.models.network import Network
 from medistill.models.profile import count_parameters, multiply_adds
+from medistill.serve.device import constrain
+from medistill.serve.measuring import figures, measured_by
 from medistill.stages.data import prepare_data
 from medistill.stages.run import open_run
 from medistill.stages.student import open_student
 from medistill.stages.teacher import open_teacher
 
-_BATCHES = (1, 8)
+ROLES = ("teacher", "student", "control")
+_RUNS, _SHOWN = 3, 8
 
 
-def network_rows(path: Path, *, threads: int, runs: int) -> list[dict[str, Any]]:
+def network_rows(
+    path: Path, *, threads: int, memory_bytes: int | None, runs: int
+) -> list[dict[str, Any]]:
     """Teacher (its first member), student and control of the first fold and seed."""
+    rows = []
+    for role in ROLES:
+        network = _open(path, role)
+        found = measured_by(
+            "medistill.stages.bench_networks",
+            [str(path), role],
+            name="eager PyTorch",
+            file_bytes=sum(4 * tensor.numel() for tensor in network.state_dict().values()),
+            threads=threads,
+            memory_bytes=memory_bytes,
+            runs=runs,
+        )
+        work = {
+            "parameters": count_parameters(network),
+            # Counted once, with fused attention taken apart; two FLOPs a multiply-add.
+            "multiply_adds": multiply_adds(network),
+        }
+        rows.append({"name": role, **work, **asdict(found)})
+    return rows
+
+
+def _open(path: Path, role: str) -> Network:
     context = open_run(path)
     prepared, fold = prepare_data(context), context.folds()[0]
-    networks = {
-        "teacher": open_teacher(context, prepared, fold).members[0],
-        "student": open_student(context, prepared, fold, 0, "student"),
-        "control": open_student(context, prepared, fold, 0, "control"),
-    }
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        return [_row(name, network, threads, runs) for name, network in networks.items()]
-    finally:
-        torch.set_num_threads(before)
+    if role == "teacher":
+        return open_teacher(context, prepared, fold).members[0]
+    return open_student(context, prepared, fold, 0, role)
 
 
-def _row(name: str, network: Network, threads: int, runs: int) -> dict[str, Any]:
-    speeds = []
-    with torch.inference_mode():
-        for batch in _BATCHES:
-            images = torch.rand((batch, *network.input_shape))
-            (taken,) = times_in_turns([lambda i=images: network(i)], runs=runs)  # type: ignore[misc]
-            speeds.append(asdict(speed_of(taken, threads=threads, batch=batch)))
-    return {
-        "name": name,
-        "graph": "eager PyTorch",
-        "parameters": count_parameters(network),
-        # Counted once, with fused attention taken apart; two FLOPs a multiply-add.
-        "multiply_adds": multiply_adds(network),
-        "file_bytes": sum(4 * tensor.numel() for tensor in network.state_dict().values()),
-        "speeds": speeds,
-        "peak_memory_bytes": None,
-        "problem": None,
-    }
+def _kernels(network: Network) -> dict[str, float]:
+    """Share of the time of PyTorch's own operators, as its profiler tells."""
+    image = torch.zeros((1, *network.input_shape))
+    with torch.inference_mode(), profile(activities=[ProfilerActivity.CPU]) as told:
+        for _ in range(_RUNS):
+            network(image)
+    spent: Counter[str] = Counter()
+    for event in told.key_averages():
+        spent[event.key] += event.self_cpu_time_total
+    whole = sum(spent.values())
+    return {kind: round(time / whole, 4) for kind, time in spent.most_common(_SHOWN) if whole}
+
+
+def main(arguments: list[str]) -> None:
+    """Measure the network that the arguments name, and print one line of JSON."""
+    path, role, threads, memory, runs = arguments
+    network = _open(Path(path), role)
+    # Limits hold from here on: what a run's data need to be opened is no cost of the network.
+    enforced = constrain(threads=int(threads), memory_bytes=int(memory) or None)
+    torch.set_num_threads(int(threads))
+
+    def run(images: Any) -> Tensor:
+        with torch.inference_mode():
+            logits: Tensor = network(torch.from_numpy(images)).logits
+            return logits
+
+    found = figures(
+        run,
+        lambda: _kernels(network),
+        shape=network.input_shape,
+        threads=int(threads),
+        runs=int(runs),
+        enforced=enforced,
+    )
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

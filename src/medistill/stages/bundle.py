@@ -20,7 +20,8 @@ from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.decisions import fit_model, network_asker
 from medistill.stages.evaluation import EVALUATION
-from medistill.stages.gate import make_gate
+from medistill.stages.gate import judged_rows, make_gate
+from medistill.stages.gate_record import GATE, PAGE, record_gate
 from medistill.stages.judging import METRICS
 from medistill.stages.student import open_student
 
@@ -59,6 +60,10 @@ def write_student_bundle(context: Context, prepared: Prepared) -> None:
         outputs={POOLED: POOLED} if POOLED in network.feature_names else {},
         gate=make_gate(context, prepared, network, fold),
     )
+    if published.tried:
+        rows = judged_rows(prepared, fold)
+        record_gate(context, prepared, rows, published.tried, state_hash(network))
+        context.reporter.say(f"Variants: {context.run.stage(GATE) / PAGE}")
     context.reporter.say(f"Export: {published.parity}")
     context.reporter.say(f"Bundle: {folder} and {published.archive}")
 

@@ -9,26 +9,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from medistill.bundle.trial import MetricChange
 from medistill.data.batch import Batch
 from medistill.data.loader import plain_batches
-from medistill.evaluate.bootstrap import draw_resamples
-from medistill.evaluate.difference import differences
-from medistill.evaluate.predictions import Predictions
-from medistill.evaluate.scored import score
 from medistill.export.candidates import Gate
-from medistill.export.gate import Array, Bounds, Examples, Images, Run
+from medistill.export.gate import Bounds, Examples, Images, Run
 from medistill.models.network import Network
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.decisions import Ask, fit_model, labels_of
 from medistill.stages.mask_prediction import mask_answers, mask_batches
+from medistill.stages.metric_change import metric_change
 
 # Ranges settle long before, and agreement to one in a hundred needs some hundred images; memory
 # must not grow with the set.
-_QUANTISE, _JUDGE = 256, 1024
+_QUANTISE, _CONTROL, _JUDGE = 256, 256, 1024
 _BATCH = 64
-_RESAMPLES, _FLIPS = 1000, 1000
 
 
 def make_gate(context: Context, prepared: Prepared, network: Network, fold: int) -> Gate | None:
@@ -37,18 +32,25 @@ def make_gate(context: Context, prepared: Prepared, network: Network, fold: int)
     if not block.variants:
         return None
     parts, images = prepared.parts[fold], prepared.images
-    rows = spread(parts.calibrate, _JUDGE)
+    rows = judged_rows(prepared, fold)
+    truth = _labels(prepared, network, rows)
     examples = Examples(
         task=images.task,
         classes=images.classes,
         images=rendered(prepared, network, rows),
-        labels=_labels(prepared, network, rows),
+        labels=truth,
         quantise=rendered(prepared, network, spread(parts.fit, _QUANTISE)),
+        control=rendered(prepared, network, spread(parts.select, _CONTROL)),
         decide=lambda run: fit_model(context, prepared, fold, run_asker(run, prepared, network)),
-        compare=lambda first, second: auroc_change(prepared, rows, first, second),
+        compare=lambda first, second: metric_change(prepared, rows, truth, first, second),
     )
     bounds = Bounds(agreement=block.agreement, sensitivity=block.sensitivity_loss)
     return Gate(examples=examples, bounds=bounds, say=context.reporter.say)
+
+
+def judged_rows(prepared: Prepared, fold: int) -> tuple[int, ...]:
+    """The rows of *calibrate* that variants are judged on."""
+    return spread(prepared.parts[fold].calibrate, _JUDGE)
 
 
 def spread(rows: Sequence[int], most: int) -> tuple[int, ...]:
@@ -88,37 +90,6 @@ def _labels(prepared: Prepared, network: Network, rows: Sequence[int]) -> NDArra
         return labels_of(prepared.images, prepared.labels[list(rows)])
     batches = mask_batches(prepared, rows, network.preprocessing)
     return np.concatenate([batch.masks_or_fail().numpy() for batch in batches])
-
-
-def auroc_change(
-    prepared: Prepared, rows: Sequence[int], first: Array, second: Array
-) -> MetricChange | None:
-    """AUROC of the second minus the first model, with its interval over groups.
-
-    None for tasks whose labels are not exclusive, and where a class is missing.
-    """
-    images = prepared.images
-    if images.task != "single-label":
-        return None
-    tables = [_table(prepared, rows, chances) for chances in (second, first)]
-    drawn = draw_resamples(tables[0], resamples=_RESAMPLES, seed=0)
-    scored = score(tables, drawn)
-    word = images.group_word
-    (found,) = differences(scored[0], scored[1], word=word, flips=_FLIPS, seed=0)["auroc"]
-    if found.estimate is None:
-        return None
-    return MetricChange(name="auroc", change=found.estimate, low=found.low, high=found.high)
-
-
-def _table(prepared: Prepared, rows: Sequence[int], chances: Array) -> Predictions:
-    samples = [prepared.images.samples[row] for row in rows]
-    return Predictions(
-        names=tuple(sample.name for sample in samples),
-        groups=tuple(sample.group for sample in samples),
-        labels=np.array([sample.label for sample in samples], dtype=np.int64),
-        probabilities=chances,
-        folds=np.zeros(len(samples), np.int64),
-    )
 
 
 def _batches(prepared: Prepared, network: Network, rows: Sequence[int]) -> Iterator[Images]:

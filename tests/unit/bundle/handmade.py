@@ -50,10 +50,10 @@ def graph_for_four_images() -> bytes:
 
 
 def document(graph: bytes, **changes: Any) -> dict[str, Any]:
-    """A bundle.json of version 3, without its identity."""
+    """A bundle.json of version 4, without its identity."""
     return {
         "format": "medistill-bundle",
-        "schema": 3,
+        "schema": 4,
         "name": "by-hand",
         "task": "single-label",
         "classes": ["ill", "well"],
@@ -80,6 +80,7 @@ def document(graph: bytes, **changes: Any) -> dict[str, Any]:
                 "calibration": {"temperature": 1.0, "labels": []},
                 "thresholds": {},
                 "trial": None,
+                "batch": "dynamic",
                 "decisions": {"choice": None, "conformal": None, "trust": None, "refusals": {}},
                 "parity": {
                     "largest_difference": 1e-7,
@@ -98,6 +99,8 @@ def document(graph: bytes, **changes: Any) -> dict[str, Any]:
             "created": "2025-01-01T00:00:00+00:00",
         },
         "refused": {},
+        "parameters": 4,
+        "multiply_adds": 20,
         "acquisition": {"modalities": [], "body_parts": []},
         "caveats": [],
         "findings": [],

@@ -89,10 +89,10 @@ def test_a_changed_manifest_is_found(folder: Path) -> None:
 
 def test_a_newer_schema_is_refused_with_the_way_out(tmp_path: Path) -> None:
     graph = linear_graph([[1.0], [0.0]], [0.0, 0.0])
-    newer = write_bundle(tmp_path / "newer", graph, document(graph, schema=4, shape="unknown"))
+    newer = write_bundle(tmp_path / "newer", graph, document(graph, schema=5, shape="unknown"))
     with pytest.raises(BundleError) as caught:
         open_bundle(newer)
-    assert "schema version 4; this medistill reads up to version 3" in str(caught.value)
+    assert "schema version 5; this medistill reads up to version 4" in str(caught.value)
     assert "Update medistill" in caught.value.cure
 
 

@@ -77,7 +77,7 @@ def test_version_1_is_read_as_if_nothing_had_been_decided() -> None:
     graph = manifest_from_json(body).graph()
     assert graph.decisions == Decisions()
     assert graph.calibration == Calibration(temperature=1.0)
-    assert manifest_from_json(body).to_json()["schema"] == 3
+    assert manifest_from_json(body).to_json()["schema"] == 4
 
 
 @pytest.mark.parametrize("graphs", [None, [None], [{"calibration": None}]])

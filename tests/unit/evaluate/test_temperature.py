@@ -55,6 +55,12 @@ def test_pixels_of_masks_count_one_by_one() -> None:
     groups = np.arange(40).astype(str)
     found, _ = fit_calibration(planes, masks, groups, task="segmentation", classes=["a", "b", "c"])
     assert found.temperature == pytest.approx(2.0, rel=0.08)
+    # Pixels that nobody labelled count nowhere.
+    masks[::2] = 255
+    half, _ = fit_calibration(planes, masks, groups, task="segmentation", classes=["a", "b", "c"])
+    known = planes[1::2], masks[1::2], groups[1::2]
+    alone, _ = fit_calibration(*known, task="segmentation", classes=["a", "b", "c"])
+    assert half.temperature == pytest.approx(alone.temperature)
 
 
 @pytest.mark.parametrize(

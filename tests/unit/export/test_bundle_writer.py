@@ -66,7 +66,7 @@ def test_a_published_bundle_holds_what_it_says(network: Network, tmp_path: Path)
         "student.onnx",
     ]
     body = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-    assert (body["format"], body["schema"], body["name"]) == ("medistill-bundle", 3, "tiny")
+    assert (body["format"], body["schema"], body["name"]) == ("medistill-bundle", 4, "tiny")
     assert body["classes"] == ["COVID", "non-COVID"]
     assert body["preprocessing"] == {
         "size": 8,

@@ -17,7 +17,7 @@ def test_the_card_warns_first_and_says_what_the_bundle_is() -> None:
     assert "short side of 8 and then to 4 x 4 pixels (stretch)" in card
     assert "## Caveats\n\n- Patient leakage cannot be excluded.\n" in card
     assert "## Findings\n\n- AUROC .9\n" in card
-    assert "fp32, the default: student.onnx (fp32, onnxruntime)" in card
+    assert "fp32, the default: student.onnx (fp32, onnxruntime opset 18, dynamic batch)" in card
     assert f"- data: sha256 {HASH}\n" in card
     assert "teacher: sha256" not in card
 

@@ -11,7 +11,7 @@ from medistill.bundle.decisions import Decisions
 from medistill.bundle.schema import Parity
 from medistill.bundle.trial import MetricChange, Trial
 from medistill.export import gate
-from medistill.export.gate import Bounds, Examples, Reference, runner, speed_of
+from medistill.export.gate import Bounds, Examples, Reference, runner
 
 LOGITS = np.array([[2.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 2.0]])
 
@@ -30,6 +30,7 @@ def examples(labels: object) -> Examples:
         images=np.zeros((4, 1, 2, 2), np.float32),
         labels=np.array(labels),
         quantise=np.zeros((1, 1, 2, 2), np.float32),
+        control=np.zeros((1, 1, 2, 2), np.float32),
         decide=lambda run: Plain(),
         compare=lambda first, second: None,
     )
@@ -61,6 +62,8 @@ def trial(ratio: float = 2.0, **sensitivity: float) -> Trial:
         reference="fp32",
         ratio=ratio,
         speeds=(),
+        memory_bytes=None,
+        file_bytes=None,
     )
 
 
@@ -92,7 +95,15 @@ def test_a_runner_joins_batches() -> None:
     np.testing.assert_array_equal(found["pooled"][:, 0], np.arange(70))
 
 
-def test_speed_by_hand() -> None:
-    found = speed_of([0.001 * n for n in range(1, 101)], threads=2, batch=8)
-    assert (found.p50_ms, found.p95_ms, found.p99_ms) == pytest.approx((50, 95, 99))
-    assert found.images_per_second == pytest.approx(160)
+def test_every_pixel_of_a_mask_counts() -> None:
+    # Two images of one pixel a class; the variant loses the only pixel of "ill" in the second.
+    logits = np.array([[[[3.0, 0.0]], [[0.0, 3.0]]], [[[3.0, 0.0]], [[0.0, 3.0]]]])
+    lost = logits.copy()
+    lost[1, :, 0, 0] = [0.0, 3.0]
+    masks = dataclasses.replace(
+        examples([[[0, 1]], [[0, 255]]]), task="segmentation", images=np.zeros((2, 1, 1, 2))
+    )
+    reference = Reference(logits=logits, decided=Plain(), engines={})
+    assert gate._parity(reference, lost, masks).agreement == 0.75
+    changes = gate._sensitivity_changes(reference, lost, Plain(), masks)
+    assert changes == {"ill": -0.5, "well": 0.0}

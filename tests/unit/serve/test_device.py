@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from medistill.core.errors import MedistillError
-from medistill.serve.device import matrix_peak_flops, parse_memory, peak_memory_bytes
+from medistill.serve.device import matrix_peak_flops, parse_memory
 from tests.unit.serve.serving import SRC
 
 
@@ -40,7 +40,5 @@ def test_the_limits_hold() -> None:
     assert done.stdout.strip() == "held", done.stderr
 
 
-def test_this_machine_multiplies_and_this_process_takes_memory() -> None:
+def test_this_machine_multiplies() -> None:
     assert matrix_peak_flops() > 1e8
-    peak = peak_memory_bytes()
-    assert peak is None or peak > 10 * 2**20

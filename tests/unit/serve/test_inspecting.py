@@ -17,6 +17,8 @@ TRIAL = {
     "agreement_bound": 0.99,
     "reference": "fp32",
     "ratio": 2.5,
+    "memory_bytes": 90_000_000,
+    "file_bytes": 1,
     "speeds": [
         {
             "threads": 1,
@@ -37,7 +39,8 @@ def test_words_for_a_reader(tmp_path: Path) -> None:
         "by-hand: single-label, 2 classes",
         "all 1 files verified",
         "ill, well",
-        "graph fp32: fp32, onnxruntime",
+        "graph fp32: fp32, onnxruntime, ONNX opset 18, dynamic batch",
+        "4 parameters, 20 multiply-adds an image",
         "runs here by default",
         "none: the most probable class",
         "graph explain:",
@@ -49,7 +52,8 @@ def test_words_for_a_reader(tmp_path: Path) -> None:
 def test_a_variant_with_its_trial_and_one_that_was_refused(tmp_path: Path) -> None:
     changes = with_graph(trial=TRIAL) | {"refused": {"int8": "its labels agree on 90 %"}}
     said = inspect_command(gray_bundle(tmp_path / "b", **changes))
-    assert "2.50 times as fast as fp32" in said
+    assert "2.50 times as fast as fp32 where it was exported, peak 90 MB" in said
+    assert "ill: sensitivity +0.0000 (bound -0.02)" in said
     assert "1 threads, batch 8: p50 4.00 ms, p95 5.00 ms, p99 6.00 ms, 2000.0 images" in said
     assert "auroc      -0.0100" in said
     assert "not published, int8: its labels agree on 90 %" in said

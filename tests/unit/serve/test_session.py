@@ -33,7 +33,8 @@ def test_threads_of_the_machine_or_as_asked(
 ) -> None:
     asked: list[int] = []
 
-    def watch(content: object, *, runtime: str, threads: int) -> Engine:
+    def watch(content: object, *, runtime: str, threads: int, precision: str) -> Engine:
+        assert precision == "fp32"
         asked.append(threads)
         return open_engine(content, runtime=runtime, threads=threads)  # type: ignore[arg-type]
 

@@ -1,6 +1,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,12 @@ import pytest
 
 from medistill.core.files import read_json
 from medistill.export import variants
+from medistill.export.variants import Maker
 from medistill.serve.command import predict_command
 from medistill.stages import gate
 from medistill.stages.data import prepare_data
-from medistill.stages.gate import auroc_change, spread
+from medistill.stages.gate import spread
+from medistill.stages.metric_change import metric_change
 from medistill.stages.run import export, open_run
 
 
@@ -26,7 +29,7 @@ def test_change_of_auroc_by_hand(finished: Path) -> None:
     truth = prepared.labels[list(rows)].argmax(axis=1).astype(float)
     right = np.stack([1 - truth, truth], axis=1)
     level = np.full((len(rows), 2), 0.5)
-    found = auroc_change(prepared, rows, level, right)
+    found = metric_change(prepared, rows, truth, level, right)
     assert found is not None
     assert found.change == pytest.approx(0.5)  # from 0.5 to 1
 
@@ -41,7 +44,8 @@ def test_int8_is_judged_and_recorded_and_predicts(
     recipe.write_text(recipe.read_text().replace("variants: false", "variants: true"))
     lenient = gate.Bounds(agreement=0.0, sensitivity=1.0, faster=0.0, runs=3)
     monkeypatch.setattr(gate, "Bounds", lambda **_: lenient)
-    monkeypatch.setattr("medistill.export.candidates.makers", lambda: {"int8": variants.make_int8})
+    int8 = Maker(names=("int8",), make=variants.make_int8)
+    monkeypatch.setattr("medistill.export.candidates.makers", lambda: (int8,))
     export(run)
     manifest = read_json(run / "bundle/bundle.json")
     graphs = {graph["name"]: graph for graph in manifest["graphs"]}
@@ -59,6 +63,11 @@ def test_int8_is_judged_and_recorded_and_predicts(
     assert difference == pytest.approx(recorded["largest_difference"], abs=1e-4)
     same = plain["int8"].argmax(axis=1) == plain["fp32"].argmax(axis=1)
     assert same.mean() == pytest.approx(recorded["agreement"])
+    found = read_json(run / "gate/gate.json")
+    assert [each["name"] for each in found["variants"]] == ["fp32", "int8"]
+    assert found["variants"][1]["trial"] == trial
+    assert "Every variant was published." in (run / "gate/report.html").read_text()
+    assert len((run / "gate/int8.csv").read_text().splitlines()) == 1 + found["images"]
 
 
 def predicted(run: Path, images: list[Path], graph: dict[str, Any], folder: Path) -> Any:
@@ -69,3 +78,43 @@ def predicted(run: Path, images: list[Path], graph: dict[str, Any], folder: Path
     chances = np.array([list(line["probabilities"].values()) for line in lines])
     raised = chances ** graph["calibration"]["temperature"]
     return raised / raised.sum(axis=1, keepdims=True)
+
+
+def labelled(labels: object, task: str, classes: tuple[str, ...]) -> SimpleNamespace:
+    """What ``metric_change`` asks of prepared data: one image a group."""
+    count = len(labels)  # type: ignore[arg-type]
+    samples = [SimpleNamespace(name=str(n), group=str(n), label=None) for n in range(count)]
+    images = SimpleNamespace(task=task, classes=classes, samples=samples, group_word="image")
+    return SimpleNamespace(images=images)
+
+
+def test_change_of_several_labels_is_of_their_mean_auroc() -> None:
+    truth = np.array([[0.0, 1.0], [1.0, 0.0]] * 20)
+    level, better = np.full((40, 2), 0.5), np.full((40, 2), 0.5)
+    # The first label is right for 15 of 20 yes and 15 of 20 no: 387.5 of 400 pairs.
+    better[:30, 0] = truth[:30, 0]
+    found = metric_change(
+        labelled(truth, "multi-label", ("a", "b")), range(40), truth, level, better
+    )
+    assert found is not None
+    assert (found.name, found.change) == ("auroc", pytest.approx((387.5 / 400 - 0.5) / 2))
+    assert found.low is not None
+    assert 0 < found.low < found.change
+    few = metric_change(
+        labelled(truth[:4], "multi-label", ("a", "b")), range(4), truth[:4], level[:4], better[:4]
+    )
+    assert few is None
+
+
+def test_change_of_masks_is_of_dice() -> None:
+    truth = np.array([[[1, 1, 0, 0]], [[1, 1, 0, 255]]] * 10)
+    right = np.stack([truth == 0, truth != 0], axis=1).astype(float)
+    worse = right.copy()
+    worse[:10, :, 0, 0] = [1.0, 0.0]  # half of the images lose one of two pixels: Dice 2 / 3
+    found = metric_change(
+        labelled(truth, "segmentation", ("none", "lesion")), range(20), truth, right, worse
+    )
+    assert found is not None
+    assert (found.name, found.change) == ("dice", pytest.approx(-1 / 6))
+    assert found.high is not None
+    assert found.change < found.high < 0

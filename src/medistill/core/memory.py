@@ -1,0 +1,21 @@
+"""What this process has used of the machine's memory. Torch-free."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+_STATUS = Path("/proc/self/status")
+
+
+def peak_memory_bytes() -> int | None:
+    """Largest resident memory of this process so far; None where that is unknown."""
+    if sys.platform == "win32":
+        return None
+    if _STATUS.is_file():
+        # Linux's own ru_maxrss starts with what the parent had when it forked.
+        lines = _STATUS.read_text(encoding="utf-8").splitlines()
+        return next((int(x.split()[1]) * 1024 for x in lines if x.startswith("VmHWM")), None)
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,0 +1,79 @@
+"""What the export gate found, beside the bundle: figures, a page, and every variant's answers."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from medistill.core.files import write_json, write_text
+from medistill.core.runtime import hardware_summary
+from medistill.evaluate.predictions import PROBABILITY_PREFIX
+from medistill.export.candidates import Tried
+from medistill.report.gate_page import write_gate_page
+from medistill.stages.context import Context
+from medistill.stages.data import Prepared
+
+GATE, FOUND, PAGE = "gate", "gate.json", "report.html"
+
+
+def record_gate(
+    context: Context, prepared: Prepared, rows: Sequence[int], tried: Sequence[Tried], student: str
+) -> None:
+    """Write ``gate/`` of the run: gate.json, report.html, and ``<variant>.csv`` for labels.
+
+    The tables hold names of images, which is why they are no part of the bundle. A variant predicts
+    as its own table says, to the precision of its arithmetic.
+
+    Args:
+        context: the run.
+        prepared: the data.
+        rows: of the store, on which variants were judged.
+        tried: what was found of each.
+        student: SHA-256 of the student's weights.
+    """
+    with context.run.writing(GATE, {"student": student, "rows": list(rows)}) as stage:
+        document = gate_document(tried, images=len(rows))
+        write_json(stage.folder / FOUND, document)
+        write_gate_page(stage.folder / PAGE, document)
+        if prepared.images.task != "segmentation":
+            for each in tried:
+                _write_answers(stage.folder, prepared, rows, each)
+
+
+def gate_document(tried: Sequence[Tried], *, images: int) -> dict[str, Any]:
+    """The content of gate.json.
+
+    Returns:
+        ``hardware``; ``images`` of *calibrate*; ``variants``: for each its ``name``, whether it is
+        ``published``, the ``refusal``, and ``parity`` and ``trial`` as in bundle.json, or None
+        where it could not be made.
+    """
+    return {
+        "hardware": hardware_summary(),
+        "images": images,
+        "variants": [
+            {
+                "name": each.name,
+                "published": each.refusal is None,
+                "refusal": each.refusal,
+                "parity": asdict(each.verdict.parity) if each.verdict else None,
+                "trial": asdict(each.verdict.trial) if each.verdict else None,
+            }
+            for each in tried
+        ],
+    }
+
+
+def _write_answers(folder: Path, prepared: Prepared, rows: Sequence[int], tried: Tried) -> None:
+    if tried.verdict is None:
+        return
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", *(PROBABILITY_PREFIX + name for name in prepared.images.classes)])
+    for row, chances in zip(rows, tried.verdict.chances, strict=True):
+        writer.writerow([prepared.images.samples[row].name, *(repr(float(p)) for p in chances)])
+    write_text(folder / f"{tried.name}.csv", text.getvalue())
