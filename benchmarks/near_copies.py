@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from medistill.check.alignment import SIDE, aligned_likeness
-from medistill.check.near import ALIGNED
+from medistill.check.near import are_one
 from medistill.check.pairs import loose_pairs, signs_of
 from medistill.check.reduction import looks_of, small_picture
 from medistill.data.layouts import read_data
@@ -68,7 +68,8 @@ def found(whole: NDArray[np.uint8], copies: NDArray[np.uint8]) -> NDArray[np.boo
         signs = signs_of([bytes(row).hex() for row in low_frequency_bits(both)])
         near = bool(len(loose_pairs(signs, looks.thumbs)))
         small = looks.looks.reshape(2, 1, SIDE, SIDE)
-        answers.append(near and float(aligned_likeness(small[0], small[1])[0]) >= ALIGNED)
+        likeness = aligned_likeness(small[0], small[1])
+        answers.append(near and bool(are_one(signs[:1], signs[1:], likeness)[0]))
     return np.array(answers)
 
 

@@ -19,11 +19,12 @@ NEAR_BITS = 4
 #: Correlation of 16 x 16 pictures from which such hashes are believed: re-encoded, halved or
 #: otherwise gamma-corrected phantoms have .998 with their original, colliding pairs .92 at most.
 ALIKE = 0.97
-#: Correlation from which two pictures are one once they are aligned. Of 331,705 pairs of chest
-#: radiographs of different patients the most alike have .971, of 179,700 of another source .976, of
-#: 2.9 million pairs of phantoms .955; copies cut by 2 % and encoded again have .98 to .994 in 19 of
-#: 20 cases. The limit leaves one of those pairs of different names above it.
-ALIGNED = 0.975
+#: Correlation from which two pictures are one once they are aligned: within ``SURE_BITS``, and
+#: beyond. Of 331,705 pairs of chest radiographs of different patients the most alike have .971 and
+#: .975, of 2.9 million pairs of another source without patients one has .978 and none beyond .982,
+#: of 2.9 million pairs of phantoms .955; copies cut by 2 % and encoded again have .98 to .994 in 19
+#: of 20 cases.
+ALIGNED, ALIGNED_BEYOND, SURE_BITS = 0.975, 0.983, 12
 #: Shorter sides hold too little to be aligned: pictures of 28 x 28 are alike by their blur.
 _SHORTEST = 64
 #: Different bits beyond which pictures are not chained into one cluster by aligned pairs.
@@ -60,7 +61,15 @@ def _aligned_pairs(subject: Subject, names: Sequence[str]) -> Pairs:
         _pictures([looks[row] for row in pairs[:, side].tolist()]).reshape(-1, SIDE, SIDE)
         for side in (0, 1)
     )
-    return pairs[aligned_likeness(one, two) >= ALIGNED]
+    return pairs[are_one(signs[pairs[:, 0]], signs[pairs[:, 1]], aligned_likeness(one, two))]
+
+
+def are_one(
+    one: NDArray[np.float32], two: NDArray[np.float32], likeness: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Which of P pairs show one picture, by their hashes (P, 64) and aligned correlation (P,)."""
+    bits = (one.shape[-1] - (one * two).sum(axis=-1)) / 2
+    return np.asarray(likeness >= np.where(bits <= SURE_BITS, ALIGNED, ALIGNED_BEYOND))
 
 
 def _joined(subject: Subject, tight: list[list[str]], pairs: Pairs) -> list[list[str]]:

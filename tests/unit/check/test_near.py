@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from medistill.check import near
-from medistill.check.near import aligned_pairs, near_clusters, root_of
+from medistill.check.near import aligned_pairs, are_one, near_clusters, root_of
 from medistill.core.types import ImageSet
 from tests.unit.check.planted import as_jpeg, subject_of, with_samples
 
@@ -50,6 +50,14 @@ def test_wide_cluster_falls_apart(
     subject = subject_of(_with_crops(images, tmp_path, (1, 2, 3)), cache=cache)
     monkeypatch.setattr(near, "WIDEST", 0)
     assert max(map(len, near_clusters(subject))) < 4
+
+
+def test_distant_hashes_need_more_likeness() -> None:
+    one = np.ones((3, 64), dtype=np.float32)
+    two = one.copy()
+    two[1:, :13] = -1
+    answers = are_one(one, two, np.array([0.976, 0.976, 0.99]))
+    assert answers.tolist() == [True, False, True]
 
 
 def test_root_is_found_through_parents() -> None:
