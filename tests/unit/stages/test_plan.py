@@ -29,8 +29,8 @@ def test_the_plan_names_every_stage_and_its_cost(tmp_path: Path) -> None:
 def test_the_disk_is_what_a_finished_run_took(finished: Path) -> None:
     recipe = open_run(finished).recipe
     labelled, unlabelled = count_images(recipe)
-    assert (labelled, unlabelled) == (120, 12)
-    sizes = Sizes(labelled=labelled, unlabelled=unlabelled, fit=36, folds=1, phantoms=True)
+    assert (labelled, unlabelled) == (140, 12)
+    sizes = Sizes(labelled=labelled, unlabelled=unlabelled, fit=42, folds=1, phantoms=True)
     needs = recipe.method.needs
     costs = Costs(
         teacher=measure(recipe.teacher.model, recipe, 8, needs),

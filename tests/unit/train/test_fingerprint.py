@@ -35,7 +35,10 @@ def _print(**changes: Any) -> dict[str, str]:
         ({"settings": make_settings(precision="bf16-mixed")}, {"train.precision"}),
         ({"settings": make_settings(workers=3)}, set()),
         ({"method": KDViT(soft_weight=0.5)}, {"method.soft_weight"}),
-        ({"method": Supervised()}, {"method", "method.temperature", "method.soft_weight"}),
+        (
+            {"method": Supervised()},
+            {"method", "method.temperature", "method.soft_weight", "method.standardise"},
+        ),
         ({"network": nn.Linear(2, 3)}, {"network"}),
         ({"steps_per_epoch": 6}, {"steps_per_epoch"}),
         ({"inputs": {"data": "abd"}}, {"inputs.data"}),
