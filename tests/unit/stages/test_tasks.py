@@ -31,6 +31,7 @@ TINY = (
     "train.epochs=1",
     "train.warmup_epochs=0",
     "train.batch_size=16",
+    "export.variants=false",
 )
 VIT = "{name: vit, image_size: 32, patch_size: 8, width: 16, depth: 2, heads: 2}"
 PYRAMID = "{name: pvt_v2_b0, image_size: 32, decoder: mlp}"
