@@ -28,6 +28,7 @@ class Sample:
         attributes: further columns, for example sex or site.
         frame: frame of a multi-frame file, or slice of a volume, from 0; None for single pictures.
         plane: along which plane a volume is cut.
+        guessed: whether the group is what the pictures suggest, since nothing names it.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class Sample:
     attributes: Mapping[str, str] = field(default_factory=dict)
     frame: int | None = None
     plane: Plane = "axial"
+    guessed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

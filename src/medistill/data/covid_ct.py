@@ -61,6 +61,7 @@ def read_covid_ct(root: Path, *, cache: Path | None = None) -> ImageSet:
             label=int(name not in others),
             group=group.get(name) or _ARTICLE_GROUP + article_of(paths[name].stem),
             split=split.get(name),
+            guessed=name in others,
         )
         for name in sorted(paths)
     )

@@ -59,7 +59,7 @@ def read_covid_radiography(root: Path, *, cache: Path | None = None) -> ImageSet
         task="single-label",
         classes=classes,
         samples=tuple(
-            Sample(path=paths[name], name=name, label=label[name], group=group[name])
+            Sample(path=paths[name], name=name, label=label[name], group=group[name], guessed=True)
             for name in sorted(paths)
         ),
         group_word="near-duplicate cluster",

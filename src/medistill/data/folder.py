@@ -55,7 +55,14 @@ def read_folder(root: Path) -> ImageSet:
     same = identical_files(paths)
     group = {name: group_of(known.get(name), same[name]) for name in paths}
     samples = tuple(
-        Sample(path=path, name=name, label=classes.get(word), group=group[name], split=split)
+        Sample(
+            path=path,
+            name=name,
+            label=classes.get(word),
+            group=group[name],
+            split=split,
+            guessed=split is None and name not in known,
+        )
         for name, path, word, split in found
     )
     return ImageSet(

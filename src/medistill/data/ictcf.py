@@ -56,6 +56,7 @@ def read_ictcf(root: Path, *, cache: Path | None = None) -> ImageSet:
                 name=name,
                 label=CLASS_FOLDERS.index(name.split("/")[0]),
                 group=f"patient {patient[name]}" if known else group[name],
+                guessed=not known,
             )
             for name in sorted(paths)
         ),

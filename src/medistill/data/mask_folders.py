@@ -60,6 +60,7 @@ def read_mask_folders(root: Path) -> ImageSet:
                 label=None,
                 group=group[stem],
                 mask=masks[stem],
+                guessed=True,
             )
             for stem in sorted(images)
         ),

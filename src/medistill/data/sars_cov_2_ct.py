@@ -53,7 +53,13 @@ def read_sars_cov_2_ct(root: Path, *, cache: Path | None = None) -> ImageSet:
     paths = {path.relative_to(root).as_posix(): path for path in found}
     group = near_duplicate_groups(paths, cache=cache)
     samples = tuple(
-        Sample(path=paths[name], name=name, label=label[name.split("/")[0]], group=group[name])
+        Sample(
+            path=paths[name],
+            name=name,
+            label=label[name.split("/")[0]],
+            group=group[name],
+            guessed=True,
+        )
         for name in sorted(paths)
     )
     return ImageSet(

@@ -77,7 +77,7 @@ def read_table(path: Path) -> ImageSet:
         root=path,
         task="multi-label" if labels.several else "single-label",
         classes=labels.classes,
-        samples=_samples(table, files, labels, groups),
+        samples=_samples(table, files, labels, groups, guessed=group_column is None),
         group_word=group_column or "image",
         caveats=(*(() if group_column == "patient" else (NO_PATIENTS,)), *masked(labels)),
     )
@@ -184,7 +184,12 @@ def _own_groups(files: Mapping[str, Path]) -> list[str]:
 
 
 def _samples(
-    table: Table, files: Mapping[str, Path], labels: Labels, groups: list[str]
+    table: Table,
+    files: Mapping[str, Path],
+    labels: Labels,
+    groups: list[str],
+    *,
+    guessed: bool,
 ) -> tuple[Sample, ...]:
     found = [
         Sample(
@@ -194,6 +199,7 @@ def _samples(
             group=group,
             split=_split(table, number),
             attributes={k: v for k, v in table.rows[number].items() if k not in _KNOWN},
+            guessed=guessed and not _split(table, number),
         )
         for number, ((name, file), label, group) in enumerate(
             zip(files.items(), labels.values, groups, strict=True)

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medistill.check.copies import together
 from medistill.check.examine import examine, refuse_fatal
+from medistill.check.facts import Facts
 from medistill.check.finding import Finding
 from medistill.check.measure import Stored
 from medistill.check.repair import write_proposal
@@ -79,13 +81,43 @@ def check(
     return found
 
 
+def facts_before_training(
+    images: ImageSet, block: DataBlock, speaker: Reporter
+) -> Mapping[str, Facts]:
+    """Facts of every labelled image, by name."""
+    labelled = [s for s in images.samples if s.label is not None or s.mask is not None]
+    return survey(
+        labelled,
+        window=block.window,
+        workers=block.workers,
+        progress=speaker.counting("Checking images"),
+    )
+
+
+def with_copies_together(images: ImageSet, facts: Mapping[str, Facts]) -> ImageSet:
+    """The set in which no guessed group parts a labelled picture from its copies."""
+    judged = tuple(sample for sample in images.samples if sample.name in facts)
+    if not any(sample.guessed for sample in judged):
+        return images
+    subject = Subject(images=dataclasses.replace(images, samples=judged), facts=facts, parts={})
+    moved = {sample.name: sample for sample in together(subject).samples}
+    samples = tuple(moved.get(sample.name, sample) for sample in images.samples)
+    return dataclasses.replace(images, samples=samples)
+
+
 def check_before_training(
-    images: ImageSet, parts: Mapping[int, Parts], block: DataBlock, folder: Path, speaker: Reporter
+    images: ImageSet,
+    facts: Mapping[str, Facts],
+    parts: Mapping[int, Parts],
+    block: DataBlock,
+    folder: Path,
+    speaker: Reporter,
 ) -> None:
     """Check what a run is about to train on; fatal findings that are not allowed stop it.
 
     Args:
         images: the set, in the order to which the parts refer.
+        facts: of its labelled images by name.
         parts: parts of each fold.
         block: the recipe's block.
         folder: where check.json and check.html go.
@@ -99,12 +131,6 @@ def check_before_training(
     held = {row for cut in parts.values() for rows in cut.named().values() for row in rows}
     part = _part_names(images, parts)
     judged = dataclasses.replace(images, samples=tuple(images.samples[row] for row in sorted(held)))
-    facts = survey(
-        judged.samples,
-        window=block.window,
-        workers=block.workers,
-        progress=speaker.counting("Checking images"),
-    )
     subject = Subject(images=judged, facts=facts, parts=part)
     found = examine(subject)
     write_sheets(subject, found, folder, window=block.window)

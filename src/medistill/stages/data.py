@@ -24,7 +24,11 @@ from medistill.data.remembered import RememberedViews
 from medistill.data.store import Store, build_store, open_store, stored_images
 from medistill.data.unlabelled import read_unlabelled
 from medistill.recipe import DataBlock
-from medistill.stages.check import check_before_training
+from medistill.stages.check import (
+    check_before_training,
+    facts_before_training,
+    with_copies_together,
+)
 from medistill.stages.context import Context
 
 STAGE = "data"
@@ -114,8 +118,10 @@ def _write(context: Context, inputs: Mapping[str, Any]) -> None:
             workers=block.workers,
         )
         images = stored_images(images, store)
+        facts = facts_before_training(images, block, reporter)
+        images = with_copies_together(images, facts)
         parts = _cut(images, block)
-        check_before_training(images, parts, block, stage.folder / "check", reporter)
+        check_before_training(images, facts, parts, block, stage.folder / "check", reporter)
         _save(stage.folder / "images.json", _moved(images, stage.folder, context.run.stage(STAGE)))
         removed = len(conflicting_rows(images)) if block.folds == 1 else 0
         write_json(

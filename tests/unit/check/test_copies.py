@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from medistill.check.copies import copy_findings, near_findings, united
+from medistill.check.copies import copy_findings, near_findings, together, united
 from medistill.check.subject import Subject
 from medistill.core.types import ImageSet, Sample
 from tests.unit.check.planted import as_jpeg, named, subject_of, with_samples
@@ -128,3 +128,33 @@ def test_united_groups_hold_copies_and_groups_together(images: ImageSet, tmp_pat
     for sample in images.samples:
         same = [s.name for s in images.samples if s.group == sample.group]
         assert len({group[name] for name in same}) == 1
+
+
+def _groups(subject: Subject) -> dict[str, str]:
+    return {sample.name: sample.group for sample in together(subject).samples}
+
+
+def _guessed(images: ImageSet, *, copies_only: bool) -> ImageSet:
+    samples = tuple(
+        dataclasses.replace(s, guessed=not copies_only or s.name.startswith("copy-"))
+        for s in images.samples
+    )
+    return dataclasses.replace(images, samples=samples)
+
+
+def test_guessed_groups_keep_copies_together(images: ImageSet, cache: Path, tmp_path: Path) -> None:
+    planted = _copied(images, tmp_path, 3, near=True, flip=False)
+    group = _groups(subject_of(_guessed(planted, copies_only=False), cache=cache))
+    for row in range(3):
+        assert group[f"copy-{row}.png"] == group[images.samples[row].name]
+    assert len(set(group.values())) == len(images.samples)
+
+
+def test_known_groups_stay_and_attract_guessed_ones(
+    images: ImageSet, cache: Path, tmp_path: Path
+) -> None:
+    planted = _copied(images, tmp_path, 2, near=True, flip=False)
+    group = _groups(subject_of(_guessed(planted, copies_only=True), cache=cache))
+    for row in range(2):
+        assert group[f"copy-{row}.png"] == images.samples[row].group
+    assert all(group[s.name] == s.group for s in images.samples)
