@@ -54,8 +54,9 @@ class OpenvinoEngine:
     ) -> list[NDArray[np.float32]]:
         """The named outputs of a batch; not to be called from two threads at once."""
         request = self._request(all(len(value) == 1 for value in inputs.values()))
-        request.infer(dict(inputs))
-        # Copied: the next inference overwrites what the request holds.
+        # Inputs are read where they lie, which saves a tenth of a small network's time; outputs are
+        # copied once, below: the next inference overwrites what the request holds.
+        request.infer(dict(inputs), share_inputs=True, share_outputs=True)
         return [np.array(request.get_tensor(name).data) for name in outputs]
 
     def shapes(self) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
