@@ -30,6 +30,7 @@ from benchmarks.plans import plan_recipe
 from benchmarks.reuse import take_over_all
 from benchmarks.rows import Rows
 from benchmarks.search import Overrides, Search, winners
+from medistill.core.allocator import keep_freed_memory
 from medistill.core.run_folder import RunFolder
 from medistill.recipe import Recipe
 from medistill.stages.console import ConsoleReporter
@@ -92,6 +93,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
+    keep_freed_memory()
     plan, reporter = read_plan(options.plan, tuple(options.overrides)), ConsoleReporter()
     options.out.mkdir(parents=True, exist_ok=True)
     search = Search.read(plan)

@@ -18,6 +18,7 @@ import torch
 import medistill
 from benchmarks.turns import Turns, workload_from_arguments
 from benchmarks.workload import Workload
+from medistill.core.allocator import keep_freed_memory
 from medistill.data.loader import ViewStream
 from medistill.data.remembered import RememberedViews
 from medistill.data.store import Store, open_store
@@ -112,6 +113,7 @@ def main(kind: str, folder: Path) -> None:
     """Serve epochs."""
     workload, turns = workload_from_arguments(), Turns()
     torch.set_num_threads(workload.threads)
+    keep_freed_memory()  # as `medistill run` does
     torch.manual_seed(workload.seed)
     store = open_store(Path(workload.folder) / "store")
     policy = ViewPolicy(count=workload.views)

@@ -32,32 +32,38 @@ def sha256_json(value: object) -> str:
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[BinaryIO]:
+def atomic_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     """Open a temporary file beside ``path`` that replaces it when the block ends without error.
 
-    The data are on disk before the rename, so a kill at any moment leaves the old file or the new.
+    A kill at any moment leaves the old file or the new.
+
+    Args:
+        path: the file.
+        durable: the data are on disk before the rename, so that a power cut does no harm either;
+            to wait for a disk costs from milliseconds to seconds.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         with temporary.open("wb") as stream:
             yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file atomically."""
-    with atomic_file(path) as stream:
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a file atomically, as :func:`atomic_file`."""
+    with atomic_file(path, durable=durable) as stream:
         stream.write(data)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically."""
-    write_bytes(path, text.encode())
+def write_text(path: Path, text: str, *, durable: bool = True) -> None:
+    """Write UTF-8 text atomically, as :func:`atomic_file`."""
+    write_bytes(path, text.encode(), durable=durable)
 
 
 def write_json(path: Path, value: object) -> None:

@@ -48,11 +48,14 @@ class Checkpoint:
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint atomically; a kill at any moment leaves the old one or the new.
 
+    It is written after every epoch and not waited for: what a power cut damages is found out by its
+    check sums.
+
     Raises:
         RunFolderError: the disk refuses, for example because it is full; the old one stays.
     """
     content = {**vars(checkpoint), "format": _FORMAT, "best": vars(checkpoint.best)}
-    with told_if_refused(path), atomic_file(path) as stream:
+    with told_if_refused(path), atomic_file(path, durable=False) as stream:
         torch.save(content, stream)
 
 
@@ -96,14 +99,19 @@ def remove_leftovers(folder: Path) -> None:
             stale.unlink(missing_ok=True)
 
 
-def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
+def save_weights(path: Path, weights: Mapping[str, Tensor], *, durable: bool = True) -> None:
     """Write a state dict as safetensors, atomically.
+
+    Args:
+        path: the file.
+        weights: by name.
+        durable: wait until they are on disk.
 
     Raises:
         RunFolderError: the disk refuses.
     """
     with told_if_refused(path):
-        write_bytes(path, safetensors.torch.save(dict(weights)))
+        write_bytes(path, safetensors.torch.save(dict(weights)), durable=durable)
 
 
 def cpu_copy(module: nn.Module) -> dict[str, Tensor]:

@@ -46,7 +46,7 @@ class History:
         if rows:
             path = self._folder / "history.csv"
             with told_if_refused(path):
-                write_text(path, as_csv(rows))
+                write_text(path, as_csv(rows), durable=False)
 
     def close(self) -> None:
         """Finish TensorBoard's file."""

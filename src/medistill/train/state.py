@@ -104,7 +104,7 @@ class TrainState:
         )
         save_checkpoint(self.folder / CHECKPOINT, checkpoint)
         if self.best.epoch == self.epoch:
-            save_weights(self.folder / BEST, self.best.weights)
+            save_weights(self.folder / BEST, self.best.weights, durable=False)
 
     def resume(self) -> None:
         """Take over what an earlier process saved, if anything.

@@ -55,3 +55,15 @@ def test_a_written_file_has_the_usual_permissions(tmp_path: Path) -> None:
     write_text(tmp_path / "a", "a")
     (tmp_path / "b").write_text("b")
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+def test_only_a_durable_write_waits_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[int] = []
+    monkeypatch.setattr("medistill.core.files.os.fsync", waited.append)
+    write_text(tmp_path / "a", "a", durable=False)
+    assert (tmp_path / "a").read_text() == "a"
+    assert waited == []
+    write_text(tmp_path / "a", "b")
+    assert len(waited) == 1
