@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -136,6 +137,43 @@ def test_what_was_accepted_is_answered_after_sigterm(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="refused"):
             connect(address)
     assert found == [200] * 6
+
+
+def _ask_until_refused(address: str, body: bytes, found: list[int | str]) -> None:
+    """Keep asking; the status of every answer, and at the end how the service stayed away."""
+    while not found or isinstance(found[-1], int):
+        try:
+            found.append(ask(address, body)[0])
+        except urllib.error.URLError as error:
+            found.append(type(error.reason).__name__)
+        except (ConnectionError, http.client.RemoteDisconnected) as error:
+            found.append(type(error).__name__)
+
+
+def test_sigterm_under_load_cuts_no_answer_short(tmp_path: Path) -> None:
+    with running(explaining_bundle(tmp_path / "b"), "--queue", 40) as (address, process):
+        body = form(png(0, (600, 600)))
+        found: list[list[int | str]] = [[] for _ in range(50)]
+        clients = [
+            threading.Thread(target=_ask_until_refused, args=(address, body, each))
+            for each in found
+        ]
+        for client in clients:
+            client.start()
+        while not all(found):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        for client in clients:
+            client.join(60)
+        assert process.wait(30) == 0
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert "everything that was accepted is answered" in said
+    assert "Traceback" not in said
+    assert {status for each in found for status in each[:-1]} <= {200, 429}
+    # Never half an answer, which would be an IncompleteRead or a JSONDecodeError.
+    refused = {"ConnectionRefusedError", "ConnectionResetError", "RemoteDisconnected"}
+    assert {each[-1] for each in found} <= refused
 
 
 def test_500_megabytes_without_a_declared_length_are_cut_off_and_never_held(
