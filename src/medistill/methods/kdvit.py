@@ -27,72 +27,15 @@ Departures from the paper
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
 
-from torch import Tensor, nn
-
-from medistill.core.types import Task
-from medistill.losses.logits import softened_kl
-from medistill.losses.task import cross_entropy
-from medistill.methods.classes import check_same_classes, check_standardise, score_pair
-from medistill.methods.method import SINGLE_LABEL, Shapes
-from medistill.methods.ranges import check_share, check_temperature
-from medistill.models.network import Network
-from medistill.models.outputs import Outputs
-
-if TYPE_CHECKING:
-    from medistill.data.batch import Batch
+from medistill.methods.hinton import Hinton
 
 
 @dataclass(frozen=True, kw_only=True)
-class KDViT:
-    """Hinton's distillation from a ViT to a ViT.
-
-    Attributes:
-        temperature: T; softens both sides. Our default, not the paper's.
-        soft_weight: a in [0, 1]; weight of the teacher against the labels. Our default.
-        standardise: compare standardised logits; needs three or more classes.
+class KDViT(Hinton):
+    """Hinton's distillation from a ViT to a ViT: fields and terms are Hinton's.
 
     Raises:
         RecipeError: a value is out of range.
     """
-
-    temperature: float = 4.0
-    soft_weight: float = 0.9
-    standardise: bool = False
-    needs: ClassVar[frozenset[str]] = frozenset({"logits"})
-    tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
-    smallest_batch: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        check_temperature(self.temperature)
-        check_share(self.soft_weight, "method.soft_weight")
-
-    def wants(self, student: Network) -> frozenset[str]:
-        """No features: the logits suffice."""
-        return frozenset()
-
-    def adapters(self, student_dims: Shapes, teacher_dims: Shapes) -> nn.ModuleDict:
-        """None.
-
-        Raises:
-            RecipeError: other classes, or two classes to standardise.
-        """
-        check_same_classes(student_dims, teacher_dims)
-        check_standardise(self.standardise, student_dims)
-        return nn.ModuleDict()
-
-    def terms(
-        self,
-        outputs: Outputs,
-        targets: Mapping[str, Tensor],
-        batch: Batch,
-        adapters: nn.ModuleDict,
-    ) -> dict[str, Tensor]:
-        """``hard`` from the labels and ``soft`` from the teacher, weighted."""
-        hard = cross_entropy(logits=outputs.logits, labels=batch.labels)
-        ours, theirs = score_pair(outputs.logits, targets["logits"], standardise=self.standardise)
-        soft = softened_kl(student=ours, teacher=theirs, temperature=self.temperature)
-        return {"hard": (1 - self.soft_weight) * hard, "soft": self.soft_weight * soft}
