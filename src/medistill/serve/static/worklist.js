@@ -28,6 +28,9 @@ export function refresh(item) {
     !result || result.trusted === null ? "" : result.trusted ? "yes" : "do not trust",
   ];
   texts.forEach((text, i) => { item.row.cells[i].textContent = text; });
+  // A problem is a sentence, and has the room of all answers.
+  item.row.cells[1].colSpan = problem ? 3 : 1;
+  for (const i of [2, 3]) item.row.cells[i].hidden = Boolean(problem);
   item.row.classList.toggle("failed", Boolean(problem));
 }
 
