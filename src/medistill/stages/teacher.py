@@ -162,8 +162,8 @@ def held_out(context: Context, prepared: Prepared, fold: int) -> dict[str, int]:
 def _start(context: Context, prepared: Prepared, number: int, base: Path | None) -> Network:
     """A member before it is fitted: published, given, pre-distilled or random weights."""
     block = context.recipe.teacher
-    seed = (block.fit.seed if block.fit else 0) + number
-    torch.manual_seed(seed)
+    # Members that are not fitted whole have one body, its unused classifier too.
+    torch.manual_seed(block.fit.seed + number if block.fit else 0)
     network = build(context, prepared, block.model)
     if base is not None:
         proof = load_weights(network.backbone, base, ignore_head=True)

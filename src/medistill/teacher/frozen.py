@@ -160,28 +160,30 @@ class FrozenTeacher(nn.Module):
     def _answer(
         self, images: Tensor, names: frozenset[str], content_hashes: Sequence[str]
     ) -> dict[str, Tensor]:
-        """Each group of images to the member, or the members, that may answer for it."""
+        """Of each image, what the member, or the members, that may answer for it say."""
         chosen = [self._held_out.get(content, _ALL) for content in content_hashes]
-        if set(chosen) == {_ALL}:
-            return self._combined(self.members, images, names)
+        # Few images at a time are slow: one body is asked about all of them together.
+        everything = self._said(self.members, images, names) if self._one_body else None
         whole: dict[str, Tensor] = {}
         for fold in sorted(set(chosen)):
             rows = torch.tensor([row for row, each in enumerate(chosen) if each == fold])
             rows = rows.to(images.device)
-            members = self.members if fold == _ALL else [self.members[fold]]
-            for name, value in self._combined(members, images[rows], names).items():
+            numbers = range(len(self.members)) if fold == _ALL else [fold]
+            if everything is None:
+                answers = self._said([self.members[k] for k in numbers], images[rows], names)
+            else:
+                answers = [{n: v[rows] for n, v in everything[k].items()} for k in numbers]
+            for name in names:
+                value = self._mean(name, [each[name] for each in answers])
                 shape = (len(chosen), *value.shape[1:])
                 whole.setdefault(name, value.new_empty(shape))[rows] = value
         return whole
 
-    def _combined(
+    def _said(
         self, members: Sequence[Network], images: Tensor, names: frozenset[str]
-    ) -> dict[str, Tensor]:
-        want = names - {"logits"}
-        answers = [_named(said, names) for said in self._outputs(members, images, want)]
-        if len(answers) == 1:
-            return answers[0]
-        return {name: self._mean(name, [each[name] for each in answers]) for name in names}
+    ) -> list[dict[str, Tensor]]:
+        """Each member's answer."""
+        return [_named(each, names) for each in self._outputs(members, images, names - {"logits"})]
 
     def _outputs(
         self, members: Sequence[Network], images: Tensor, want: frozenset[str]
@@ -192,6 +194,8 @@ class FrozenTeacher(nn.Module):
         return probes[0].answers_of(probes, members[0].normalised(images), want)
 
     def _mean(self, name: str, values: list[Tensor]) -> Tensor:
+        if len(values) == 1:
+            return values[0]
         stacked = torch.stack(values)
         if name != "logits":
             return stacked.mean(dim=0)

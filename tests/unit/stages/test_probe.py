@@ -49,6 +49,25 @@ def test_bodies_are_the_published_ones_and_heads_differ(taught: Path) -> None:
     assert not torch.equal(heads[0], heads[1])
 
 
+def test_one_body_is_asked_once_for_all_members(
+    taught: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = open_data(taught / "data")
+    teacher = open_teacher(open_run(taught), prepared, 0)
+    asked: list[int] = []
+
+    def counted(self: StageProbe, x: torch.Tensor, want: frozenset[str]) -> object:
+        asked.append(len(x))
+        return read(self, x, want)
+
+    read = StageProbe._read
+    monkeypatch.setattr(StageProbe, "_read", counted)
+    rows = [*list(prepared.parts[0].fit)[:6], *list(prepared.parts[0].evaluate)[:2]]
+    hashes = [prepared.store.hashes[row] for row in rows]
+    teacher.targets(torch.rand(8, 1, 32, 32), frozenset({"logits"}), hashes)
+    assert asked == [8]
+
+
 def test_members_know_what_they_were_fitted_on(taught: Path) -> None:
     prepared = open_data(taught / "data")
     teacher = open_teacher(open_run(taught), prepared, 0)
