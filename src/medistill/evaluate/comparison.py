@@ -108,7 +108,7 @@ def evaluate(
     pairs = _pairs(roles, word=group_word, flips=flips, seed=seed)
     method = _method(roles, group_word)
     sizes = sizes or {}
-    hurt = _harm(tables, classes, parts, group_word, seed)
+    hurt = _harm(roles, classes, parts, group_word, seed)
     return {
         "schema": SCHEMA,
         "classes": list(classes),
@@ -226,14 +226,14 @@ def _answer(
 
 
 def _harm(
-    tables: Mapping[str, Sequence[Table]],
+    roles: Mapping[str, Sequence[Scored]],
     classes: Sequence[str],
     parts: Sequence[Subgroup],
     word: str,
     seed: int,
 ) -> list[Hurt]:
     """The shipped student against the teacher and the control, class by class."""
-    others = {other: tables[other][0] for other in ("teacher", "control") if tables[other]}
-    student = tables["student"][0]
-    named = judged_classes(student, classes)
+    others = {other: roles[other][0] for other in ("teacher", "control") if roles[other]}
+    student = roles["student"][0]
+    named = judged_classes(student.table, classes)
     return harm(student, others, classes=named, parts=parts, word=word, seed=seed)

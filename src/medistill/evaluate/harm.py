@@ -16,20 +16,19 @@ from typing import Any
 import numpy as np
 
 from medistill.evaluate.arrays import Floats
-from medistill.evaluate.bootstrap import Resamples, draw_resamples
 from medistill.evaluate.difference import SIGNIFICANCE, paired_estimates
 from medistill.evaluate.grouped import Table
+from medistill.evaluate.harm_cohorts import Cohort, cohorts
 from medistill.evaluate.harm_parts import Part, harm_parts
 from medistill.evaluate.holm import holm
 from medistill.evaluate.intervals import Estimate, plural
 from medistill.evaluate.mask_paired import mask_p_values
 from medistill.evaluate.mask_scores import MaskScores
 from medistill.evaluate.paired import sign_flip_p, swap_scores
-from medistill.evaluate.scored import score_metric
+from medistill.evaluate.scored import Scored
 from medistill.evaluate.subgroups import Subgroup
 
 FLIPS = 10_000
-RESAMPLES = 2000
 UNDEFINED = "the difference is not defined here"
 
 
@@ -72,8 +71,8 @@ class Hurt:
 
 
 def harm(
-    student: Table,
-    others: Mapping[str, Table],
+    student: Scored,
+    others: Mapping[str, Scored],
     *,
     classes: Sequence[str],
     parts: Sequence[Subgroup] = (),
@@ -83,18 +82,18 @@ def harm(
     """Compare class by class and subgroup by subgroup; what is worse beyond chance comes first.
 
     Args:
-        student: its table.
-        others: of the teacher and the control, on the same images; may be empty.
+        student: its table with every metric.
+        others: of the teacher and the control, on the same images and resamples; may be empty.
         classes: names of what the tables have figures of.
         parts: subgroups of the images.
         word: what a group is called.
-        seed: of resamples and exchanges.
+        seed: of the subgroups' resamples and of exchanges.
     """
-    chosen = harm_parts(student, classes, parts)
+    chosen = harm_parts(student.table, classes, parts)
     found = [
         each
-        for other, table in others.items()
-        for each in _against(student, table, other, chosen, word, seed)
+        for other, pairs in cohorts(student, others, chosen, seed=seed).items()
+        for each in _against(other, pairs, student.table, word, seed)
     ]
     corrected = holm([each.p for each in found])
     judged = [_judge(each, p) for each, p in zip(found, corrected, strict=True)]
@@ -117,84 +116,83 @@ def in_words(found: Sequence[Hurt]) -> tuple[list[str], list[str]]:
     return worse, rest
 
 
-def _against(
-    student: Table, other: Table, name: str, parts: Sequence[Part], word: str, seed: int
-) -> list[Hurt]:
-    found = []
-    for part in parts:
-        pair = (student, other) if part.rows is None else (_part(student, part), _part(other, part))
-        drawn = draw_resamples(pair[0], resamples=RESAMPLES, seed=seed)
-        found.append(_compare(pair[0], pair[1], name, part, drawn, word))
-    p_values = _p_values(student, other, parts, seed)
+def _against(name: str, pairs: Sequence[Cohort], whole: Table, word: str, seed: int) -> list[Hurt]:
+    found = [each for pair in pairs for each in _compare(pair, name, word)]
     return [
         replace(
             each,
             p=p,
             reason=(each.reason or each.difference.reason or UNDEFINED) if p is None else None,
         )
-        for each, p in zip(found, p_values, strict=True)
+        for each, p in zip(found, _p_values(pairs, whole, seed), strict=True)
     ]
 
 
-def _part(table: Table, part: Part) -> Table:
-    return table if part.rows is None else table.only(part.rows)
+def _compare(pair: Cohort, name: str, word: str) -> list[Hurt]:
+    """Every part of a cohort, not yet tested."""
+    metrics = {metric.name: metric for metric in pair.metrics}
+    found = {m: paired_estimates(pair.student, pair.other, metrics[m], word) for m in metrics}
+    return [
+        Hurt(
+            other=name,
+            kind=part.kind,
+            name=part.name,
+            metric=part.metric,
+            title=metrics[part.metric].in_text,
+            student=_value(pair.student, part),
+            against=_value(pair.other, part),
+            difference=found[part.metric][part.column],
+            reason=part.reason,
+        )
+        for part in pair.parts
+    ]
 
 
-def _compare(
-    student: Table, other: Table, name: str, part: Part, drawn: Resamples, word: str
-) -> Hurt:
-    metric = student.metrics[part.metric]
-    first, second = (score_metric(table, metric, drawn) for table in (student, other))
-    values = [float(np.atleast_1d(s.values[metric.name])[part.column]) for s in (first, second)]
-    return Hurt(
-        other=name,
-        kind=part.kind,
-        name=part.name,
-        metric=metric.name,
-        title=metric.in_text,
-        student=None if np.isnan(values[0]) else values[0],
-        against=None if np.isnan(values[1]) else values[1],
-        difference=paired_estimates(first, second, metric, word)[part.column],
-        reason=part.reason,
-    )
+def _value(scored: Scored, part: Part) -> float | None:
+    value = float(np.atleast_1d(scored.values[part.metric])[part.column])
+    return None if np.isnan(value) else value
 
 
-def _p_values(student: Table, other: Table, parts: Sequence[Part], seed: int) -> list[float | None]:
+def _p_values(pairs: Sequence[Cohort], whole: Table, seed: int) -> list[float | None]:
     """One for each part, None where it is not tested; all under the same exchanges of groups."""
-    if isinstance(student, MaskScores):
-        return [_mask_p(student, other, part, seed) for part in parts]
-    columns = [_scores(student, other, part) for part in parts]
+    if isinstance(whole, MaskScores):
+        return [p for pair in pairs for p in _mask_p_values(pair, seed)]
+    columns = [column for pair in pairs for column in _scores(pair, whole)]
     tested = [column for column in columns if column is not None]
     if not tested:
-        return [None] * len(parts)
+        return [None] * len(columns)
     found = iter(sign_flip_p(np.stack(tested, axis=1), flips=FLIPS, seed=seed).tolist())
     return [None if column is None else next(found) for column in columns]
 
 
-def _scores(student: Table, other: Table, part: Part) -> Floats | None:
-    """What each group of the whole table adds to the difference, (G,); None where not tested."""
-    if part.reason is not None:
-        return None
-    first, second = _part(student, part), _part(other, part)
-    scores = swap_scores(part.metric, first, second)
-    if scores is None:
+def _scores(pair: Cohort, whole: Table) -> list[Floats | None]:
+    """For each part what each group of the whole table adds to the difference, (G,), or None."""
+    first, second = pair.student.table, pair.other.table
+    scores = {metric.name: swap_scores(metric.name, first, second) for metric in pair.metrics}
+    return [_column(scores[part.metric], part, pair, whole) for part in pair.parts]
+
+
+def _column(scores: Floats | None, part: Part, pair: Cohort, whole: Table) -> Floats | None:
+    if part.reason is not None or scores is None:
         return None
     own = scores.reshape(len(scores), -1)[:, part.column]
     if np.isnan(own).any():
         return None
-    rows = np.arange(len(student)) if part.rows is None else part.rows
-    spread = np.zeros(student.group_count)
-    spread[student.group_index[rows]] = own[first.group_index]
+    spread = np.zeros(whole.group_count)
+    spread[whole.group_index[pair.rows]] = own[pair.student.table.group_index]
     return spread
 
 
-def _mask_p(student: Table, other: Table, part: Part, seed: int) -> float | None:
-    first, second = _part(student, part), _part(other, part)
-    if part.reason is not None or not isinstance(first, MaskScores):
-        return None
-    if not isinstance(second, MaskScores):
-        return None
-    return mask_p_values(first, second, flips=FLIPS, seed=seed)[part.metric][part.column]
+def _mask_p_values(pair: Cohort, seed: int) -> list[float | None]:
+    first, second = pair.student.table, pair.other.table
+    if not isinstance(first, MaskScores) or not isinstance(second, MaskScores):
+        return [None] * len(pair.parts)
+    if all(part.reason is not None for part in pair.parts):
+        return [None] * len(pair.parts)
+    found = mask_p_values(first, second, flips=FLIPS, seed=seed)
+    return [
+        None if part.reason is not None else found[part.metric][part.column] for part in pair.parts
+    ]
 
 
 def _judge(hurt: Hurt, corrected: float | None) -> Hurt:

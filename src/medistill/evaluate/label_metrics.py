@@ -17,46 +17,47 @@ from medistill.evaluate.metrics import METRICS, SMALLEST_PROBABILITY, Metric, Me
 from medistill.evaluate.ranking import binary_auroc, binary_average_precision
 
 NO_LABEL = "no label has ten groups with it and ten without"
-_OfLabel = Callable[[np.ndarray, Floats, Floats], Floats]
+_OfLabels = Callable[[Floats, Floats, Floats], Floats]
 
 
-def each_label(function: _OfLabel, labels: Floats, chances: Floats, weights: Floats) -> Floats:
-    """A function of truth (n,), scores (n,) and weights (..., n) for every label, (..., K)."""
-    columns = []
-    for column in range(labels.shape[1]):
-        known = np.isfinite(labels[:, column])
-        truth = labels[known, column] == 1
-        if truth.size:
-            columns.append(function(truth, chances[known, column], weights[..., known]))
-        else:
-            columns.append(np.full(weights.shape[:-1], np.nan))
+def auroc_of(labels: Floats, chances: Floats, weights: Floats) -> Floats:
+    """How often an image with the label gets a higher probability than one without it."""
+    columns = [binary_auroc(y, p, weights) for y, p in zip(labels.T, chances.T, strict=True)]
     return np.stack(columns, axis=-1)
 
 
-def sensitivity_of(truth: np.ndarray, scores: Floats, weights: Floats) -> Floats:
+def average_precision_of(labels: Floats, chances: Floats, weights: Floats) -> Floats:
+    """Precision averaged over the steps of recall."""
+    pairs = zip(labels.T, chances.T, strict=True)
+    return np.stack([binary_average_precision(y, p, weights) for y, p in pairs], axis=-1)
+
+
+def sensitivity_of(labels: Floats, chances: Floats, weights: Floats) -> Floats:
     """Share of images with the label that are called, at a probability of 0.5."""
-    return ratio(weights @ (truth & (scores >= 0.5)), weights @ truth)
+    return ratio(weights @ ((labels == 1) & (chances >= 0.5)), weights @ (labels == 1))
 
 
-def specificity_of(truth: np.ndarray, scores: Floats, weights: Floats) -> Floats:
+def specificity_of(labels: Floats, chances: Floats, weights: Floats) -> Floats:
     """Share of images without the label that are not called, at a probability of 0.5."""
-    return ratio(weights @ (~truth & (scores < 0.5)), weights @ ~truth)
+    return ratio(weights @ ((labels == 0) & (chances < 0.5)), weights @ (labels == 0))
 
 
-def f1_of(truth: np.ndarray, scores: Floats, weights: Floats) -> Floats:
+def f1_of(labels: Floats, chances: Floats, weights: Floats) -> Floats:
     """Harmonic mean of precision and sensitivity at a probability of 0.5."""
-    called = scores >= 0.5
-    return ratio(2 * (weights @ (truth & called)), weights @ truth + weights @ called)
+    there, called = labels == 1, np.isfinite(labels) & (chances >= 0.5)
+    return ratio(2 * (weights @ (there & called)), weights @ there + weights @ called)
 
 
-def brier_of(truth: np.ndarray, scores: Floats, weights: Floats) -> Floats:
+def brier_of(labels: Floats, chances: Floats, weights: Floats) -> Floats:
     """Mean of (p - y)^2."""
-    return ratio(weights @ (scores - truth) ** 2, weights.sum(axis=-1))
+    known = np.isfinite(labels)
+    return ratio(weights @ np.where(known, (chances - labels) ** 2, 0.0), weights @ known)
 
 
-def log_loss_of(truth: np.ndarray, scores: Floats, weights: Floats) -> Floats:
+def log_loss_of(labels: Floats, chances: Floats, weights: Floats) -> Floats:
     """Mean of -log of the probability of what is true, in nats."""
-    return ratio(weights @ losses(truth, scores), weights.sum(axis=-1))
+    known = np.isfinite(labels)
+    return ratio(weights @ np.where(known, losses(labels == 1, chances), 0.0), weights @ known)
 
 
 def losses(truth: np.ndarray, scores: Floats) -> Floats:
@@ -96,8 +97,8 @@ def label_metrics(counted: Sequence[int]) -> Mapping[str, Metric]:
             meaning=f"Mean over the labels that ten groups have and ten lack. {meaning}",
         )
         for name, function, meaning in (
-            ("auroc", binary_auroc, "How often an image with the label gets a higher probability."),
-            ("average_precision", binary_average_precision, "Guessing gives the label's share."),
+            ("auroc", auroc_of, "How often an image with the label gets a higher probability."),
+            ("average_precision", average_precision_of, "Guessing gives the label's share."),
             ("brier", brier_of, "Squared distance of the probability from the truth."),
             ("log_loss", log_loss_of, "Negative logarithm of the true answer's probability, nats."),
         )
@@ -116,7 +117,7 @@ def label_metrics(counted: Sequence[int]) -> Mapping[str, Metric]:
 
 def _of_labels() -> list[Metric]:
     plain = {
-        "class_auroc": binary_auroc,
+        "class_auroc": auroc_of,
         "sensitivity": sensitivity_of,
         "specificity": specificity_of,
         "f1": f1_of,
@@ -135,7 +136,7 @@ def _of_labels() -> list[Metric]:
     precision = replace(
         METRICS["average_precision"],
         name="class_average_precision",
-        function=_all(binary_average_precision),
+        function=_all(average_precision_of),
         per_class=True,
         carriers="class",
         undefined="the label has one answer only",
@@ -143,20 +144,20 @@ def _of_labels() -> list[Metric]:
     return [made[0], precision, *made[1:]]
 
 
-def _all(function: _OfLabel) -> MetricFunction:
-    return lambda labels, chances, weights: each_label(
-        function, labels, chances, weighting(weights, len(labels))
+def _all(function: _OfLabels) -> MetricFunction:
+    return lambda labels, chances, weights: function(
+        labels, chances, weighting(weights, len(labels))
     )
 
 
-def _mean(function: _OfLabel, counted: Sequence[int]) -> MetricFunction:
+def _mean(function: _OfLabels, counted: Sequence[int]) -> MetricFunction:
     columns = list(counted)
 
     def mean(labels: np.ndarray, chances: Floats, weights: Floats | None) -> Floats:
         weighed = weighting(weights, len(labels))
         if not columns:
             return np.full(weighed.shape[:-1], np.nan)
-        found = each_label(function, labels[:, columns], chances[:, columns], weighed)
+        found = function(labels[:, columns], chances[:, columns], weighed)
         return np.asarray(found.mean(axis=-1))
 
     return mean

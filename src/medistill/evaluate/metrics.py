@@ -39,21 +39,23 @@ def accuracy(labels: Ints, probabilities: Floats, weights: Floats | None = None)
 
 def sensitivity(labels: Ints, probabilities: Floats, weights: Floats | None = None) -> Floats:
     """Share of a class's images that are predicted as it (recall), shape (..., C), in [0, 1]."""
-    counts = confusion(labels, probabilities, weights)
-    return ratio(_diagonal(counts), counts.sum(axis=-1))
+    actual, called = _members(labels, probabilities)
+    weights = weighting(weights, labels.size)
+    return ratio(weights @ (actual * called), weights @ actual)
 
 
 def specificity(labels: Ints, probabilities: Floats, weights: Floats | None = None) -> Floats:
     """Share of the other classes' images not predicted as the class, shape (..., C), in [0, 1]."""
-    counts = confusion(labels, probabilities, weights)
-    others = counts.sum(axis=(-2, -1))[..., None] - counts.sum(axis=-1)
-    return ratio(others - (counts.sum(axis=-2) - _diagonal(counts)), others)
+    actual, called = _members(labels, probabilities)
+    weights = weighting(weights, labels.size)
+    return ratio(weights @ ((1 - actual) * (1 - called)), weights @ (1 - actual))
 
 
 def f1(labels: Ints, probabilities: Floats, weights: Floats | None = None) -> Floats:
     """Harmonic mean of a class's precision and sensitivity, shape (..., C), in [0, 1]."""
-    counts = confusion(labels, probabilities, weights)
-    return ratio(2 * _diagonal(counts), counts.sum(axis=-1) + counts.sum(axis=-2))
+    actual, called = _members(labels, probabilities)
+    weights = weighting(weights, labels.size)
+    return ratio(2 * (weights @ (actual * called)), weights @ (actual + called))
 
 
 def balanced_accuracy(labels: Ints, probabilities: Floats, weights: Floats | None = None) -> Floats:
@@ -255,5 +257,7 @@ def _mean(values: Floats, weights: Floats | None) -> Floats:
     return ratio(weights @ values, weights.sum(axis=-1))
 
 
-def _diagonal(counts: Floats) -> Floats:
-    return np.diagonal(counts, axis1=-2, axis2=-1)
+def _members(labels: Ints, probabilities: Floats) -> tuple[Floats, Floats]:
+    """Which class is true, and which is predicted; 0 or 1, each shape (N, C)."""
+    classes = np.eye(probabilities.shape[1])
+    return classes[labels], classes[probabilities.argmax(axis=1)]

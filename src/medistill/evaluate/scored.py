@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,9 +54,19 @@ def statistics_of(table: Table) -> dict[str, Statistic]:
     return {**found, GAPS: Statistic(function=gaps, pooled=True)}
 
 
-def score(tables: Sequence[Table], drawn: Resamples) -> list[Scored]:
-    """Score models on the same images under the same resamples."""
+def score(
+    tables: Sequence[Table], drawn: Resamples, only: Collection[str] | None = None
+) -> list[Scored]:
+    """Score models on the same images under the same resamples.
+
+    Args:
+        tables: one a model.
+        drawn: resamples of the images' groups.
+        only: names of metrics, where the others are not asked for.
+    """
     statistics = statistics_of(tables[0])
+    if only is not None:
+        statistics = {name: statistics[name] for name in statistics if name in only}
     resampled = replicate(tables, statistics, drawn)
     return [
         Scored(
@@ -66,13 +76,6 @@ def score(tables: Sequence[Table], drawn: Resamples) -> list[Scored]:
         )
         for table, values in zip(tables, resampled, strict=True)
     ]
-
-
-def score_metric(table: Table, metric: Metric, drawn: Resamples) -> Scored:
-    """One metric of one model, where the others are not asked for."""
-    statistic = Statistic(function=metric.function, pooled=metric.pooled)
-    resampled = replicate([table], {metric.name: statistic}, drawn)[0]
-    return Scored(table=table, values={metric.name: statistic.of(table)}, resampled=resampled)
 
 
 def supports(table: Table, metric: Metric, word: str) -> list[Support]:

@@ -75,7 +75,7 @@ def compare_models(
         for pair in _pairs(models)
     }
     table = next(iter(named.values()))
-    worse, rest = _harm(models, classes, word)
+    worse, rest = _harm(models, scored, classes, word, seed)
     return {
         "classes": list(classes),
         "group_word": word,
@@ -133,19 +133,16 @@ def _corrected(
     return rows
 
 
-def _harm(models: Models, classes: Sequence[str], word: str) -> tuple[list[str], list[str]]:
+def _harm(
+    models: Models, scored: Mapping[str, Scored], classes: Sequence[str], word: str, seed: int
+) -> tuple[list[str], list[str]]:
     """In words, run by run; the run's name comes first where there are several."""
     worse, rest = [], []
     for run, roles in models.items():
-        others = {role: roles[role][0] for role in ("teacher", "control") if role in roles}
-        said = in_words(
-            harm(
-                roles["student"][0],
-                others,
-                classes=judged_classes(roles["student"][0], classes),
-                word=word,
-            )
-        )
+        others = {r: scored[f"{run} {r} 0"] for r in ("teacher", "control") if r in roles}
+        student = scored[f"{run} student 0"]
+        named = judged_classes(student.table, classes)
+        said = in_words(harm(student, others, classes=named, word=word, seed=seed))
         lead = f"{run}: " if len(models) > 1 else ""
         worse += [lead + sentence for sentence in said[0]]
         rest += [lead + sentence for sentence in said[1]]

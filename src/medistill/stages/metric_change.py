@@ -14,7 +14,7 @@ from medistill.evaluate.grouped import Table
 from medistill.evaluate.label_predictions import LabelPredictions
 from medistill.evaluate.mask_scores import PIXEL_SUMS, MaskScores
 from medistill.evaluate.predictions import Predictions
-from medistill.evaluate.scored import score_metric
+from medistill.evaluate.scored import score
 from medistill.evaluate.segmentation import image_measures
 from medistill.export.gate import Array
 from medistill.stages.data import Prepared
@@ -49,7 +49,7 @@ def metric_change(
         return None
     metric = tables[0].metrics[tables[0].headline]
     drawn = draw_resamples(tables[0], resamples=_RESAMPLES, seed=0)
-    variant, network = (score_metric(table, metric, drawn) for table in tables)
+    variant, network = score(tables, drawn, only=[metric.name])
     (found,) = paired_estimates(variant, network, metric, prepared.images.group_word)
     if found.estimate is None:
         return None

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from medistill.evaluate.harm import harm, in_words
+from medistill.evaluate.bootstrap import draw_resamples
+from medistill.evaluate.harm import Hurt, harm, in_words
 from medistill.evaluate.predictions import Predictions
+from medistill.evaluate.scored import score
 from medistill.evaluate.subgroups import Subgroup
 
 CLASSES = ["well", "ill"]
@@ -20,15 +23,27 @@ def table(right: np.ndarray, labels: np.ndarray) -> Predictions:
     return Predictions(names=names, groups=names, labels=labels, probabilities=chances)
 
 
+def compared(
+    student: Predictions,
+    others: dict[str, Predictions],
+    parts: Sequence[Subgroup] = (),
+    word: str = "patient",
+    seed: int = 0,
+) -> list[Hurt]:
+    """Everything that is asked of these tables."""
+    drawn = draw_resamples(student, resamples=2000, seed=seed)
+    first, *rest = score([student, *others.values()], drawn)
+    against = dict(zip(others, rest, strict=True))
+    return harm(first, against, classes=CLASSES, parts=parts, word=word, seed=seed)
+
+
 LABELS = np.arange(200) % 2
 ALL = np.ones(200, dtype=bool)
 
 
 def test_the_class_that_is_served_worse_is_named_first_in_words() -> None:
     hurt = ~((LABELS == 1) & (np.arange(200) < 60))  # 30 of 100 ill are missed
-    found = harm(
-        table(hurt, LABELS), {"teacher": table(ALL, LABELS)}, classes=CLASSES, word="patient"
-    )
+    found = compared(table(hurt, LABELS), {"teacher": table(ALL, LABELS)})
     assert (found[0].name, found[0].verdict) == ("ill", "worse")
     assert found[0].difference.estimate == pytest.approx(-0.3)
     (first, second), _ = in_words(found)
@@ -45,13 +60,7 @@ def test_a_subgroup_that_is_served_worse_is_found() -> None:
     men = Subgroup(column="sex", value="M", rows=np.arange(100, 200))
     women = Subgroup(column="sex", value="F", rows=np.arange(100))
     hurt = ~((np.arange(200) >= 100) & (np.arange(200) % 5 == 0))
-    found = harm(
-        table(hurt, LABELS),
-        {"control": table(ALL, LABELS)},
-        classes=CLASSES,
-        parts=[men, women],
-        word="patient",
-    )
+    found = compared(table(hurt, LABELS), {"control": table(ALL, LABELS)}, [men, women])
     worse = [each.name for each in found if each.verdict == "worse"]
     assert "sex M" in worse
     assert "sex F" not in worse
@@ -60,13 +69,7 @@ def test_a_subgroup_that_is_served_worse_is_found() -> None:
 def test_nothing_is_found_where_there_is_nothing_and_small_parts_are_named() -> None:
     few = Subgroup(column="site", value="B", rows=np.arange(5))
     one_sided = Subgroup(column="site", value="C", rows=np.flatnonzero(LABELS == 1)[:40])
-    found = harm(
-        table(ALL, LABELS),
-        {"control": table(ALL, LABELS)},
-        classes=CLASSES,
-        parts=[few, one_sided],
-        word="patient",
-    )
+    found = compared(table(ALL, LABELS), {"control": table(ALL, LABELS)}, [few, one_sided])
     worse, said = in_words(found)
     assert not worse
     assert said[0].startswith("No class or subgroup is shown to be served worse")
@@ -77,19 +80,17 @@ def test_chance_rarely_looks_like_harm() -> None:
     random, false = np.random.default_rng(0), 0
     for seed in range(30):
         pair = [table(random.random(200) < 0.8, LABELS) for _ in range(2)]
-        found = harm(pair[0], {"control": pair[1]}, classes=CLASSES, word="patient", seed=seed)
+        found = compared(pair[0], {"control": pair[1]}, seed=seed)
         false += any(each.verdict in ("worse", "better") for each in found)
     assert false <= 5  # at most 1.5 expected; more than 5 has a chance of .004
 
 
 def test_without_another_model_there_is_nothing_to_say() -> None:
-    assert in_words(harm(table(ALL, LABELS), {}, classes=CLASSES, word="image")) == ([], [])
+    assert in_words(compared(table(ALL, LABELS), {}, word="image")) == ([], [])
 
 
 def test_an_absent_class_is_named_and_not_tested() -> None:
     labels = np.zeros(40, dtype=np.int64)
     right = np.ones(40, dtype=bool)
-    found = harm(
-        table(right, labels), {"teacher": table(right, labels)}, classes=CLASSES, word="patient"
-    )
+    found = compared(table(right, labels), {"teacher": table(right, labels)})
     assert {each.name: each.reason for each in found}["ill"] == "too few groups, 0"

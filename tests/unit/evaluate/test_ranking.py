@@ -44,3 +44,28 @@ def test_order_of_images_does_not_matter():
         plain = function(truth, scores, weights)
         moved = function(truth[shuffled], scores[shuffled], weights[:, shuffled])
         np.testing.assert_allclose(plain, moved)
+
+
+@pytest.mark.parametrize("decimals", [1, 6])
+def test_scikit_learn_gives_the_same_with_ties_weights_and_unknown_truth(decimals: int):
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    random = np.random.default_rng(decimals)
+    truth = random.choice([0.0, 1.0, np.nan], size=80)
+    scores = np.round(random.random(80), decimals)
+    weights = random.integers(0, 3, size=(5, 80)) * 1.0
+    known = np.isfinite(truth)
+    for function, theirs in (
+        (binary_auroc, roc_auc_score),
+        (binary_average_precision, average_precision_score),
+    ):
+        expected = [theirs(truth[known], scores[known], sample_weight=w[known]) for w in weights]
+        np.testing.assert_allclose(function(truth, scores, weights), expected)
+
+
+def test_one_class_alone_has_no_area():
+    scores, positive, weights = np.array([0.2, 0.7]), np.ones(2, dtype=bool), np.ones((3, 2))
+    assert np.isnan(binary_auroc(positive, scores, weights)).all()
+    assert np.isnan(binary_auroc(~positive, scores))
+    assert binary_average_precision(positive, scores) == 1.0
+    assert np.isnan(binary_average_precision(~positive, scores, weights)).all()

@@ -62,3 +62,11 @@ def test_calibration_interval_of_a_calibrated_model_reaches_zero():
     found = estimates(scored, METRICS["calibration_error"], "image")[0]
     assert found.low == 0
     assert found.estimate == pytest.approx(scored.noise_floor, rel=0.6)
+
+
+def test_one_metric_alone_is_what_it_is_among_all(simulate):
+    tables = [simulate(classes=3, model=model) for model in (0, 1)]
+    drawn = draw_resamples(tables[0], resamples=30, seed=0)
+    for whole, alone in zip(score(tables, drawn), score(tables, drawn, only=["f1"]), strict=True):
+        assert list(alone.values) == list(alone.resampled) == ["f1"]
+        np.testing.assert_array_equal(alone.resampled["f1"], whole.resampled["f1"])
