@@ -10,16 +10,8 @@ import numpy as np
 import torch
 
 from medistill.bundle.schema import Graph
-from medistill.export.gate import (
-    Array,
-    Bounds,
-    Decided,
-    Examples,
-    Images,
-    Reference,
-    Verdict,
-    judge,
-)
+from medistill.export.examples import Array, Decided, Examples, Images, Reference
+from medistill.export.gate import Bounds, Verdict, judge
 from medistill.export.onnx_graph import portable_copy
 from medistill.export.speed import open_files, thread_counts
 from medistill.export.variants import Maker, Material, Variant, makers, quiet

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from medistill.core.files import write_text
 from medistill.report.decision_tables import Grid
 from medistill.report.grids import grid_lines
+from medistill.report.page import filled
 from medistill.report.tables import Cell
-from medistill.report.values import interval, number, p_value, signed, with_minus
+from medistill.report.values import interval, number, p_value, signed
 
 SHOWN = (
     "auroc",
@@ -70,16 +69,12 @@ def comparison_text(found: Mapping[str, Any]) -> str:
 
 def write_comparison(path: Path, found: Mapping[str, Any]) -> None:
     """Write one offline HTML page, atomically."""
-    environment = Environment(
-        loader=PackageLoader("medistill.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["minus"] = with_minus
-    page = environment.get_template("comparison.html").render(
-        harm=found["harm"], notes=found["notes"], grids=[model_grid(found), difference_grid(found)]
+    page = filled(
+        "comparison.html",
+        title="Comparison of runs",
+        harm=found["harm"],
+        notes=found["notes"],
+        grids=[model_grid(found), difference_grid(found)],
     )
     write_text(path, page)
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from medistill.core.files import write_text
-from medistill.report import decision_plots, decision_tables, plots, tables, values
+from medistill.report import decision_plots, decision_tables, plots, tables
 from medistill.report.checklists import checklists
 from medistill.report.explained import Explained
 from medistill.report.histories import best_column, read_curves
+from medistill.report.page import filled
 from medistill.report.pictures import Picture
 
 __all__ = ["Picture", "write_report"]
@@ -61,45 +61,30 @@ def write_report(
     Returns:
         Path of the report.
     """
-    page = (
-        _environment()
-        .get_template("report.html")
-        .render(
-            title=title,
-            m=metrics,
-            answer=metrics["answer"],
-            columns=tables.columns(metrics),
-            overall=tables.overall(metrics),
-            per_class=tables.per_class(metrics),
-            confusions=tables.confusions(metrics),
-            sizes=tables.sizes(metrics),
-            seeds=tables.seeds(metrics),
-            panels=_panels(metrics, histories or {}),
-            pictures=pictures,
-            recipe_text=recipe_text,
-            provenance=list(tables.flat(provenance or {})),
-            files=_links(folder, predictions or {}),
-            decisions=_decisions(metrics),
-            flow=decision_tables.flow(metrics),
-            explanation=explanation,
-            not_explained=explanation is None and metrics["task"] == "segmentation",
-            checklists=checklists(metrics, provenance or {}),
-        )
+    page = filled(
+        "report.html",
+        title=title,
+        m=metrics,
+        answer=metrics["answer"],
+        columns=tables.columns(metrics),
+        overall=tables.overall(metrics),
+        per_class=tables.per_class(metrics),
+        confusions=tables.confusions(metrics),
+        sizes=tables.sizes(metrics),
+        seeds=tables.seeds(metrics),
+        panels=_panels(metrics, histories or {}),
+        pictures=pictures,
+        recipe_text=recipe_text,
+        provenance=list(tables.flat(provenance or {})),
+        files=_links(folder, predictions or {}),
+        decisions=_decisions(metrics),
+        flow=decision_tables.flow(metrics),
+        explanation=explanation,
+        not_explained=explanation is None and metrics["task"] == "segmentation",
+        checklists=checklists(metrics, provenance or {}),
     )
     write_text(folder / REPORT, page)
     return folder / REPORT
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("medistill.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(minus=values.with_minus, p_value=values.p_value)
-    return environment
 
 
 def _panels(metrics: Mapping[str, Any], histories: Mapping[str, Path]) -> dict[str, list[Markup]]:

@@ -21,7 +21,7 @@ from medistill.stages.data import Prepared
 from medistill.stages.decisions import fit_model, network_asker
 from medistill.stages.evaluation import EVALUATION
 from medistill.stages.gate import judged_rows, make_gate
-from medistill.stages.gate_record import GATE, PAGE, record_gate
+from medistill.stages.gate_record import GATE, PAGE, record_gate, show_variants
 from medistill.stages.judging import METRICS
 from medistill.stages.student import open_student
 
@@ -41,6 +41,7 @@ def write_student_bundle(context: Context, prepared: Prepared) -> None:
     folder = context.run.stage(BUNDLE)
     text = _text(context, prepared, network, fold)
     if _is_published(folder, network, text):
+        show_variants(context)
         return
     # Fitted on what is shipped, and only now, because it asks about every training image.
     fitted = fit_model(context, prepared, fold, network_asker(network, prepared))
@@ -63,6 +64,7 @@ def write_student_bundle(context: Context, prepared: Prepared) -> None:
     if published.tried:
         rows = judged_rows(prepared, fold)
         record_gate(context, prepared, rows, published.tried, state_hash(network))
+        show_variants(context)
         context.reporter.say(f"Variants: {context.run.stage(GATE) / PAGE}")
     context.reporter.say(f"Export: {published.parity}")
     context.reporter.say(f"Bundle: {folder} and {published.archive}")
@@ -117,5 +119,6 @@ def _findings(context: Context) -> tuple[str, ...]:
     if not path.exists():
         return ()
     answer = read_json(path)["answer"]
-    said = (answer[key] for key in ("opening", "for_file", "for_method", "standing"))
-    return tuple(text for text in said if text)
+    said = (answer[key] for key in ("for_file", "for_method", "standing"))
+    # Who is served worse stands where it stands in the report: before what was gained.
+    return tuple(text for text in (answer["opening"], *answer["harm"], *said) if text)

@@ -12,7 +12,8 @@ from torch import Tensor
 from medistill.data.batch import Batch
 from medistill.data.loader import plain_batches
 from medistill.export.candidates import Gate
-from medistill.export.gate import Bounds, Examples, Images, Run
+from medistill.export.examples import Examples, Images, Run
+from medistill.export.gate import Bounds
 from medistill.models.network import Network
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
@@ -20,9 +21,9 @@ from medistill.stages.decisions import Ask, fit_model, labels_of
 from medistill.stages.mask_prediction import mask_answers, mask_batches
 from medistill.stages.metric_change import metric_change
 
-# Ranges settle long before, and agreement to one in a hundred needs some hundred images; memory
-# must not grow with the set.
-_QUANTISE, _CONTROL, _JUDGE = 256, 256, 1024
+# Ranges settle long before, and agreement to one in a hundred needs some hundred images, or as many
+# masks' pixels; memory must not grow with the set.
+_QUANTISE, _CONTROL, _JUDGE, _JUDGE_MASKS = 256, 256, 1024, 256
 _BATCH = 64
 
 
@@ -50,7 +51,8 @@ def make_gate(context: Context, prepared: Prepared, network: Network, fold: int)
 
 def judged_rows(prepared: Prepared, fold: int) -> tuple[int, ...]:
     """The rows of *calibrate* that variants are judged on."""
-    return spread(prepared.parts[fold].calibrate, _JUDGE)
+    most = _JUDGE if prepared.masks is None else _JUDGE_MASKS
+    return spread(prepared.parts[fold].calibrate, most)
 
 
 def spread(rows: Sequence[int], most: int) -> tuple[int, ...]:

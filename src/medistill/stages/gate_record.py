@@ -9,15 +9,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from medistill.core.files import write_json, write_text
+import numpy as np
+
+from medistill.core.files import read_json, write_json, write_text
 from medistill.core.runtime import hardware_summary
 from medistill.evaluate.predictions import PROBABILITY_PREFIX
 from medistill.export.candidates import Tried
-from medistill.report.gate_page import write_gate_page
+from medistill.report.gate_page import show_in_report, write_gate_page
+from medistill.report.html import REPORT
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
+from medistill.stages.evaluation import EVALUATION
 
 GATE, FOUND, PAGE = "gate", "gate.json", "report.html"
+BATCHED = "batched_"
 
 
 def record_gate(
@@ -26,7 +31,7 @@ def record_gate(
     """Write ``gate/`` of the run: gate.json, report.html, and ``<variant>.csv`` for labels.
 
     The tables hold names of images, which is why they are no part of the bundle. A variant predicts
-    as its own table says, to the precision of its arithmetic.
+    as its own table says: ``p_<class>`` an image alone, ``batched_p_<class>`` one among others.
 
     Args:
         context: the run.
@@ -44,13 +49,21 @@ def record_gate(
                 _write_answers(stage.folder, prepared, rows, each)
 
 
+def show_variants(context: Context) -> None:
+    """Say in the report of the evaluation, where there is one, what the gate let through."""
+    report, folder = context.run.stage(EVALUATION) / REPORT, context.run.stage(GATE)
+    if report.is_file() and (folder / FOUND).is_file():
+        show_in_report(report, folder / PAGE, read_json(folder / FOUND))
+
+
 def gate_document(tried: Sequence[Tried], *, images: int) -> dict[str, Any]:
     """The content of gate.json.
 
     Returns:
         ``hardware``; ``images`` of *calibrate*; ``variants``: for each its ``name``, whether it is
-        ``published``, the ``refusal``, and ``parity`` and ``trial`` as in bundle.json, or None
-        where it could not be made.
+        ``published``, the ``refusal``, and ``parity`` and ``trial`` as in bundle.json and
+        ``batch_difference`` (of any probability, between images in batches and one by one), or
+        None where it could not be made.
     """
     return {
         "hardware": hardware_summary(),
@@ -62,6 +75,7 @@ def gate_document(tried: Sequence[Tried], *, images: int) -> dict[str, Any]:
                 "refusal": each.refusal,
                 "parity": asdict(each.verdict.parity) if each.verdict else None,
                 "trial": asdict(each.verdict.trial) if each.verdict else None,
+                "batch_difference": each.verdict.batch_difference if each.verdict else None,
             }
             for each in tried
         ],
@@ -73,7 +87,9 @@ def _write_answers(folder: Path, prepared: Prepared, rows: Sequence[int], tried:
         return
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", *(PROBABILITY_PREFIX + name for name in prepared.images.classes)])
-    for row, chances in zip(rows, tried.verdict.chances, strict=True):
+    heads = [PROBABILITY_PREFIX + name for name in prepared.images.classes]
+    writer.writerow(["path", *heads, *(BATCHED + head for head in heads)])
+    both = np.concatenate([tried.verdict.alone, tried.verdict.batched], axis=1)
+    for row, chances in zip(rows, both, strict=True):
         writer.writerow([prepared.images.samples[row].name, *(repr(float(p)) for p in chances)])
     write_text(folder / f"{tried.name}.csv", text.getvalue())

@@ -16,7 +16,7 @@ from medistill.evaluate.mask_scores import PIXEL_SUMS, MaskScores
 from medistill.evaluate.predictions import Predictions
 from medistill.evaluate.scored import score
 from medistill.evaluate.segmentation import image_measures
-from medistill.export.gate import Array
+from medistill.export.examples import Array
 from medistill.stages.data import Prepared
 
 _RESAMPLES = 1000

@@ -1,56 +1,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from medistill.bundle.calibration import Calibration
-from medistill.bundle.decisions import Decisions
 from medistill.bundle.schema import Parity
 from medistill.bundle.trial import MetricChange, Trial
 from medistill.export import gate
-from medistill.export.gate import Bounds, Examples, Reference, runner
-
-LOGITS = np.array([[2.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 2.0]])
-
-
-@dataclasses.dataclass(frozen=True)
-class Plain:
-    calibration: Calibration = Calibration()
-    thresholds: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    decisions: Decisions = Decisions()
-
-
-def examples(labels: object) -> Examples:
-    return Examples(
-        task="single-label",
-        classes=("ill", "well"),
-        images=np.zeros((4, 1, 2, 2), np.float32),
-        labels=np.array(labels),
-        quantise=np.zeros((1, 1, 2, 2), np.float32),
-        control=np.zeros((1, 1, 2, 2), np.float32),
-        decide=lambda run: Plain(),
-        compare=lambda first, second: None,
-    )
-
-
-def test_parity_by_hand() -> None:
-    other = LOGITS.copy()
-    other[1] = [0.0, 1.0]  # one of four labels turns; .731 becomes .269
-    reference = Reference(logits=LOGITS, decided=Plain(), engines={})
-    found = gate._parity(reference, other, examples([0, 0, 1, 1]))
-    assert found.agreement == 0.75
-    assert found.largest_difference == pytest.approx(0.4621171, abs=1e-6)
-
-
-def test_sensitivity_is_that_of_each_ones_own_operating_point() -> None:
-    reference = Reference(logits=LOGITS, decided=Plain(), engines={})
-    strict = Plain(thresholds={"ill": 0.8, "well": 0.2})
-    changes = gate._sensitivity_changes(reference, LOGITS, strict, examples([0, 0, 1, 1]))
-    assert changes == {"ill": -0.5, "well": 0.0}  # .731 is below .8
-    assert set(gate._sensitivity_changes(reference, LOGITS, strict, examples([0] * 4))) == {"ill"}
+from medistill.export.examples import Reference
+from medistill.export.gate import Bounds, judge, runner
+from medistill.export.variants import Variant
+from tests.unit.export.judged import LOGITS, Plain, examples
 
 
 def trial(ratio: float = 2.0, **sensitivity: float) -> Trial:
@@ -71,8 +33,9 @@ def trial(ratio: float = 2.0, **sensitivity: float) -> Trial:
     ("agreement", "tried", "refusal"),
     [
         (1.0, trial(), None),
+        (0.9899, trial(), "its labels agree on 98.99% of the images, below 99%"),
         (0.99, trial(ill=-0.02), None),
-        (0.98, trial(), "its labels agree on 98.0% of the images, below 99%"),
+        (0.98, trial(), "its labels agree on 98.00% of the images, below 99%"),
         (float("nan"), trial(), "its labels agree on nan%"),
         (1.0, trial(ill=-0.03), "its sensitivity for ill is 0.030 lower, more than 0.02"),
         (1.0, trial(0.9), "it runs 0.90 times as fast as fp32, below 1.05"),
@@ -95,15 +58,33 @@ def test_a_runner_joins_batches() -> None:
     np.testing.assert_array_equal(found["pooled"][:, 0], np.arange(70))
 
 
-def test_every_pixel_of_a_mask_counts() -> None:
-    # Two images of one pixel a class; the variant loses the only pixel of "ill" in the second.
-    logits = np.array([[[[3.0, 0.0]], [[0.0, 3.0]]], [[[3.0, 0.0]], [[0.0, 3.0]]]])
-    lost = logits.copy()
-    lost[1, :, 0, 0] = [0.0, 3.0]
-    masks = dataclasses.replace(
-        examples([[[0, 1]], [[0, 255]]]), task="segmentation", images=np.zeros((2, 1, 1, 2))
+class Moody:
+    """An engine whose kernel for one image is another than that for several."""
+
+    def run(self, outputs: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        rows = inputs["image"][:, 0, 0, 0].astype(int)
+        logits = LOGITS[rows].copy()
+        return [logits[:, ::-1] if rows.tolist() == [1] else logits]
+
+
+def test_a_variant_is_judged_by_single_images_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(gate, "open_files", lambda *_: Moody())
+    monkeypatch.setattr(gate, "measured", lambda *_: (2.0, ()))
+    monkeypatch.setattr(gate, "footprint", lambda *_, **__: None)
+    shown = np.arange(4, dtype=np.float32)[:, None, None, None] * np.ones((1, 1, 2, 2), np.float32)
+    (tmp_path / "g").write_bytes(b"graph")
+    found = judge(
+        Variant(name="v", precision="int8", runtime="onnxruntime", files=("g",), opset=18),
+        tmp_path,
+        {"logits": "logits"},
+        reference=Reference(logits=LOGITS, decided=Plain(), engines={}),
+        examples=dataclasses.replace(examples([0, 0, 1, 1]), images=shown),
+        bounds=Bounds(agreement=0.7),
     )
-    reference = Reference(logits=logits, decided=Plain(), engines={})
-    assert gate._parity(reference, lost, masks).agreement == 0.75
-    changes = gate._sensitivity_changes(reference, lost, Plain(), masks)
-    assert changes == {"ill": -0.5, "well": 0.0}
+    assert found.parity.agreement == 0.75  # in batches all four agree
+    assert found.trial.sensitivity == {"ill": -0.5, "well": 0.0}
+    assert found.refusal == "its sensitivity for ill is 0.500 lower, more than 0.02"
+    assert found.batch_difference == pytest.approx(0.4621171, abs=1e-6)  # .731 and .269
+    assert found.batched[1].tolist() == found.alone[1].tolist()[::-1]

@@ -1,3 +1,4 @@
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -67,7 +68,31 @@ def test_int8_is_judged_and_recorded_and_predicts(
     assert [each["name"] for each in found["variants"]] == ["fp32", "int8"]
     assert found["variants"][1]["trial"] == trial
     assert "Every variant was published." in (run / "gate/report.html").read_text()
-    assert len((run / "gate/int8.csv").read_text().splitlines()) == 1 + found["images"]
+    report = (run / "evaluation/report.html").read_text(encoding="utf-8")
+    assert report.count('<section id="exported"') == report.count('href="#exported"') == 1
+    assert "Every variant was published." in report
+    export(run)  # is there already, and says the same
+    assert (run / "evaluation/report.html").read_text(encoding="utf-8") == report
+    _predicts_as_recorded(run, images, found["variants"][1], tmp_path)
+
+
+def _predicts_as_recorded(
+    run: Path, images: list[Path], found: dict[str, Any], folder: Path
+) -> None:
+    """Every image among others, and the first alone, as the gate's own table says."""
+    with (run / "gate/int8.csv").open(encoding="utf-8") as stream:
+        heads, *rows = csv.reader(stream)
+    recorded = np.array([row[1:] for row in rows], dtype=float)
+    assert heads[1:] == ["p_normal", "p_lesion", "batched_p_normal", "batched_p_lesion"]
+    difference = np.abs(recorded[:, :2] - recorded[:, 2:]).max()
+    assert found["batch_difference"] == pytest.approx(difference)
+    out = folder / "said.jsonl"
+    for chosen, columns in ((images, recorded[:, 2:]), (images[:1], recorded[:1, :2])):
+        out.unlink(missing_ok=True)
+        assert predict_command(run / "bundle", chosen, out, graph="int8") == 0
+        lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+        said = [list(line["probabilities"].values()) for line in lines]
+        np.testing.assert_allclose(said, columns, atol=1e-6)
 
 
 def predicted(run: Path, images: list[Path], graph: dict[str, Any], folder: Path) -> Any:
