@@ -23,6 +23,7 @@ TESTED_ELSEWHERE = {
     "commands/*": "options only; tests/docs and the tests of what they call run them",
     "core/types.py": "declarations only",
     "data/phantom/*": "parts of one picture; tests/unit/data/test_phantom_*.py judge the whole",
+    "export/examples.py": "declarations only; export/test_fidelity.py fills them",
     "methods/method.py": "a protocol; tests/laws holds every method against it",
     "models/outputs.py": "declarations only",
     "recipe/*": "tests/unit/test_recipe.py",

@@ -121,4 +121,4 @@ def _findings(context: Context) -> tuple[str, ...]:
     answer = read_json(path)["answer"]
     said = (answer[key] for key in ("for_file", "for_method", "standing"))
     # Who is served worse stands where it stands in the report: before what was gained.
-    return tuple(text for text in (answer["opening"], *answer["harm"], *said) if text)
+    return tuple(text for text in (answer["opening"], *answer.get("harm", []), *said) if text)
