@@ -13,8 +13,9 @@ from markupsafe import Markup
 
 from medistill.core.files import write_text
 from medistill.report import decision_plots, decision_tables, plots, tables
-from medistill.report.checklists import checklists
+from medistill.report.checklists import PLACES, checklists
 from medistill.report.explained import Explained
+from medistill.report.harm_table import harm_table, has_subgroups
 from medistill.report.histories import best_column, read_curves
 from medistill.report.page import filled
 from medistill.report.pictures import Picture
@@ -61,30 +62,51 @@ def write_report(
     Returns:
         Path of the report.
     """
-    page = filled(
-        "report.html",
-        title=title,
-        m=metrics,
-        answer=metrics["answer"],
-        columns=tables.columns(metrics),
-        overall=tables.overall(metrics),
-        per_class=tables.per_class(metrics),
-        confusions=tables.confusions(metrics),
-        sizes=tables.sizes(metrics),
-        seeds=tables.seeds(metrics),
-        panels=_panels(metrics, histories or {}),
-        pictures=pictures,
-        recipe_text=recipe_text,
-        provenance=list(tables.flat(provenance or {})),
-        files=_links(folder, predictions or {}),
-        decisions=_decisions(metrics),
-        flow=decision_tables.flow(metrics),
-        explanation=explanation,
-        not_explained=explanation is None and metrics["task"] == "segmentation",
-        checklists=checklists(metrics, provenance or {}),
-    )
+    given: dict[str, Any] = {
+        "title": title,
+        "m": metrics,
+        "answer": metrics["answer"],
+        "columns": tables.columns(metrics),
+        "overall": tables.overall(metrics),
+        "per_class": tables.per_class(metrics),
+        "confusions": tables.confusions(metrics),
+        "harm": harm_table(metrics),
+        "sizes": tables.sizes(metrics),
+        "seeds": tables.seeds(metrics),
+        "panels": _panels(metrics, histories or {}),
+        "pictures": pictures,
+        "recipe_text": recipe_text,
+        "provenance": list(tables.flat(provenance or {})),
+        "files": _links(folder, predictions or {}),
+        "decisions": _decisions(metrics),
+        "flow": decision_tables.flow(metrics),
+        "explanation": explanation,
+        "not_explained": explanation is None and metrics["task"] == "segmentation",
+    }
+    shown = _shown(metrics, given)
+    page = filled("report.html", **given, shown=shown, places=PLACES, checklists=checklists(shown))
     write_text(folder / REPORT, page)
     return folder / REPORT
+
+
+def _shown(metrics: Mapping[str, Any], given: Mapping[str, Any]) -> set[str]:
+    """Parts of this page that a checklist may point to."""
+    decisions = given["decisions"]
+    held = {
+        "subgroups": has_subgroups(metrics),
+        "calibration": decisions["calibration"],
+        "points": decisions["operating"],
+        # One row says how often known images are stopped; the others are of other kinds.
+        "strange": decisions["strange"] and len(decisions["strange"].rows) > 1,
+        "explanation": given["explanation"],
+        "learning": given["panels"]["learning"],
+        "mistakes": given["pictures"],
+        "sizes": given["sizes"][1],
+        "flow": given["flow"],
+        "provenance": given["provenance"],
+        "recipe": given["recipe_text"],
+    }
+    return {name for name in PLACES if held.get(name, True)}
 
 
 def _panels(metrics: Mapping[str, Any], histories: Mapping[str, Path]) -> dict[str, list[Markup]]:

@@ -34,6 +34,8 @@ LOOK = """() => {
     broken: all("img").filter((e) => !e.complete || !e.naturalWidth).length,
     unnamed: all("img, svg").filter((e) => !(e.alt || named(e))).length
       + all("section, nav, .scroll").filter((e) => !named(e)).length,
+    twins: ((names) => names.length - new Set(names).size)(
+      all("section, nav, .scroll").map((e) => named(e)?.trim())),
     landmarks: ["main", "header", "footer", "nav", "h1"].map((name) => all(name).length),
     headings: levels.filter((level, n) => n && level > levels[n - 1] + 1).length,
     lost: all("a[href^='#']").filter((a) => !document.querySelector(a.getAttribute("href"))).length,
@@ -46,6 +48,7 @@ LOOK = """() => {
 SOUND = {
     "broken": 0,
     "unnamed": 0,
+    "twins": 0,
     "landmarks": [1, 1, 1, 1, 1],
     "headings": 0,
     "lost": 0,
@@ -148,6 +151,7 @@ def test_the_test_notices_what_it_should(see: Callable[[Path, int], Seen], tmp_p
     assert (found["lost"], found["broken"], found["headings"]) == (1, 1, 1)
     assert (found["unreachable"], found["headless"], found["cut"]) == (1, 1, 1)
     assert found["unnamed"] == 3  # the picture, the links and the box
+    assert found["twins"] == 1  # neither has a name
     assert found["landmarks"] == [0, 0, 0, 1, 1]
     assert seen.asked == [(tmp_path / "no.png").as_uri()]
     assert any("broken" in error for error in seen.errors)
