@@ -140,6 +140,8 @@ def _segmentation(mask: NDArray[np.uint8], dataset: Any, origin: Origin) -> Any:
         manufacturer_model_name=origin.name[:_LONG],
         software_versions=__version__,
         device_serial_number=origin.identity[:_LONG],
+        # Frames without any pixel are left out, but a SEG of none at all may not be.
+        omit_empty_frames=bool(mask.any()),
         content_label="SEGMENTATION",
         content_description=NOTICE[:_LONG],
         series_description=f"{origin.name[:40]}: research use"[:_LONG],

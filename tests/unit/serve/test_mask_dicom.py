@@ -99,11 +99,12 @@ def test_what_is_read_back_is_the_mask_and_refers_to_its_picture(tmp_path: Path,
     assert found.get("FrameOfReferenceUID") == picture.get("FrameOfReferenceUID")
 
 
-def test_an_empty_mask_is_a_seg_too(tmp_path: Path) -> None:
+def test_an_empty_mask_is_a_seg_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = source(tmp_path / "a.dcm")
     write_seg(tmp_path / "seg.dcm", np.zeros((32, 48), np.uint8), path, ORIGIN)
     found = highdicom.seg.segread(tmp_path / "seg.dcm")
     assert not found.pixel_array.any()
+    assert not caplog.records  # a console that shows logs stays quiet
 
 
 def test_the_same_mask_gets_the_same_identifiers_and_another_one_others(tmp_path: Path) -> None:

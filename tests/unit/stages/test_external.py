@@ -1,3 +1,4 @@
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -62,3 +63,52 @@ def test_a_class_that_the_model_does_not_know_is_refused(finished: Path, tmp_pat
 def test_a_split_without_images_is_refused(finished: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no labelled image lies in the split 'test'"):
         evaluate(finished, data=OTHER, out=tmp_path / "out", split="test")
+
+
+def table(root: Path, women: set[str]) -> Path:
+    """Phantoms in a CSV table with a patient, a sex and an age each."""
+    drawn = read_phantom(root / "drawn", count=160, size=32, start=5000)
+    with (root / "images.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["path", "label", "patient", "sex", "age"])
+        for number, sample in enumerate(drawn.samples):
+            path = sample.path.relative_to(root)
+            sex = "F" if path.as_posix() in women else "M"
+            label = drawn.classes[int(str(sample.label))]
+            writer.writerow([path, label, f"p{number}", sex, 20 + number % 60])
+    return root / "images.csv"
+
+
+def only_the_teacher_is_right(folder: Path) -> set[str]:
+    """Images that the student gets wrong and the teacher does not."""
+    right = {}
+    for role in ("teacher", "student"):
+        with (folder / f"{role}.csv").open(encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+        right[role] = {
+            row["path"]
+            for row in rows
+            if (float(row["p_lesion"]) > 0.5) == (row["label"] == "lesion")
+        }
+    return right["teacher"] - right["student"]
+
+
+def test_harm_to_a_sex_of_the_table_is_named_first_and_stands_in_the_report(
+    finished: Path, tmp_path: Path
+) -> None:
+    evaluate(finished, data=table(tmp_path, set()), out=tmp_path / "first")
+    women = only_the_teacher_is_right(tmp_path / "first")
+    assert len(women) >= 10
+    page = evaluate(finished, data=table(tmp_path, women), out=tmp_path / "out").read_text()
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text())
+    names = {each["name"] for each in metrics["harm"] if each["kind"] == "subgroup"}
+    assert names == {"sex F", "sex M", "age 18 to 39", "age 40 to 64", "age 65 and over"}
+    said = (
+        "The student serves the subgroup 'sex F' worse than the teacher: accuracy 0.000 against 1"
+    )
+    assert any(sentence.startswith(said) for sentence in metrics["answer"]["harm"])
+    assert page.index("subgroup &#39;sex F&#39; worse than the teacher") < page.index(
+        'id="results"'
+    )
+    assert "age 40 to 64, against the teacher" in page
+    assert '<a href="#subgroups">' in page
