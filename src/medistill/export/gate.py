@@ -13,7 +13,7 @@ from medistill.bundle.footprint import footprint
 from medistill.bundle.schema import Parity
 from medistill.bundle.trial import Trial
 from medistill.export.examples import Array, Decided, Examples, Images, Reference, Run
-from medistill.export.fidelity import calibrated, fidelity, worst
+from medistill.export.fidelity import Fidelity, calibrated, fidelity, worst
 from medistill.export.onnx_graph import INPUT
 from medistill.export.speed import measured, open_files, thread_counts
 from medistill.export.variants import Variant
@@ -113,9 +113,31 @@ def judge(
     found = worst(
         [fidelity(each, decided, reference=reference, examples=examples) for each in ways]
     )
+    trial = _trial(variant, folder, found, engines, reference, examples, bounds)
+    batched, alone = (calibrated(each, decided, examples) for each in ways)
+    return Verdict(
+        refusal=_refusal(found.parity, trial, bounds),
+        decided=decided,
+        parity=found.parity,
+        trial=trial,
+        batched=batched,
+        alone=alone,
+    )
+
+
+def _trial(
+    variant: Variant,
+    folder: Path,
+    found: Fidelity,
+    engines: Mapping[int, Engine],
+    reference: Reference,
+    examples: Examples,
+    bounds: Bounds,
+) -> Trial:
+    """What was found, with times, memory and length of the files."""
     ratio, speeds = measured(reference.engines, engines, examples.images, bounds.runs)
     files = [folder / name for name in variant.files]
-    trial = Trial(
+    return Trial(
         metric=found.metric,
         sensitivity=found.sensitivity,
         sensitivity_bound=bounds.sensitivity,
@@ -131,15 +153,6 @@ def judge(
             threads=max(engines),
         ),
         file_bytes=sum(file.stat().st_size for file in files),
-    )
-    batched, alone = (calibrated(each, decided, examples) for each in ways)
-    return Verdict(
-        refusal=_refusal(found.parity, trial, bounds),
-        decided=decided,
-        parity=found.parity,
-        trial=trial,
-        batched=batched,
-        alone=alone,
     )
 
 

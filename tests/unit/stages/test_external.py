@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from scipy.stats import rankdata
 
 from medistill.core.errors import DataError
 from medistill.data.phantom import read_phantom
@@ -79,26 +80,26 @@ def table(root: Path, women: set[str]) -> Path:
     return root / "images.csv"
 
 
-def only_the_teacher_is_right(folder: Path) -> set[str]:
-    """Images that the student gets wrong and the teacher does not."""
-    right = {}
+def better_served_by_the_teacher(folder: Path) -> set[str]:
+    """30 lesions and 30 normal images that the student ranks most falsely beside the teacher."""
+    rows = {}
     for role in ("teacher", "student"):
         with (folder / f"{role}.csv").open(encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-        right[role] = {
-            row["path"]
-            for row in rows
-            if (float(row["p_lesion"]) > 0.5) == (row["label"] == "lesion")
-        }
-    return right["teacher"] - right["student"]
+            rows[role] = list(csv.DictReader(stream))
+    ranks = [rankdata([float(row["p_lesion"]) for row in each]) for each in rows.values()]
+    found: set[str] = set()
+    for label, sign in (("lesion", -1), ("normal", 1)):
+        own = [n for n, row in enumerate(rows["student"]) if row["label"] == label]
+        worst = sorted(own, key=lambda n: sign * (ranks[0][n] - ranks[1][n]))[:30]
+        found |= {rows["student"][n]["path"] for n in worst}
+    return found
 
 
 def test_harm_to_a_sex_of_the_table_is_named_first_and_stands_in_the_report(
     finished: Path, tmp_path: Path
 ) -> None:
     evaluate(finished, data=table(tmp_path, set()), out=tmp_path / "first")
-    women = only_the_teacher_is_right(tmp_path / "first")
-    assert len(women) >= 10
+    women = better_served_by_the_teacher(tmp_path / "first")
     page = evaluate(finished, data=table(tmp_path, women), out=tmp_path / "out").read_text()
     metrics = json.loads((tmp_path / "out/metrics.json").read_text())
     names = {each["name"] for each in metrics["harm"] if each["kind"] == "subgroup"}
