@@ -104,9 +104,7 @@ def test_harm_to_a_sex_of_the_table_is_named_first_and_stands_in_the_report(
     metrics = json.loads((tmp_path / "out/metrics.json").read_text())
     names = {each["name"] for each in metrics["harm"] if each["kind"] == "subgroup"}
     assert names == {"sex F", "sex M", "age 18 to 39", "age 40 to 64", "age 65 and over"}
-    said = (
-        "The student serves the subgroup 'sex F' worse than the teacher: accuracy 0.000 against 1"
-    )
+    said = "The student serves the subgroup 'sex F' worse than the teacher: AUROC "
     assert any(sentence.startswith(said) for sentence in metrics["answer"]["harm"])
     assert page.index("subgroup &#39;sex F&#39; worse than the teacher") < page.index(
         'id="results"'
