@@ -6,6 +6,7 @@ one picture of this size.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -58,11 +59,35 @@ def canonical(picture: Picture) -> NDArray[np.unsignedinteger]:
 
 def small_picture(gray: Bytes) -> Bytes:
     """Mean gray in each of 64 x 64 boxes, rounded."""
-    image, (height, width) = Image.frombuffer("L", gray.shape[::-1], gray), gray.shape
-    if height % SIDE == 0 and width % SIDE == 0:
-        return np.asarray(image.reduce((width // SIDE, height // SIDE)))
+    return small_pictures([gray])[0]
+
+
+def small_pictures(grays: Sequence[Bytes]) -> Bytes:
+    """The same of N pictures, (N, 64, 64); those of one size at once."""
+    found = np.empty((len(grays), SIDE, SIDE), dtype=np.uint8)
+    rows: dict[tuple[int, ...], list[int]] = {}
+    for row, gray in enumerate(grays):
+        rows.setdefault(gray.shape, []).append(row)
+    for (height, width), alike in rows.items():
+        held = [grays[row] for row in alike]
+        if height % SIDE == 0 and width % SIDE == 0:
+            # One below the other they are one picture, and no box reaches over a border.
+            whole = _image(np.concatenate(held) if held[1:] else held[0])
+            found[alike] = np.asarray(whole.reduce((width // SIDE, height // SIDE))).reshape(
+                -1, SIDE, SIDE
+            )
+        else:
+            found[alike] = [_shrunk(gray) for gray in held]
+    return found
+
+
+def _image(gray: Bytes) -> Image.Image:
+    return Image.frombuffer("L", gray.shape[::-1], gray)
+
+
+def _shrunk(gray: Bytes) -> Bytes:
     box = Image.Resampling.BOX
-    return np.asarray(image.resize((SIDE, SIDE), box, reducing_gap=_GAP))
+    return np.asarray(_image(gray).resize((SIDE, SIDE), box, reducing_gap=_GAP))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from medistill.core.types import Plane, Sample
@@ -39,7 +38,7 @@ class Place(NamedTuple):
 
     def read(self, window: str | None) -> Picture:
         """Read the image, as ``imaging.reader.read_image``."""
-        return read_image(Path(self.path), window=window, frame=self.frame, plane=self.plane)
+        return read_image(self.path, window=window, frame=self.frame, plane=self.plane)
 
 
 def in_order(

@@ -19,7 +19,7 @@ from medistill.core.files import read_json, sha256_json, write_json
 from medistill.core.types import ImageSet, Sample
 from medistill.data.labels import plain_label
 from medistill.data.processes import Place, in_order, piece_size
-from medistill.data.rows import Piece, Stored, stored_piece
+from medistill.data.rows import Piece, Stored, stored_piece, write_stored
 from medistill.imaging.resize import Channels
 
 _FORMAT = "medistill-store-1"
@@ -120,11 +120,10 @@ def build_store(
     """
     _refuse_foreign(folder)
     with _beside(folder) as partial:
-        act = functools.partial(
-            stored_piece, folder=partial, stored_size=stored_size, channels=channels, window=window
-        )
-        pieces = in_order(_tasks(images.samples, workers), act, workers=workers)
+        form = {"stored_size": stored_size, "channels": channels, "window": window}
         with (partial / _PIXELS).open("wb") as stream:
+            act = functools.partial(_act(workers, stream, partial), **form)
+            pieces = in_order(_tasks(images.samples, workers), act, workers=workers)
             rows, skipped = _append_all(stream, pieces, images.samples, progress)
             os.fsync(stream.fileno())
         _check_skipped(images, skipped, allowed=skip_unreadable, left=len(rows))
@@ -160,6 +159,13 @@ def stored_images(images: ImageSet, store: Store) -> ImageSet:
     return kept
 
 
+def _act(workers: int, stream: BinaryIO, folder: Path) -> Callable[..., Piece]:
+    """What is done with a task: a process writes to a file of its own, which costs a copy."""
+    if workers:
+        return functools.partial(stored_piece, folder=folder)
+    return lambda task, **form: Piece(None, write_stored(task[1], stream, **form))
+
+
 def _tasks(samples: Sequence[Sample], workers: int) -> Iterator[tuple[int, list[Place]]]:
     size = piece_size(len(samples), workers)
     for start in range(0, len(samples), size):
@@ -182,9 +188,10 @@ def _append_all(
             else:
                 rows.append(_Row(sample.name, row[0], row[1], offset))
                 offset += math.prod(row[1])
-        with piece.path.open("rb") as written:
-            shutil.copyfileobj(written, stream, _COPIED_BYTES)
-        piece.path.unlink()
+        if piece.path is not None:
+            with piece.path.open("rb") as written:
+                shutil.copyfileobj(written, stream, _COPIED_BYTES)
+            piece.path.unlink()
         done += len(piece.rows)
         if progress is not None:
             progress(done, len(samples))

@@ -44,7 +44,7 @@ def is_image_name(name: str) -> bool:
 
 
 def read_image(
-    path: Path,
+    path: Path | str,
     *,
     window: str | Window | None = None,
     frame: int | None = None,
@@ -69,7 +69,7 @@ def read_image(
         RecipeError: the window is not known.
     """
     try:
-        stream = path.open("rb", buffering=_BUFFER)
+        stream = open(path, "rb", buffering=_BUFFER)  # noqa: PTH123, SIM115 - a tenth of the time
     except FileNotFoundError:
         raise refusal(path, "there is no such file") from None
     except OSError as error:
