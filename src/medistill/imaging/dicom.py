@@ -21,6 +21,7 @@ from pydicom.pixels.utils import pixel_array
 from medistill.core.errors import MedistillError
 from medistill.imaging.dicom_gray import displayed, displayed_levels, has_few_values
 from medistill.imaging.dicom_header import Layout, check_layout, parse_dicom
+from medistill.imaging.dicom_native import native_values
 from medistill.imaging.dicom_stream import check_stream
 from medistill.imaging.levels import Float, Levels
 from medistill.imaging.picture import Picture, frozen, reason_of, refusal
@@ -52,7 +53,9 @@ def decode_dicom(
         dataset = parse_dicom(stream, where)
         layout = check_layout(dataset, where, frame)
         check_stream(dataset, layout, where)
-        raw = np.asarray(pixel_array(dataset, index=layout.frame))
+        raw: NDArray[np.generic] | None = native_values(dataset, layout)
+        if raw is None:
+            raw = np.asarray(pixel_array(dataset, index=layout.frame))
         source, steps = _source(raw, dataset, layout, window)
     return Picture(
         source,

@@ -5,17 +5,38 @@ The steps and their order are those of DICOM PS3.3, C.11.1 and C.11.2, and PS3.4
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.pixels.processing import apply_modality_lut, apply_voi
+from pydicom.tag import Tag
 
 from medistill.imaging.dicom_header import Layout
-from medistill.imaging.levels import Levels
+from medistill.imaging.levels import Float, Levels
 from medistill.imaging.window import FULL_HU, Window, apply_window
 
 _PADDED = "padding black"
 _LARGEST_TABLE = 2**16
+#: What besides the layout decides the gray of a value, where there are no tables.
+_SEQUENCES = ("ModalityLUTSequence", "VOILUTSequence")
+_SCALARS = [
+    Tag(word)
+    for word in (
+        "RescaleSlope",
+        "RescaleIntercept",
+        "WindowCenter",
+        "WindowWidth",
+        "VOILUTFunction",
+        "PixelPaddingValue",
+        "PixelPaddingRangeLimit",
+    )
+]
+#: Tables that are remembered, of at most 256 KB; their ranges are rounded to so many values.
+_MOST_TABLES, _STEP = 64, 1024
 Values = NDArray[np.float64]
 Shown = tuple[Values, tuple[str, ...]]
 
@@ -56,20 +77,85 @@ def displayed_levels(
 ) -> tuple[Levels, tuple[str, ...]]:
     """As :func:`displayed`, worked out once for each value between the smallest and the largest.
 
-    Every step looks at one value alone, so that the gray is the same bit for bit.
+    Every step looks at one value alone, so that the gray is the same bit for bit. What files of a
+    series have in common is remembered.
 
     Raises:
         ValueError: impossible tables or windows.
     """
-    low = raw.min()
-    values = np.arange(int(low), int(raw.max()) + 1).astype(raw.dtype)
-    shown, steps = displayed(values, dataset, layout, window)
+    first, last = int(raw.min()), int(raw.max())
+    if any(sequence in dataset for sequence in _SEQUENCES):
+        shown = _tabled(first, last, raw.dtype, dataset, layout, window)
+    else:
+        first, last = _rounded(first, last, raw.dtype)
+        shown = _remembered(first, last, raw.dtype, dataset, layout, window)
+    numbers, steps = _from(first, raw), shown.steps
     # The padding value may lie between the smallest and the largest and yet be nowhere.
-    padding = _padding(_without_unused_bits(raw, layout), dataset) if _PADDED in steps else None
-    if padding is not None and not padding.any():
+    if shown.padding is not None and not shown.padding.take(numbers).any():
         steps = tuple(step for step in steps if step != _PADDED)
-    numbers = np.subtract(raw, low, dtype=np.int32, casting="unsafe").astype(np.uint16)
-    return Levels(numbers, table=shown.astype(np.float32)), steps
+    return Levels(numbers, table=shown.gray), steps
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Gray of each value of a range, float32 of shape (n,), and what was done.
+
+    ``padding`` tells which values are no part of the picture, where any is.
+    """
+
+    gray: Float
+    steps: tuple[str, ...]
+    padding: NDArray[np.bool_] | None
+
+
+_TABLES: dict[Hashable, _Table] = {}
+
+
+def _remembered(
+    first: int,
+    last: int,
+    dtype: np.dtype[Any],
+    dataset: Dataset,
+    layout: Layout,
+    window: Window | None,
+) -> _Table:
+    said = tuple(str(dataset.get(tag)) for tag in _SCALARS)
+    key = (first, last, dtype.str, replace(layout, frame=0), window, said)
+    if key not in _TABLES:
+        if len(_TABLES) >= _MOST_TABLES:
+            _TABLES.clear()
+        _TABLES[key] = _tabled(first, last, dtype, dataset, layout, window)
+    return _TABLES[key]
+
+
+def _tabled(
+    first: int,
+    last: int,
+    dtype: np.dtype[Any],
+    dataset: Dataset,
+    layout: Layout,
+    window: Window | None,
+) -> _Table:
+    values = np.arange(first, last + 1).astype(dtype)
+    shown, steps = displayed(values, dataset, layout, window)
+    padding = _padding(_without_unused_bits(values, layout), dataset) if _PADDED in steps else None
+    return _Table(shown.astype(np.float32), steps, padding)
+
+
+def _rounded(first: int, last: int, dtype: np.dtype[Any]) -> tuple[int, int]:
+    """A range that pictures of one series share, within what the type can hold."""
+    limits = np.iinfo(dtype)
+    low, high = first // _STEP * _STEP, -(-(last + 1) // _STEP) * _STEP - 1
+    return max(low, int(limits.min)), min(high, int(limits.max))
+
+
+def _from(first: int, raw: NDArray[np.generic]) -> NDArray[np.uint16]:
+    """Values counted from the first of a table."""
+    if raw.dtype.itemsize != 2 or not raw.dtype.isnative:
+        return np.subtract(raw, first, dtype=np.int64, casting="unsafe").astype(np.uint16)
+    numbers = raw.view(np.uint16)
+    # Whole numbers of 16 bits wrap around: those with a sign need no wider ones.
+    return numbers - np.uint16(first % 2**16) if first else numbers
 
 
 def has_few_values(raw: NDArray[np.generic]) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from pydicom import Dataset, dcmread
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
 
 from medistill.imaging.picture import check_size, refusal
@@ -49,7 +51,8 @@ _PALETTE_TAGS = [
     for colour in ("Red", "Green", "Blue")
     for prefix, part in (("", "Descriptor"), ("", "Data"), ("Segmented", "Data"))
 ]
-TAGS: list[str] = [*_PIXEL_TAGS, *_GRAY_TAGS, *_PALETTE_TAGS]
+#: As numbers: pydicom looks up every keyword again in each file.
+TAGS: list[BaseTag] = [Tag(word) for word in (*_PIXEL_TAGS, *_GRAY_TAGS, *_PALETTE_TAGS)]
 _GRAY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _DEPTHS = (1, 8, 16, 32)
@@ -108,20 +111,20 @@ class Layout:
         return f"DICOM {kind} {self.size}, {self.bits_stored} bits{which}{packed}"
 
 
-def parse_dicom(stream: BinaryIO, where: object, tags: list[str] | None = None) -> Dataset:
+def parse_dicom(stream: BinaryIO, where: object, tags: Sequence[BaseTag] | None = None) -> Dataset:
     """Parse the elements that a picture needs, and no others.
 
     Args:
         stream: the file, positioned at its start.
         where: how errors name it.
-        tags: keywords to parse; None for those of a picture.
+        tags: what to parse; None for what a picture needs.
 
     Raises:
         DataError: a deflated file that inflates beyond 512 MB.
         Exception: whatever pydicom raises over a malformed file.
     """
     _check_inflated(stream, where)
-    dataset = dcmread(stream, force=True, specific_tags=TAGS if tags is None else tags)
+    dataset = dcmread(stream, force=True, specific_tags=[*(TAGS if tags is None else tags)])
     if "TransferSyntaxUID" not in dataset.file_meta:
         implicit, little = dataset.original_encoding
         explicit = "1.2.840.10008.1.2.1" if little else "1.2.840.10008.1.2.2"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom.multival import MultiValue
+from pydicom.tag import Tag
 
 from medistill.imaging.dicom import named_faults
 from medistill.imaging.dicom_header import parse_dicom
@@ -23,6 +24,7 @@ _KEYWORDS = {
     "device": ("Manufacturer", "ManufacturerModelName"),
     "frames": ("NumberOfFrames",),
 }
+_TAGS = [Tag(word) for words in _KEYWORDS.values() for word in words]
 _JOINED = ("patient", "device")
 
 
@@ -66,8 +68,7 @@ def read_identity(path: Path) -> Identity | None:
                 return None
             stream.seek(0)
             with named_faults(path):
-                keywords = [word for words in _KEYWORDS.values() for word in words]
-                dataset = parse_dicom(stream, path, keywords)
+                dataset = parse_dicom(stream, path, _TAGS)
                 return Identity(**{k: _words(dataset, k, w) for k, w in _KEYWORDS.items()})
     except OSError as error:
         raise refusal(path, f"cannot be opened ({error.strerror})") from error

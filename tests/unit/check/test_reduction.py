@@ -11,6 +11,7 @@ from medistill.check.reduction import (
     eight_bit_gray,
     looks_of,
     small_picture,
+    small_pictures,
 )
 from medistill.imaging.levels import Levels
 from medistill.imaging.picture import Picture
@@ -90,3 +91,12 @@ def test_canonical_form_keeps_what_eight_bits_cannot_hold() -> None:
     np.testing.assert_array_equal(canonical(Picture(Levels(wide, 65535))), wide)
     colour = DRAW.integers(0, 256, (9, 7, 3), dtype=np.uint8)
     np.testing.assert_array_equal(canonical(Picture(Levels(colour, 255))), colour)
+
+
+def test_many_small_pictures_are_those_of_one_at_a_time() -> None:
+    shapes = [(128, 128), (64, 64), (128, 128), (200, 130), (128, 192), (200, 130), (128, 128)]
+    grays = [DRAW.integers(0, 256, shape, dtype=np.uint8) for shape in shapes]
+    found = small_pictures(grays)
+    for gray, small in zip(grays, found, strict=True):
+        np.testing.assert_array_equal(small, small_picture(gray))
+    assert small_pictures([]).shape == (0, SIDE, SIDE)

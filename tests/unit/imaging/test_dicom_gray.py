@@ -200,3 +200,26 @@ def test_slope_of_zero_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match="a rescale slope of 0"):
         read_image(path)
+
+
+def test_slices_of_a_series_share_a_table_and_keep_their_own_gray(tmp_path: Path) -> None:
+    elements = {**CT, "RescaleSlope": 1, "RescaleIntercept": -1024, "PixelPaddingValue": 700}
+    first, second = (HU + 1024).clip(0, 650), (HU + 1024).clip(100, 1000)
+    for name, values in (("a", first), ("b", second), ("c", first)):
+        path = save(tmp_path / f"{name}.dcm", values.astype(np.uint16), bits=12, **elements)
+        shown = _windowed(values - 1024, -600, 1500)
+        padded = values == 700
+        picture = read_image(path)
+        np.testing.assert_allclose(picture.pixels, np.where(padded, 0, shown), atol=1e-4)
+        # The table of both holds the padding value: only one picture does.
+        assert ("padding black" in picture.history) == bool(padded.any()) == (name == "b")
+
+
+def test_same_values_of_other_files_have_other_gray(tmp_path: Path) -> None:
+    values = (HU + 1024).astype(np.uint16)
+    for number, centre in enumerate((-600, 40)):
+        window = {"Modality": "CT", "WindowCenter": centre, "WindowWidth": 1500}
+        scale = {"RescaleSlope": 1, "RescaleIntercept": -1024}
+        path = save(tmp_path / f"{number}.dcm", values, bits=12, **window, **scale)
+        expected = _windowed(HU, centre, 1500)
+        np.testing.assert_allclose(read_image(path).pixels, expected, atol=1e-4)
