@@ -59,7 +59,8 @@ def canonical(picture: Picture) -> NDArray[np.unsignedinteger]:
 
 def small_picture(gray: Bytes) -> Bytes:
     """Mean gray in each of 64 x 64 boxes, rounded."""
-    return small_pictures([gray])[0]
+    small: Bytes = small_pictures([gray])[0]
+    return small
 
 
 def small_pictures(grays: Sequence[Bytes]) -> Bytes:

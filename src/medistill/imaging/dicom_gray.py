@@ -155,7 +155,7 @@ def _from(first: int, raw: NDArray[np.generic]) -> NDArray[np.uint16]:
         return np.subtract(raw, first, dtype=np.int64, casting="unsafe").astype(np.uint16)
     numbers = raw.view(np.uint16)
     # Whole numbers of 16 bits wrap around: those with a sign need no wider ones.
-    return numbers - np.uint16(first % 2**16) if first else numbers
+    return np.subtract(numbers, np.uint16(first % 2**16)) if first else numbers
 
 
 def has_few_values(raw: NDArray[np.generic]) -> bool:
