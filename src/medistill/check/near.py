@@ -29,6 +29,9 @@ ALIGNED, ALIGNED_BEYOND, SURE_BITS = 0.975, 0.983, 12
 _SHORTEST = 64
 #: Different bits beyond which pictures are not chained into one cluster by aligned pairs.
 WIDEST = 20
+#: Pairs whose pictures are in memory at once.
+_ALIGNED_AT_ONCE = 512
+Signs = NDArray[np.float32]
 
 
 def near_clusters(subject: Subject) -> list[list[str]]:
@@ -56,12 +59,21 @@ def _aligned_pairs(subject: Subject, names: Sequence[str]) -> Pairs:
     signs = signs_of([subject.facts[name].bits for name in names])
     thumbs = _pictures([subject.facts[name].thumb for name in names])
     pairs = loose_pairs(signs, thumbs)
-    looks = {row: subject.facts[names[row]].look for row in np.unique(pairs).tolist()}
+    found = [
+        _same(subject, names, signs, pairs[start : start + _ALIGNED_AT_ONCE])
+        for start in range(0, len(pairs), _ALIGNED_AT_ONCE)
+    ]
+    return np.concatenate(found) if found else pairs
+
+
+def _same(subject: Subject, names: Sequence[str], signs: Signs, pairs: Pairs) -> Pairs:
+    """Those of some pairs that show one picture."""
     one, two = (
-        _pictures([looks[row] for row in pairs[:, side].tolist()]).reshape(-1, SIDE, SIDE)
+        _pictures([subject.facts[names[row]].look for row in pairs[:, side].tolist()])
         for side in (0, 1)
     )
-    return pairs[are_one(signs[pairs[:, 0]], signs[pairs[:, 1]], aligned_likeness(one, two))]
+    likeness = aligned_likeness(one.reshape(-1, SIDE, SIDE), two.reshape(-1, SIDE, SIDE))
+    return pairs[are_one(signs[pairs[:, 0]], signs[pairs[:, 1]], likeness)]
 
 
 def are_one(

@@ -14,7 +14,7 @@ LOOSE_BITS, LOOSELY_ALIKE = 14, 0.88
 LARGE_SET = 20_000
 #: Most pairs that are looked at, the closest hashes first.
 MOST_PAIRS = 50_000
-_BLOCK = 512
+_BLOCK = 128
 #: Rows of two pictures, shape (P, 2).
 Pairs = NDArray[np.intp]
 Float = NDArray[np.float32]
@@ -53,4 +53,5 @@ def _units(thumbs: NDArray[np.uint8]) -> Float:
     values = thumbs.astype(np.float32)
     values -= values.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    return np.asarray(values / np.maximum(lengths, 1e-6), dtype=np.float32)
+    values /= np.maximum(lengths, 1e-6)
+    return values

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medistill.check.finding import Finding, share
 from medistill.check.subject import Subject
@@ -17,6 +18,7 @@ BURNT = 0.6
 #: Correlation with the mean picture below which one looks inverted, where most are above the other.
 INVERTED, ALIKE = -0.3, 0.4
 _FEWEST = 8
+_ROWS = 1024
 
 
 def quality_findings(subject: Subject) -> Iterator[Finding]:
@@ -86,12 +88,22 @@ def _inverted(subject: Subject, names: list[str]) -> list[str]:
     if len(names) < _FEWEST:
         return []
     held = b"".join(bytes.fromhex(subject.facts[name].thumb) for name in names)
-    thumbs = np.frombuffer(held, dtype=np.uint8).reshape(len(names), -1).astype(np.float32)
-    centred = thumbs - thumbs.mean(axis=1, keepdims=True)
-    scale = np.linalg.norm(centred, axis=1, keepdims=True)
-    unit = centred / np.maximum(scale, 1e-6)
-    mean = np.median(unit, axis=0)
-    likeness = unit @ (mean / max(float(np.linalg.norm(mean)), 1e-6))
+    likeness = _likeness(np.frombuffer(held, dtype=np.uint8).reshape(len(names), -1))
     if np.median(likeness) < ALIKE:
         return []
     return [name for name, value in zip(names, likeness.tolist(), strict=True) if value < INVERTED]
+
+
+def _likeness(thumbs: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Correlation of each small picture, (N, 256), with the median of all of them."""
+    # A few rows or columns at a time: all as floating-point numbers would be 4 KB an image.
+    rows = [slice(start, start + _ROWS) for start in range(0, len(thumbs), _ROWS)]
+    level = np.concatenate([thumbs[r].astype(np.float32).mean(axis=1) for r in rows])
+    scale = np.concatenate(
+        [np.linalg.norm(thumbs[r] - level[r, None], axis=1).astype(np.float32) for r in rows]
+    )
+    scale = np.maximum(scale, np.float32(1e-6))
+    middle = [np.median((column - level) / scale) for column in thumbs.T]
+    mean = np.array(middle, dtype=np.float32)
+    mean /= max(float(np.linalg.norm(mean)), 1e-6)
+    return np.concatenate([((thumbs[r] - level[r, None]) / scale[r, None]) @ mean for r in rows])

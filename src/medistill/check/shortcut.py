@@ -18,6 +18,8 @@ Matrix = NDArray[np.float64]
 #: Lower end of the interval from which a shortcut is said, and from which it stops a training.
 SUSPICIOUS, FATAL = 0.6, 0.9
 FOLDS, RESAMPLES, TREES, FEWEST = 5, 400, 50, 20
+#: Resamples drawn at once, and how often.
+_DRAWN, _TIMES = 20, RESAMPLES // 20
 #: Most images that are judged: more would cost time and change nothing.
 MOST = 5000
 
@@ -126,13 +128,14 @@ def _auroc(
     features: Matrix, truth: NDArray[np.bool_], groups: NDArray[np.int64], word: str, seed: int
 ) -> Estimate | None:
     from sklearn.ensemble import ExtraTreesClassifier
-    from sklearn.model_selection import StratifiedGroupKFold
+
+    from medistill.data.grouped_folds import GroupedFolds
 
     spread = min(len(np.unique(groups[truth])), len(np.unique(groups[~truth])))
     if spread < FOLDS:
         return None
     scores = np.zeros(len(truth))
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    folds = GroupedFolds(FOLDS, shuffle=True, random_state=seed)
     for train, held in folds.split(features, truth, groups):
         if len(np.unique(truth[train])) < 2:
             return None
@@ -147,8 +150,12 @@ def _interval(
 ) -> Estimate:
     numbers = np.unique(groups, return_inverse=True)[1].ravel()
     count = int(numbers.max()) + 1
-    draws = np.random.default_rng(seed).multinomial(count, [1 / count] * count, size=RESAMPLES)
-    resampled = binary_auroc(truth, scores, draws[:, numbers].astype(np.float64))
+    draw = np.random.default_rng(seed)
+    # A few at a time: the weights of all would be 3 KB an image, several times over.
+    drawn = (draw.multinomial(count, [1 / count] * count, size=_DRAWN) for _ in range(_TIMES))
+    resampled = np.concatenate(
+        [binary_auroc(truth, scores, draws[:, numbers].astype(np.float64)) for draws in drawn]
+    )
     carriers = min(len(np.unique(numbers[truth])), len(np.unique(numbers[~truth])))
     return estimate_with_interval(
         float(binary_auroc(truth, scores)),

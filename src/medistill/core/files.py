@@ -68,7 +68,12 @@ def write_text(path: Path, text: str, *, durable: bool = True) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write readable JSON atomically; NaN is refused, since JSON has none."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    encoder = json.JSONEncoder(indent=2, ensure_ascii=False, allow_nan=False)
+    # Piece by piece: the list of a whole document's pieces is several times as large as its text.
+    with atomic_file(path) as stream:
+        for piece in encoder.iterencode(value):
+            stream.write(piece.encode())
+        stream.write(b"\n")
 
 
 def read_json(path: Path) -> Mapping[str, Any]:

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
 from medistill.core.errors import DataError
 from medistill.core.types import PART_NAMES, ImageSet, PartName, Parts
+from medistill.data.grouped_folds import GroupedFolds
 from medistill.data.strata import check_classes, labelled_rows, smallest_spread, strata
 
 Rows = tuple[int, ...]
@@ -203,7 +203,7 @@ def _cut(images: ImageSet, pool: Rows, share: float, *, seed: int) -> Rows:
 
 
 def _grouped_folds(images: ImageSet, rows: Rows, folds: int, seed: int) -> list[Rows]:
-    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    splitter = GroupedFolds(n_splits=folds, shuffle=True, random_state=seed)
     groups = [images.samples[row].group for row in rows]
     found = splitter.split(np.zeros(len(rows)), strata(images, rows, folds), groups)
     return [tuple(rows[position] for position in held) for _, held in found]

@@ -152,10 +152,10 @@ def _rounded(first: int, last: int, dtype: np.dtype[Any]) -> tuple[int, int]:
 def _from(first: int, raw: NDArray[np.generic]) -> NDArray[np.uint16]:
     """Values counted from the first of a table."""
     if raw.dtype.itemsize != 2 or not raw.dtype.isnative:
-        return np.subtract(raw, first, dtype=np.int64, casting="unsafe").astype(np.uint16)
-    numbers = raw.view(np.uint16)
+        return np.asarray(raw.astype(np.int64) - first, dtype=np.uint16)
     # Whole numbers of 16 bits wrap around: those with a sign need no wider ones.
-    return np.subtract(numbers, np.uint16(first % 2**16)) if first else numbers
+    numbers: NDArray[np.uint16] = raw.view(np.uint16) - np.uint16(first % 2**16)
+    return numbers
 
 
 def has_few_values(raw: NDArray[np.generic]) -> bool:

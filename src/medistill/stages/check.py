@@ -82,12 +82,13 @@ def check(
 
 
 def facts_before_training(
-    images: ImageSet, block: DataBlock, speaker: Reporter
+    images: ImageSet, block: DataBlock, folder: Path, speaker: Reporter
 ) -> Mapping[str, Facts]:
-    """Facts of every labelled image, by name."""
+    """Facts of every labelled image, by name; they lie in a file of the folder, not in memory."""
     labelled = [s for s in images.samples if s.label is not None or s.mask is not None]
     return survey(
         labelled,
+        cache=folder,
         window=block.window,
         workers=block.workers,
         progress=speaker.counting("Checking images"),

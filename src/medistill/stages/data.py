@@ -118,7 +118,7 @@ def _write(context: Context, inputs: Mapping[str, Any]) -> None:
             workers=block.workers,
         )
         images = stored_images(images, store)
-        facts = facts_before_training(images, block, reporter)
+        facts = facts_before_training(images, block, stage.folder / "check" / "facts", reporter)
         images = with_copies_together(images, facts)
         parts = _cut(images, block)
         check_before_training(images, facts, parts, block, stage.folder / "check", reporter)

@@ -13,6 +13,7 @@ from medistill.data.closest import closest_components
 from medistill.data.duplicates import (
     NEAR_DISTANCE,
     _linked_in_blocks,
+    cluster_hashes,
     identical_files,
     near_duplicate_groups,
 )
@@ -115,3 +116,18 @@ def test_blocks_keep_the_diameter_bounded_and_most_pairs_joined() -> None:
     for number in set(blocked.tolist()):
         assert np.count_nonzero(blocked == number) <= 2
     assert np.mean(blocked[::2] == blocked[1::2]) > 0.7
+
+
+def test_clusters_of_known_hashes_are_those_of_all_at_once() -> None:
+    hashes = _pairs(150)
+    hashes[::6, 3:6] ^= True
+    names = {f"{row:03}": np.packbits(bits).tobytes().hex() for row, bits in enumerate(hashes)}
+    whole = _linked_in_blocks(hashes, 4, closest_components(hashes))
+    found = cluster_hashes(names, distance=4)
+    members = [{n for n in found if found[n] == group} for group in sorted(set(found.values()))]
+    expected = [
+        {f"{row:03}" for row in np.flatnonzero(whole == number).tolist()}
+        for number in sorted(set(whole.tolist()))
+    ]
+    assert sorted(map(sorted, members)) == sorted(map(sorted, expected))
+    assert max(map(len, members)) == 2
