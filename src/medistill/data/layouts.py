@@ -21,7 +21,7 @@ from medistill.data.medmnist import PREFIX, fetched, is_medmnist, read_medmnist
 from medistill.data.nifti_pairs import is_nifti_pairs, read_nifti_pairs
 from medistill.data.phantom import read_phantom
 from medistill.data.sars_cov_2_ct import is_sars_cov_2_ct, read_sars_cov_2_ct
-from medistill.data.table import is_table, read_table
+from medistill.data.table import is_table, lists_images, read_table
 
 
 @dataclass(frozen=True)
@@ -141,6 +141,8 @@ def _recognised(path: Path) -> str:
         )
     for name, layout in LAYOUTS.items():
         if layout.recognises(path):
+            if name == "folder":
+                _refuse_listed(path)
             return name
     known = "; ".join(f"{name}: {layout.looks}" for name, layout in LAYOUTS.items())
     raise DataError(
@@ -148,6 +150,17 @@ def _recognised(path: Path) -> str:
         what="has none of the known layouts",
         cure=f"Arrange it as one of these: {known}.",
     )
+
+
+def _refuse_listed(root: Path) -> None:
+    """Folders may be patients where a table lists their images: only its owner can say."""
+    for table in sorted(path for path in root.iterdir() if is_table(path)):
+        if lists_images(table):
+            raise DataError(
+                where=root,
+                what=f"holds folders of images, and {table.name} that lists images",
+                cure=f"Give the table ({table}), or the layout folder if its folders are classes.",
+            )
 
 
 def phantom_settings(spec: str) -> tuple[dict[str, int], str]:

@@ -128,8 +128,10 @@ def _unpacked(pictures: NDArray[Any], folder: Path, split: str, path: Path) -> l
     (folder / split).mkdir(parents=True, exist_ok=True)
     for name, picture in zip(names, pictures, strict=True):
         if not (folder / name).is_file():
-            with atomic_file(folder / name) as stream:
-                Image.fromarray(picture.astype(np.uint8)).save(stream, "PNG")
+            # Renamed when it is whole; to wait for the disk for each of them can take hours.
+            partial = folder / f"{name}.partial"
+            Image.fromarray(picture.astype(np.uint8)).save(partial, "PNG")
+            partial.replace(folder / name)
     return names
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import NoReturn
@@ -20,6 +21,7 @@ LABELS, _GROUPS = ("label", "labels"), ("patient", "group")
 _KNOWN = frozenset({"path", "split", *LABELS, *_GROUPS})
 _DELIMITERS = ",;\t"
 _SHOWN = 3
+_PATIENT_FOLDER = re.compile(r"(?:^|/)(patient[ _-]?\d+)/", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,18 @@ def is_table(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() in {".csv", ".tsv"}
 
 
+def lists_images(path: Path) -> bool:
+    """Whether a CSV file has a column ``path`` whose first image is there."""
+    try:
+        table = load_table(path)
+    except DataError:
+        return False
+    if "path" not in table.columns:
+        return False
+    first = PurePath(os.path.normpath(table.rows[0]["path"])).as_posix()
+    return (_root(path, [first]) / first).is_file()
+
+
 def read_table(path: Path) -> ImageSet:
     """Read a CSV file with the columns below, in any order and any case.
 
@@ -54,8 +68,8 @@ def read_table(path: Path) -> ImageSet:
     joined by ``|`` (also in ``label``), ``none`` for no finding. The class ``unlabelled`` means no
     label. Without both, every column of 1, 0, -1 (uncertain) and blank (unknown) is a class, as in
     CheXpert: what is uncertain or unknown is masked. ``patient`` or ``group`` (optional): what must
-    not be cut by a split. ``split`` (optional): train, val or test. Every other column becomes an
-    attribute of the sample.
+    not be cut by a split; without them a folder ``patient00001`` in every path is the patient.
+    ``split`` (optional): train, val or test. Every other column becomes an attribute of the sample.
 
     Args:
         path: the CSV file (comma, semicolon or tab; UTF-8).
@@ -69,9 +83,14 @@ def read_table(path: Path) -> ImageSet:
         _missing_column(table, "path")
     labels = _labels(table)
     names = _names(table)
-    files = {name: path.parent / row["path"] for name, row in zip(names, table.rows, strict=True)}
+    root = _root(path, names)
+    files = {name: root / row["path"] for name, row in zip(names, table.rows, strict=True)}
     group_column = table.one_of(_GROUPS)
-    groups = filled(table, group_column) if group_column else _own_groups(files)
+    patients = None if group_column else _patients(names)
+    if patients is not None:
+        group_column, groups = "patient", patients
+    else:
+        groups = filled(table, group_column) if group_column else _own_groups(files)
     return ImageSet(
         name="table",
         root=path,
@@ -176,6 +195,19 @@ def _names(table: Table) -> list[str]:
             cure="Keep one row for each image (join several labels by |).",
         )
     return names
+
+
+def _root(path: Path, names: Sequence[str]) -> Path:
+    """Folder of the images: paths of CheXpert begin with the name of the table's own."""
+    own = path.parent.resolve().name
+    inside = all(PurePath(name).parts[0] == own for name in names)
+    return path.parent.parent if inside and not (path.parent / own).is_dir() else path.parent
+
+
+def _patients(names: Sequence[str]) -> list[str] | None:
+    """Patients where every path has a folder that is named by one, as in CheXpert."""
+    found = [_PATIENT_FOLDER.search(name) for name in names]
+    return None if None in found else [match[1].lower() for match in found if match]
 
 
 def _own_groups(files: Mapping[str, Path]) -> list[str]:

@@ -74,7 +74,7 @@ def shown_slice(
         return Picture(frozen(shown), (words, f"display range {low:g} to {high:g}"))
     if header.get_data_dtype() != np.uint8 or header.get_slope_inter()[0] not in (None, 1.0):
         cure = "Name a window, for example window=lung or window=40/400."
-        raise refusal(where, f"declares no gray scale ({_span(values)})", cure)
+        raise refusal(where, f"declares no gray scale ({_span(values)}): name a window", cure)
     return Picture(frozen(values / 255), (words,))
 
 

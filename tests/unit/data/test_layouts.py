@@ -155,3 +155,13 @@ def test_phantoms_go_on_where_asked(tmp_path: Path) -> None:
 def test_bad_phantom_is_refused(tmp_path: Path, spec: str, message: str) -> None:
     with pytest.raises((DataError, UnknownNameError), match=message):
         read_data(spec, layout="phantom", cache=tmp_path)
+
+
+def test_folders_beside_a_table_of_images_are_not_taken_for_classes(tmp_path: Path) -> None:
+    for name in ("patient1", "patient2"):
+        (tmp_path / name).mkdir()
+        save_noise(tmp_path / name / "1.png", 0)
+    (tmp_path / "train.csv").write_text("path,label\npatient1/1.png,a\npatient2/1.png,b\n")
+    with pytest.raises(DataError, match="train.csv that lists images"):
+        read_data(tmp_path, cache=tmp_path / "cache")
+    assert read_data(tmp_path, "folder", cache=tmp_path / "cache").name == "folder"

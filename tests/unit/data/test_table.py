@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from medistill.core.errors import DataError
-from medistill.data.table import is_table, read_table
+from medistill.data.table import is_table, lists_images, read_table
 from tests.unit.data.pictures import save_noise
 
 
@@ -136,3 +136,41 @@ def test_table_is_recognised_by_its_ending(tmp_path: Path) -> None:
     assert is_table(_write(tmp_path, "path,label"))
     assert not is_table(tmp_path)
     assert not is_table(save_noise(tmp_path / "a.png", 0))
+
+
+def test_patients_are_folders_where_no_column_names_them(tmp_path: Path) -> None:
+    head = "Path,Sex,Edema,Cardiomegaly"
+    # As CheXpert publishes it: paths begin with the name of the folder of the table.
+    folder = tmp_path / "CheXpert-v1.0-small"
+    rows = [
+        f"CheXpert-v1.0-small/train/patient{p:05}/study{s}/view1_frontal.png,F,{p % 2}.0,"
+        for p in range(4)
+        for s in (1, 2)
+    ]
+    first = folder / "train/patient00000/study1/view1_frontal.png"
+    first.parent.mkdir(parents=True)
+    save_noise(first, 0)
+    images = read_table(_write(folder, head, *rows))
+    assert images.samples[0].path.resolve() == first.resolve()
+    assert [sample.group for sample in images.samples[:3]] == [
+        *["patient00000"] * 2,
+        "patient00001",
+    ]
+    assert images.group_word == "patient"
+    assert not any("No patient ids" in caveat for caveat in images.caveats)
+    assert not any(sample.guessed for sample in images.samples)
+
+
+def test_one_path_without_a_patient_leaves_all_without(tmp_path: Path) -> None:
+    rows = ("patient1/a.png,x", "patient2/b.png,y", "c.png,x")
+    images = read_table(_write(tmp_path, "path,label", *rows))
+    assert images.group_word == "image"
+
+
+def test_table_lists_images_where_the_first_is_there(tmp_path: Path) -> None:
+    path = _write(tmp_path, "path,label", "a/1.png,x", "b/2.png,y")
+    assert not lists_images(path)
+    (tmp_path / "a").mkdir()
+    save_noise(tmp_path / "a/1.png", 0)
+    assert lists_images(path)
+    assert not lists_images(_write(tmp_path, "file,label", "a/1.png,x"))
