@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ from medistill.imaging.picture import Picture
 from medistill.imaging.resize import to_stored
 
 _LARGEST, _WHITE = 512, 255
+_ONE_OF_MANY = re.compile(r"\b(slice|frame) \d+( of \d+)?")
 #: Pixels that are held at once, or one picture.
 _AT_ONCE = 2**20
 
@@ -144,5 +146,6 @@ def _note_looks(found: NDArray[np.void], small: NDArray[np.uint8]) -> None:
 
 
 def _kind(line: str) -> str:
-    """Format and mode without the size."""
-    return " ".join(word for word in line.replace(",", "").split() if "x" not in word)
+    """Format and mode, without the size and without which of several frames or slices it is."""
+    words = _ONE_OF_MANY.sub("", line).replace(",", "").split()
+    return " ".join(word for word in words if "x" not in word)

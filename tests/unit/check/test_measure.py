@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from medistill.check.facts import Facts
-from medistill.check.measure import Stored
+from medistill.check.measure import Stored, _kind
 from medistill.check.survey import survey
 from medistill.core.types import Sample
 from medistill.data.rows import content_hash
@@ -57,3 +57,15 @@ def test_stored_hash_is_that_of_the_store(tmp_path: Path) -> None:
     smooth_picture(0).save(tmp_path / "a.png")
     stored = to_stored(read_image(tmp_path / "a.png"), stored_size=32, channels="gray")
     assert _facts(tmp_path / "a.png", stored=Stored(32, "gray")).stored == content_hash(stored)
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("NIfTI 64x64x40, axial slice 12", "NIfTI axial"),
+        ("DICOM US RGB 640x480, 8 bits, frame 3 of 12", "DICOM US RGB 8 bits"),
+        ("PNG L 512x400", "PNG L"),
+    ],
+)
+def test_kind_is_that_of_all_frames_and_slices(line: str, kind: str) -> None:
+    assert _kind(line) == kind

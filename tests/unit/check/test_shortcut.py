@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from medistill.check.finding import Finding
 from medistill.check.shortcut import shortcut_findings
-from medistill.core.types import ImageSet
+from medistill.core.types import ImageSet, Sample
 from tests.unit.check.planted import altered, marked, named, rows_of, subject_of
 
 SHARES = [0.6, 0.8, 1.0]
@@ -46,6 +48,61 @@ def test_mark_in_a_corner(images: ImageSet, tmp_path: Path, cache: Path, share: 
     assert _low(found) >= 0.6
     assert found is not None
     assert found.severity != "note"
+
+
+def _as_jpeg_file(sample: Sample, path: Path) -> Sample:
+    with Image.open(sample.path) as image:
+        image.convert("L").save(path.with_suffix(".jpg"), quality=95)
+    return dataclasses.replace(sample, path=path.with_suffix(".jpg"))
+
+
+def _larger(sample: Sample, path: Path) -> Sample:
+    with Image.open(sample.path) as image:
+        image.convert("L").resize((120, 120)).save(path)
+    return dataclasses.replace(sample, path=path)
+
+
+def _deeper(sample: Sample, path: Path) -> Sample:
+    with Image.open(sample.path) as image:
+        Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257).save(path)
+    return dataclasses.replace(sample, path=path)
+
+
+def _bordered(sample: Sample, path: Path) -> Sample:
+    with Image.open(sample.path) as image:
+        held = np.asarray(image.convert("L")).copy()
+    held[:3] = held[-3:] = 90
+    Image.fromarray(held).save(path)
+    return dataclasses.replace(sample, path=path)
+
+
+def _device(sample: Sample, path: Path) -> Sample:
+    return dataclasses.replace(sample, attributes={"device": "scanner B"})
+
+
+PLANTED: dict[str, tuple[Callable[[Sample, Path], Sample], str]] = {
+    "file format": (_as_jpeg_file, "header-predicts-class"),
+    "size": (_larger, "header-predicts-class"),
+    "bit depth": (_deeper, "header-predicts-class"),
+    "device": (_device, "header-predicts-class"),
+    "border": (_bordered, "rim-predicts-class"),
+}
+
+
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize("kind", PLANTED)
+def test_what_else_goes_with_the_class(
+    images: ImageSet, tmp_path: Path, cache: Path, kind: str, share: float
+) -> None:
+    plant, check = PLANTED[kind]
+    samples = list(images.samples)
+    for row in _some(images, share):
+        samples[row] = plant(samples[row], tmp_path / f"{row}.png")
+    subject = subject_of(dataclasses.replace(images, samples=tuple(samples)), cache=cache)
+    found = named(list(shortcut_findings(subject)), check)
+    assert _low(found) >= 0.6
+    assert found is not None
+    assert found.severity == ("fatal" if share == 1 else "warning")
 
 
 def test_size_of_several_labels(images: ImageSet, tmp_path: Path, cache: Path) -> None:
