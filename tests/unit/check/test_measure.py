@@ -62,7 +62,7 @@ def test_stored_hash_is_that_of_the_store(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "kind"),
     [
-        ("NIfTI 64x64x40, axial slice 12", "NIfTI axial"),
+        ("NIfTI 64x64x40, axial slice 12", "NIfTI"),
         ("DICOM US RGB 640x480, 8 bits, frame 3 of 12", "DICOM US RGB 8 bits"),
         ("PNG L 512x400", "PNG L"),
     ],
