@@ -18,7 +18,8 @@ from benchmarks.coverage import GROUPS, TRUTHS, World, singles
 from medistill.bundle.conformal import class_sets, fewest_groups
 from medistill.evaluate.conformal import fit_conformal
 
-NAMES = ("auroc", "accuracy", "balanced_accuracy")
+TITLES = {"auroc": "AUROC", "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy"}
+NAMES = tuple(TITLES)
 CLASSES = ("a", "b")
 ASKED = 2000
 
@@ -68,8 +69,9 @@ def draw(found: dict[tuple[str, float], list[tuple[int, float | None]]], path: P
         for truth in TRUTHS:
             points = [(g, share) for g, share in found[name, truth] if share is not None]
             axes.plot(*zip(*points, strict=True), marker="o", label=f"true value {truth}")
-        axes.set(title=name, xlabel="groups", xscale="log", ylim=(0.8, 1.0))
+        axes.set(title=TITLES[name], xlabel="groups", xscale="log", ylim=(0.8, 1.0))
         axes.set_xticks(GROUPS, [str(groups) for groups in GROUPS])
+        axes.minorticks_off()
     axes.legend()
     figure.savefig(path)
 
