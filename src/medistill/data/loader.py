@@ -68,16 +68,22 @@ class _Renderer(Dataset[Batch]):
         if self.masks is None:
             return None
         made = [
-            render_mask(
-                self.masks[int(row)],
-                draw_view(self.policy, content_hash=content, view=int(number)),
-                size=self.size,
-                fit=self.policy.fit,
-                classes=self.masks.classes,
+            self._mask(
+                self.masks, int(row), draw_view(self.policy, content_hash=content, view=int(number))
             )
             for row, number, content in zip(rows, views, hashes, strict=True)
         ]
         return torch.from_numpy(np.stack(made)).long()
+
+    def _mask(self, masks: Masks, row: int, view: View) -> NDArray[np.uint8]:
+        def paint() -> NDArray[np.uint8]:
+            fit, classes = self.policy.fit, masks.classes
+            return render_mask(masks[row], view, size=self.size, fit=fit, classes=classes)
+
+        if self.memory is None:
+            return paint()
+        # By row: copies of an image may have masks of their own.
+        return self.memory.get(("mask", row, view, self.size, self.policy.fit), paint)
 
     def _render(
         self, rows: IntArray, views: IntArray, hashes: list[str]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from medistill.core.runtime import available_memory_bytes
 
-Picture = NDArray[np.float32]
+PictureT = TypeVar("PictureT", bound=NDArray[Any])
 
 # A sixteenth of what the machine has free, so that memory does not grow with the number of
 # images; a gibibyte holds 16,000 gray views of 128 pixels.
@@ -34,12 +34,12 @@ class RememberedViews:
     """
 
     limit: int = field(default_factory=default_limit)
-    _kept: dict[Hashable, Picture] = field(default_factory=dict, repr=False)
+    _kept: dict[Hashable, Any] = field(default_factory=dict, repr=False)
     _bytes: int = 0
 
-    def get(self, key: Hashable, paint: Callable[[], Picture]) -> Picture:
-        """The view of ``key``, painted where it is not kept; it must not be written to."""
-        found = self._kept.get(key)
+    def get(self, key: Hashable, paint: Callable[[], PictureT]) -> PictureT:
+        """The view, or mask, of ``key``, painted where it is not kept; not to be written to."""
+        found: PictureT | None = self._kept.get(key)
         if found is not None:
             return found
         made = paint()

@@ -126,7 +126,8 @@ def band_energies(images: Tensor, directions: Sequence[int]) -> Tensor:
     """(B, K) sums of squares of each band of (B, C, H, W), without forming any."""
     height, width = images.shape[-2:]
     windows = _windows(images, directions)[:-1]
-    power = torch.fft.rfft2(images).abs().square().sum(dim=1) / (height * width)
+    spectrum = torch.view_as_real(torch.fft.rfft2(images))
+    power = spectrum.square().sum(dim=(1, -1)) / (height * width)
     # Columns between the first and the middle stand for two frequencies each.
     twice = torch.full((windows.shape[-1],), 2.0, device=images.device)
     twice[0] = 1.0

@@ -39,8 +39,8 @@ class SpatialRefinement(nn.Module):
         total = scale.sum()
         total = torch.where(total.abs() < 1e-6, torch.full_like(total, 1e-6), total)
         importance = torch.sigmoid(normed * (scale / total)[:, None, None])
-        strong = torch.where(importance > _GATE, torch.ones_like(x), importance) * x
-        weak = torch.where(importance > _GATE, torch.zeros_like(x), importance) * x
+        told, gated = importance > _GATE, importance * x
+        strong, weak = torch.where(told, x, gated), gated.masked_fill(told, 0.0)
         strong_halves, weak_halves = strong.chunk(2, dim=1), weak.chunk(2, dim=1)
         crossed = [strong_halves[0] + weak_halves[1], strong_halves[1] + weak_halves[0]]
         return torch.cat(crossed, dim=1)

@@ -67,7 +67,7 @@ class Attention(nn.Module):
         """
         q, k, v = self._all(x) if first is None else self._some(x, first)
         if self.relative is None:
-            mixed = self._mixed(q, k, v)
+            mixed = functional.scaled_dot_product_attention(q, k, v)
             shown = self._map(q, k) if with_map else None
         else:
             # Its logits are formed anyway, and so the fused kernel would save nothing.
@@ -97,13 +97,6 @@ class Attention(nn.Module):
         split = x.reshape(batch, tokens, count, self.heads, width // count // self.heads)
         # Cut before turned: gradients then come back in the order of x, and need no copy.
         return tuple(part.transpose(1, 2) for part in split.unbind(2))
-
-    def _mixed(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        # On processors the fused kernel goes back through bfloat16 at a third of the speed of
-        # plain products (docs/results.md).
-        if q.requires_grad and q.dtype == torch.bfloat16 and q.device.type == "cpu":
-            return self._map(q, k) @ v
-        return functional.scaled_dot_product_attention(q, k, v)
 
     def _map(self, q: Tensor, k: Tensor, added: Tensor | None = None) -> Tensor:
         logits = (q * self.scale) @ k.transpose(-2, -1)

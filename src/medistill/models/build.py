@@ -242,8 +242,10 @@ def _try_once(network: Network, spec: ModelSpec, where: str) -> None:
     """Find out early whether a timm architecture takes this image size."""
     size, key = network.preprocessing.size, f"{where}.image_size"
     model = getattr(network.backbone, "model", None)
-    patches = getattr(getattr(model, "patch_embed", None), "patch_size", None)
-    if isinstance(patches, tuple) and size % patches[0]:
+    embed = getattr(model, "patch_embed", None)
+    patches = getattr(embed, "patch_size", None)
+    # PVTv2's patches overlap, and then any size will do; only a plain grid must fit.
+    if hasattr(embed, "grid_size") and isinstance(patches, tuple) and size % patches[0]:
         what = f"{size} is not divisible by the patch size {patches[0]} of {spec.name}"
         cure = f"Nearest valid image_size: {nearest_multiple(size, patches[0])}."
         raise RecipeError(where=key, what=what, cure=cure)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from medistill.imaging.preprocessing import Preprocessing
+from medistill.models.kernels import quick_kernels
 from medistill.models.outputs import Outputs
 from medistill.models.spec import Statistics
 
@@ -100,7 +101,8 @@ class Network(nn.Module):
             ValueError: three channels for a backbone that takes one.
             UnknownNameError: the backbone has no such feature.
         """
-        return cast(Outputs, self.backbone(self.normalised(x), want))
+        with quick_kernels(x.device):
+            return cast(Outputs, self.backbone(self.normalised(x), want))
 
     def normalised(self, x: Tensor) -> Tensor:
         """What the backbone is given of images (B, C, S, S) in [0, 1].

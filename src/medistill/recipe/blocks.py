@@ -129,11 +129,12 @@ class TargetsBlock:
 
     Attributes:
         mode: ``cached`` stores the teacher's word for every view once; ``live`` asks it each step.
-        precision: in which the teacher computes: ``float32`` or ``bfloat16``.
+        precision: in which the teacher computes: ``float32``, ``bfloat16``, or ``auto``, which is
+            bfloat16 where the processor has it.
     """
 
     mode: Literal["cached", "live"] = "cached"
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
 
 
 @dataclass(frozen=True, kw_only=True)

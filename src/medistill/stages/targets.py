@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from medistill.core.files import sha256_json
 from medistill.methods.method import Method
+from medistill.recipe import Recipe
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.teacher.cache import open_cache
 from medistill.teacher.cache_plan import plan_cache
 from medistill.teacher.cache_write import write_cache
-from medistill.teacher.frozen import FrozenTeacher
+from medistill.teacher.frozen import FrozenTeacher, Precision
 from medistill.teacher.live import LiveTargets
 from medistill.teacher.targets import Targets
+from medistill.train.precision import resolve_precision
 
 
 def teacher_side(targets: Targets | None, teacher: FrozenTeacher | None) -> int | None:
@@ -22,6 +24,14 @@ def teacher_side(targets: Targets | None, teacher: FrozenTeacher | None) -> int 
 def distil_rows(prepared: Prepared, fold: int) -> tuple[int, ...]:
     """What the student sees: the *fit* part and all unlabelled images."""
     return prepared.parts[fold].fit + prepared.unlabelled
+
+
+def teacher_precision(recipe: Recipe) -> Precision:
+    """In which the teacher computes here; ``auto`` as training understands it."""
+    wished = recipe.targets.precision
+    if wished != "auto":
+        return wished
+    return "bfloat16" if resolve_precision("auto") == "bf16-mixed" else "float32"
 
 
 def make_targets(
@@ -41,14 +51,14 @@ def make_targets(
     if not needs:
         return None
     if recipe.targets.mode == "live":
-        return LiveTargets(teacher, needs, precision=recipe.targets.precision)
+        return LiveTargets(teacher, needs, precision=teacher_precision(recipe))
     plan = plan_cache(
         store=prepared.store,
         rows=distil_rows(prepared, fold),
         policy=recipe.views,
         teacher=teacher,
         needs=needs,
-        precision=recipe.targets.precision,
+        precision=teacher_precision(recipe),
     )
     # Named by its key: a changed teacher or view policy gets a cache of its own.
     name = f"{context.scope(fold)}targets/{sha256_json(plan.key.to_json())[:12]}"

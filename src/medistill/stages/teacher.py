@@ -21,6 +21,7 @@ from medistill.recipe import TeacherBlock
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.probe import ProbeFitter
+from medistill.stages.targets import teacher_precision
 from medistill.stages.training import Training, train
 from medistill.teacher.frozen import FrozenTeacher
 from medistill.teacher.live import LiveTargets
@@ -253,6 +254,7 @@ def predistil(context: Context, prepared: Prepared, fold: int) -> Path | None:
         "data": prepared.store.data_hash,
         "rows": sha256_json(rows),
         "predistil": block_json(block),
+        "precision": context.recipe.targets.precision,
         "model": block_json(context.recipe.teacher.model),
         "views": block_json(teacher_views(context)),
     }
@@ -282,7 +284,9 @@ def _predistil(context: Context, prepared: Prepared, rows: Sequence[int], folder
             select=(),
             views=teacher_views(context),
             settings=block.train,
-            targets=LiveTargets(frozen, block.method.needs),
+            targets=LiveTargets(
+                frozen, block.method.needs, precision=teacher_precision(context.recipe)
+            ),
             teacher_size=elder.preprocessing.size,
         ),
         prepared,

@@ -1,22 +1,28 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 
+from medistill.core.types import Sample
 from medistill.data.loader import ViewStream
-from medistill.data.remembered import Picture, RememberedViews
+from medistill.data.masks import Masks
+from medistill.data.remembered import RememberedViews
 from medistill.data.views import ViewPolicy
-from tests.unit.data.memory_store import random_store
+from tests.unit.data.memory_store import MemoryStore, random_store
 
 
-def picture(value: float) -> Picture:
+def picture(value: float) -> NDArray[np.float32]:
     return np.full((1, 2, 2), value, np.float32)  # 16 bytes
 
 
 def test_a_view_is_painted_once() -> None:
     memory, painted = RememberedViews(limit=64), []
 
-    def paint() -> Picture:
+    def paint() -> NDArray[np.float32]:
         painted.append(1)
         return picture(0.5)
 
@@ -46,3 +52,35 @@ def test_batches_are_the_same_with_and_without_memory() -> None:
         for step in range(6):
             kept = stream(memory, size, seed).batch(step).images
             assert torch.equal(kept, stream(None, size, seed).batch(step).images)
+
+
+def test_masks_are_the_same_with_and_without_memory(tmp_path: Path) -> None:
+    """Two rows share their image, and so its content hash, but not their mask."""
+    shared = random_store(1)[0]
+    store = MemoryStore([shared, shared, *(random_store(2, seed=1)[row] for row in range(2))])
+    samples = []
+    for row in range(4):
+        path = tmp_path / f"{row}.png"
+        words = np.random.default_rng(row).integers(0, 2, (20, 26), dtype=np.uint8)
+        Image.fromarray(words).save(path)
+        samples.append(Sample(path=path, name=path.name, label=None, group=path.stem, mask=path))
+    memory = RememberedViews(limit=10**6)
+
+    def stream(kept: RememberedViews | None) -> ViewStream:
+        return ViewStream(
+            store,
+            torch.zeros(4, 2),
+            range(4),
+            ViewPolicy(count=2),
+            batch_size=4,
+            seed=1,
+            student_size=16,
+            masks=Masks(samples, 2),
+            memory=kept,
+        )
+
+    for step in (0, 1, 0, 1):
+        kept, fresh = (stream(each).batch(step).masks for each in (memory, None))
+        assert kept is not None
+        assert fresh is not None
+        assert torch.equal(kept, fresh)

@@ -104,6 +104,12 @@ def test_impossible_blocks_are_refused(given: dict[str, Any], message: str) -> N
         build_model(ModelSpec(**given), classes=2, where="student")
 
 
+def test_overlapping_patches_need_no_division() -> None:
+    """PVTv2 begins with patches of 7 x 7 at every fourth pixel."""
+    network = build_model(ModelSpec(name="pvt_v2_b0", image_size=64), classes=2)
+    assert network(torch.rand(1, 3, 64, 64)).logits.shape == (1, 2)
+
+
 @pytest.mark.parametrize("channels", ["rgb"])
 def test_colour_images_for_a_gray_model_are_refused(channels: Channels) -> None:
     with pytest.raises(RecipeError, match="the images are rgb and the model takes one channel"):

@@ -42,6 +42,25 @@ def test_every_pixel_gets_scores(network: Network) -> None:
     }
 
 
+def test_joined_weights_are_the_published_head() -> None:
+    """SegFormer's steps one by one: project, interpolate, join, fuse, classify."""
+    network = make()
+    head, levels = network.backbone, frozenset(f"level{level}" for level in range(4))
+    found = network(torch.rand(2, 1, 64, 64), levels | {"coarse"}).features
+    maps = [found[f"level{level}"].detach() for level in range(4)]
+    grown = [
+        torch.nn.functional.interpolate(project(each), size=(16, 16), mode="bilinear")
+        for project, each in zip(head.project, maps, strict=True)
+    ]
+    expected = head.classify(head.fuse(torch.cat(grown[::-1], dim=1)))
+    torch.testing.assert_close(found["coarse"], expected, rtol=1e-4, atol=1e-5)
+    parts = [*head.project.parameters(), head.fuse[0].weight]
+    slope = torch.rand_like(expected)
+    ours, right = (torch.autograd.grad(each, parts, slope) for each in (found["coarse"], expected))
+    for mine, theirs in zip(ours, right, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-4)
+
+
 def test_watching_changes_nothing(network: Network) -> None:
     image = torch.rand(1, 1, 64, 64)
     plain, watched = network(image, frozenset({"level2"})), network(image, WANT | {"level2"})

@@ -1,0 +1,113 @@
+"""Kernels that train slowly in bfloat16 on a processor, against what replaces them.
+
+    python -m benchmarks.kernels --threads 1
+
+Why ``models.kernels`` replaces them. Milliseconds of processor time, best of a few.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from medistill.core.allocator import keep_freed_memory
+from medistill.models.kernels import quick_kernels
+
+#: Batch, heads, tokens, width of a head: the small recipes' student, MobileViT-XXS at 128 pixels,
+#: DeiT-Ti and DeiT-B at 224.
+ATTENTION = ((32, 3, 65, 32), (128, 4, 64, 16), (16, 3, 197, 64), (16, 12, 197, 64))
+#: Batch, channels, side, kernel, stride, depth by depth: of EfficientNet-Lite0 at 128 pixels.
+CONVOLUTIONS = (
+    (32, 144, 32, 3, 1),
+    (32, 96, 64, 3, 2),
+    (32, 240, 16, 3, 2),
+    (32, 144, 32, 5, 2),
+    (32, 672, 8, 5, 1),
+    (32, 1152, 4, 5, 1),
+)
+Shape = tuple[int, ...]
+Function = Callable[..., Tensor]
+
+
+def attention(shape: Shape, kind: torch.dtype) -> tuple[Function, list[Tensor]]:
+    """Attention and what it is given."""
+    batch, heads, tokens, width = shape
+    packed = torch.randn(batch, tokens, 3, heads, width, dtype=kind, requires_grad=True)
+    parts = [part.transpose(1, 2) for part in packed.unbind(2)]
+    return functional.scaled_dot_product_attention, parts
+
+
+def convolution(shape: Shape, kind: torch.dtype) -> tuple[Function, list[Tensor]]:
+    """A convolution depth by depth, channels last, and what it is given."""
+    batch, channels, side, kernel, stride = shape
+    sizes = ((batch, channels, side, side), (channels, 1, kernel, kernel))
+    given = [
+        torch.randn(size, dtype=kind).contiguous(memory_format=torch.channels_last)
+        for size in sizes
+    ]
+
+    def convolved(x: Tensor, weight: Tensor) -> Tensor:
+        padding = kernel // 2
+        return functional.conv2d(x, weight, stride=stride, padding=padding, groups=channels)
+
+    return convolved, [each.requires_grad_() for each in given]
+
+
+def milliseconds(work: Function, given: Sequence[Tensor], repeats: int) -> tuple[float, float]:
+    """The way forwards and the way back; one untimed round first."""
+    rounds: list[tuple[float, float]] = []
+    for _ in range(repeats + 1):
+        start = time.process_time()
+        made = work(*given)
+        turn = time.process_time()
+        torch.autograd.grad(made, given, made.detach())
+        rounds.append((1e3 * (turn - start), 1e3 * (time.process_time() - turn)))
+    forwards, backwards = zip(*rounds[1:], strict=True)
+    return min(forwards), min(backwards)
+
+
+def row(
+    make: Callable[[Shape, torch.dtype], tuple[Function, list[Tensor]]], shape: Shape, repeats: int
+) -> str:
+    """A line of the table: float32, bfloat16, bfloat16 with replacements."""
+    cells = []
+    for kind, replaced in ((torch.float32, False), (torch.bfloat16, False), (torch.bfloat16, True)):
+        work, given = make(shape, kind)
+        with (
+            torch.autocast("cpu", torch.bfloat16, enabled=replaced),
+            quick_kernels(torch.device("cpu")),
+        ):
+            there, back = milliseconds(work, given, repeats)
+        cells.append(f"{there:.1f} + {back:.1f}")
+    return f"| {', '.join(map(str, shape))} | {' | '.join(cells)} |"
+
+
+TABLES: Mapping[
+    str, tuple[Callable[[Shape, torch.dtype], tuple[Function, list[Tensor]]], Sequence[Shape]]
+] = {
+    "attention: batch, heads, tokens, width": (attention, ATTENTION),
+    "convolution: batch, channels, side, kernel, stride": (convolution, CONVOLUTIONS),
+}
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=9)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    keep_freed_memory()
+    for title, (make, shapes) in TABLES.items():
+        print(f"\n| {title} | float32 | bfloat16 | replaced |\n|---|---|---|---|")
+        for shape in shapes:
+            print(row(make, shape, options.repeats), flush=True)
+
+
+if __name__ == "__main__":
+    main()
