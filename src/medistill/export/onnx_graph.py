@@ -174,6 +174,8 @@ def _strip_notes(graph: onnx.GraphProto | onnx.FunctionProto) -> None:
 
 
 def _check(model: onnx.ModelProto) -> None:
+    if model.graph.input[0].type.tensor_type.shape.dim[0].HasField("dim_value"):
+        raise _impossible("it takes batches of one size only")
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:

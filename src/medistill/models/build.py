@@ -22,6 +22,7 @@ from medistill.models.network import Network, feature_shapes
 from medistill.models.relative import MODES
 from medistill.models.segmentation import Segmenter, check_segmenter
 from medistill.models.shrinkage import GATES, add_shrinkage
+from medistill.models.sliding import Windows
 from medistill.models.spec import ModelSpec, Statistics
 from medistill.models.timm_bridge import TimmModel, timm_defaults
 from medistill.models.vit import (
@@ -76,11 +77,14 @@ def build_model(
     if not 0 <= spec.drop_path < 1:
         what = f"{spec.drop_path} is not a rate"
         raise RecipeError(where=f"{where}.drop_path", what=what, cure="Give 0 to below 1.")
+    if spec.canvas is not None and spec.decoder is None:
+        what = "windows are for masks, and this network has no decoder"
+        raise RecipeError(where=f"{where}.canvas", what=what, cure="Leave it out.")
     ours = is_ours(spec.name)
     backbone = (_vit if ours else _timm)(spec, classes, where)
     mean, std = _normalisation(spec, data_statistics, where)
     preprocessing = Preprocessing(
-        size=_image_size(spec, where),
+        size=spec.canvas or _image_size(spec, where),
         mean=mean,
         std=std,
         channels=channels,
@@ -196,7 +200,25 @@ def _timm(spec: ModelSpec, classes: int, where: str) -> nn.Module:
     if decoder is None:
         return made
     check_segmenter(made, image_size=_image_size(spec, where), where=where)
-    return Segmenter(made, classes=classes, width=spec.decoder_width)
+    windows = _windows(spec, where)
+    return Segmenter(made, classes=classes, width=spec.decoder_width, windows=windows)
+
+
+def _windows(spec: ModelSpec, where: str) -> Windows | None:
+    """How masks of a larger canvas are made, where the spec names one."""
+    size = _image_size(spec, where)
+    if spec.canvas is None:
+        return None
+    if spec.canvas < size:
+        raise RecipeError(
+            where=f"{where}.canvas",
+            what=f"{spec.canvas} pixels are fewer than a window of {size}",
+            cure=f"Give more than {size}, or leave it out.",
+        )
+    if not 0 <= spec.overlap < 1:
+        what = f"windows cannot overlap by {spec.overlap}"
+        raise RecipeError(where=f"{where}.overlap", what=what, cure="Give 0 to below 1.")
+    return Windows(canvas=spec.canvas, window=size, overlap=spec.overlap)
 
 
 def _no_shrinkage(name: str, where: str) -> RecipeError:
@@ -240,7 +262,7 @@ def _named_normalisation(spec: ModelSpec, data: Statistics | None, where: str) -
 
 def _try_once(network: Network, spec: ModelSpec, where: str) -> None:
     """Find out early whether a timm architecture takes this image size."""
-    size, key = network.preprocessing.size, f"{where}.image_size"
+    size, key = network.view_size, f"{where}.image_size"
     model = getattr(network.backbone, "model", None)
     embed = getattr(model, "patch_embed", None)
     patches = getattr(embed, "patch_size", None)

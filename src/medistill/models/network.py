@@ -84,6 +84,12 @@ class Network(nn.Module):
         return cast(Backbone, self.backbone).feature_names
 
     @property
+    def view_size(self) -> int:
+        """Side in pixels of the views that it is trained on: a window, where it has windows."""
+        windows = getattr(self.backbone, "windows", None)
+        return self.preprocessing.size if windows is None else int(windows.window)
+
+    @property
     def input_shape(self) -> tuple[int, int, int]:
         """(C, S, S) of the images in [0, 1] that this network is given."""
         size = self.preprocessing.size
@@ -123,13 +129,14 @@ class Network(nn.Module):
 def feature_shapes(
     network: Network, want: frozenset[str] = frozenset()
 ) -> Mapping[str, tuple[int, ...]]:
-    """Shapes, without the batch, of the logits and of wanted features.
+    """Shapes, without the batch, of the logits and of wanted features of a view.
 
     Costs one forward pass of one black image; the mode of the network is restored.
     """
     training = network.training
     weight = next(network.parameters())
-    image = torch.zeros((1, *network.input_shape), device=weight.device, dtype=weight.dtype)
+    shape = (1, network.input_shape[0], network.view_size, network.view_size)
+    image = torch.zeros(shape, device=weight.device, dtype=weight.dtype)
     network.eval()
     with torch.no_grad():
         outputs = network(image, want)

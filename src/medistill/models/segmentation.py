@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from medistill.core.errors import RecipeError, UnknownNameError
 from medistill.models.outputs import Outputs
+from medistill.models.sliding import Windows
 from medistill.models.timm_bridge import TimmModel
 
 LEVELS = 4
@@ -39,10 +40,20 @@ class Segmenter(nn.Module):
         encoder: a timm model without classes whose last four maps halve from S / 4 to S / 32.
         classes: K, the background included.
         width: channels of the head.
+        windows: where it also answers about a canvas larger than the images that it is trained
+            on, window by window; of such a one ``want`` may name ``pooled`` alone.
     """
 
-    def __init__(self, encoder: TimmModel, *, classes: int, width: int = 256) -> None:
+    def __init__(
+        self,
+        encoder: TimmModel,
+        *,
+        classes: int,
+        width: int = 256,
+        windows: Windows | None = None,
+    ) -> None:
         super().__init__()
+        self.windows = windows
         self.encoder, self.classes, self.channels = encoder, classes, encoder.channels
         info = encoder.model.feature_info
         self._stages = [len(info) - LEVELS + level for level in range(LEVELS)]
@@ -74,12 +85,30 @@ class Segmenter(nn.Module):
             raise UnknownNameError(
                 where="segmenter", kind="feature", name=name, known=self.feature_names
             )
+        if self.windows is not None and x.shape[-1] != self.windows.window:
+            return self._slid(self.windows, x, want)
         features = self._encode(x, want)
         maps = [features[f"level{level}"] for level in range(LEVELS)]
         coarse = self.classify(self.fuse[1:](self._fused(maps)))
         features |= {"coarse": coarse, "pooled": maps[-1].mean(dim=(2, 3))}
         logits = _resized(coarse, x)
         return Outputs(logits, {name: features[name] for name in sorted(want)})
+
+    def _slid(self, windows: Windows, x: Tensor, want: frozenset[str]) -> Outputs:
+        """Blended logits (B, K, L, L), and the mean of ``pooled`` over the windows."""
+        pooled = want & {"pooled"}
+        if want - pooled:
+            raise ValueError(f"a canvas has no {', '.join(sorted(want - pooled))}")
+        if torch.compiler.is_exporting():
+            # One pass of all windows, so that the graph holds the network once.
+            whole = self(torch.cat(list(windows.cut(x))), pooled)
+            said = _apart(whole, len(windows.corners))
+        else:
+            said = [self(part, pooled) for part in windows.cut(x)]
+        features = {
+            name: torch.stack([o.features[name] for o in said]).mean(dim=0) for name in pooled
+        }
+        return Outputs(windows.blend([outputs.logits for outputs in said]), features)
 
     def _fused(self, maps: Sequence[Tensor]) -> Tensor:
         """What ``fuse`` makes of the projected and interpolated maps, deepest first.
@@ -104,6 +133,19 @@ class Segmenter(nn.Module):
             f"level{i}": found[f"stage{stage}"].contiguous(memory_format=torch.channels_last)
             for i, stage in enumerate(self._stages)
         }
+
+
+def _apart(outputs: Outputs, count: int) -> list[Outputs]:
+    """Outputs of ``count`` batches, one after the other, each by itself."""
+    # Not in chunks: the exporter would take the batch for a constant.
+    logits = outputs.logits.unflatten(0, (count, -1)).unbind(0)
+    features = {
+        name: value.unflatten(0, (count, -1)).unbind(0) for name, value in outputs.features.items()
+    }
+    return [
+        Outputs(each, {name: values[place] for name, values in features.items()})
+        for place, each in enumerate(logits)
+    ]
 
 
 def _joined(part: Tensor, project: Any) -> tuple[Tensor, Tensor]:

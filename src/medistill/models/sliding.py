@@ -1,11 +1,16 @@
-"""Segmentation of images larger than those that a network was trained on, window by window."""
+"""Sliding windows: masks of images larger than those that a network was trained on.
+
+Dimension key: B batch, C channels, K classes, N windows, S side of a window, L side of the canvas.
+"""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import functools
+from collections.abc import Iterator
 
-from medistill.models.network import Network
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
 
 def starts(length: int, window: int, step: int) -> list[int]:
@@ -15,51 +20,55 @@ def starts(length: int, window: int, step: int) -> list[int]:
     return [*range(0, length - window, step), length - window]
 
 
-def predict_windows(network: Network, images: Tensor, *, overlap: float = 0.5) -> Tensor:
-    """Class probabilities of every pixel, averaged over overlapping windows.
+class Windows(nn.Module):
+    """Cuts a square canvas into overlapping windows, and blends what is said of them.
 
-    A window's middle counts more than its edge (a Gaussian of deviation 1/8 of the side, as
-    Isensee et al., nnU-Net, Nature Methods 2021). An image smaller than a window is padded by
-    black, and the padding is cut off again. The network keeps its mode.
+    A window's middle counts more than its edge: a Gaussian of deviation 1/8 of the side, on the
+    scores before the softmax (Isensee et al., nnU-Net, Nature Methods 2021).
 
     Args:
-        network: a segmentation network; windows have the size of its input.
-        images: (B, C, H, W) in [0, 1], of any size.
+        canvas: L in pixels.
+        window: S in pixels, at most L.
         overlap: share of a window that the next one repeats, from 0 to below 1.
 
-    Returns:
-        (B, K, H, W) float32, sums over K are one.
-
     Raises:
-        ValueError: an impossible overlap.
+        ValueError: an impossible overlap, or a window larger than the canvas.
     """
-    if not 0 <= overlap < 1:
-        raise ValueError(f"windows cannot overlap by {overlap}")
-    window = network.preprocessing.size
-    height, width = images.shape[-2:]
-    padded = torch.nn.functional.pad(
-        images, (0, max(0, window - width), 0, max(0, window - height))
-    )
-    step = max(1, round(window * (1 - overlap)))
-    weights = _bell(window).to(images.device)
-    total: Tensor | None = None
-    counted = padded.new_zeros(padded.shape[-2:])
-    training = network.training
-    network.eval()
-    with torch.inference_mode():
-        for top in starts(padded.shape[-2], window, step):
-            for left in starts(padded.shape[-1], window, step):
-                part = padded[..., top : top + window, left : left + window]
-                chances = torch.softmax(network(part).logits.float(), dim=1)
-                if total is None:
-                    shape = (len(images), chances.shape[1], *padded.shape[-2:])
-                    total = chances.new_zeros(shape)
-                total[..., top : top + window, left : left + window] += chances * weights
-                counted[top : top + window, left : left + window] += weights
-    network.train(training)
-    if total is None:
-        raise ValueError("no image")
-    return (total / counted)[..., :height, :width]
+
+    bell: Tensor
+    total: Tensor
+
+    def __init__(self, *, canvas: int, window: int, overlap: float = 0.5) -> None:
+        super().__init__()
+        if not 0 <= overlap < 1:
+            raise ValueError(f"windows cannot overlap by {overlap}")
+        if window > canvas:
+            raise ValueError(f"a window of {window} pixels on a canvas of {canvas}")
+        self.canvas, self.window = canvas, window
+        step = max(1, round(window * (1 - overlap)))
+        lines = starts(canvas, window, step)
+        self.corners = [(top, left) for top in lines for left in lines]
+        self.register_buffer("bell", _bell(window), persistent=False)
+        parts = [self._placed(self.bell, *corner) for corner in self.corners]
+        self.register_buffer("total", functools.reduce(torch.add, parts), persistent=False)
+
+    def cut(self, images: Tensor) -> Iterator[Tensor]:
+        """N windows (B, C, S, S) of canvases (B, C, L, L), row by row."""
+        for top, left in self.corners:
+            yield images[..., top : top + self.window, left : left + self.window]
+
+    def blend(self, scores: list[Tensor]) -> Tensor:
+        """(B, K, L, L) means, by the windows' weights, of N scores (B, K, S, S)."""
+        placed = (
+            self._placed(each * self.bell, *corner)
+            for each, corner in zip(scores, self.corners, strict=True)
+        )
+        return functools.reduce(torch.add, placed) / self.total
+
+    def _placed(self, part: Tensor, top: int, left: int) -> Tensor:
+        """A window where it belongs on the canvas, zeros around it."""
+        right, bottom = self.canvas - self.window - left, self.canvas - self.window - top
+        return functional.pad(part, (left, right, top, bottom))
 
 
 def _bell(side: int) -> Tensor:

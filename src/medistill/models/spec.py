@@ -28,6 +28,9 @@ class ModelSpec:
             ``eca``; None for none. RMS-Net is mobilevit_xxs with ``r4``.
         decoder: ``mlp`` for a segmentation network with this encoder; None for classes of images.
         decoder_width: channels of that decoder.
+        canvas: side in pixels at which masks are predicted, window by window of ``image_size``;
+            None for ``image_size`` itself.
+        overlap: share of a window that the next one repeats.
         drop_path: stochastic depth of the last block, from 0 to below 1.
         channels: input channels of the model, 3 or 1; gray images are repeated for 3.
         normalisation: ``published`` (what the model's published weights expect: for ours half,
@@ -49,6 +52,8 @@ class ModelSpec:
     shrinkage: str | None = None
     decoder: str | None = None
     decoder_width: int = 256
+    canvas: int | None = None
+    overlap: float = 0.5
     drop_path: float = 0.0
     channels: int = 3
     normalisation: str | Statistics = "published"

@@ -74,7 +74,8 @@ def measure(
     optimiser = torch.optim.AdamW(network.parameters(), fused=True)
     images = torch.rand((batch, *network.input_shape))
     # Two: some networks cannot normalise over one.
-    learnt = images if trained else images[:2]
+    count, side = batch if trained else 2, network.view_size
+    learnt = torch.rand((count, network.input_shape[0], side, side))
     saved = _step(network, optimiser, learnt) / len(learnt)
     steps = [_seconds(lambda: _step(network, optimiser, learnt)) for _ in range(2 * trained)]
     network.eval()
@@ -83,7 +84,7 @@ def measure(
     return Cost(
         step=min(steps) / batch if trained else 0.0,
         forward=forward / batch,
-        view=_view_seconds(recipe, recipe.views, network.preprocessing.size),
+        view=_view_seconds(recipe, recipe.views, side),
         parameters=count_parameters(network),
         saved=saved,
         numbers=sum(math.prod(shapes[name]) for name in needs if name in shapes),

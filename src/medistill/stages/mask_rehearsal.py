@@ -24,6 +24,7 @@ def check_masks(recipe: Recipe, *, masks: bool) -> None:
         *_networks(recipe, masks),
         *_choice(recipe, masks),
         *(_pictures(recipe) if masks else ()),
+        *_windows(recipe),
     ):
         if broken:
             raise RecipeError(where=key, what=what, cure=cure)
@@ -65,6 +66,32 @@ def _networks(recipe: Recipe, masks: bool) -> list[Fault]:
             "Set teacher.probe=null and give teacher.fit.",
         ),
     ]
+
+
+def _windows(recipe: Recipe) -> list[Fault]:
+    """Views must show what a window shows: as much of the image, as finely."""
+    faults: list[Fault] = []
+    for key, spec in (("student", recipe.student), ("teacher.model", recipe.teacher.model)):
+        if spec.canvas is None or spec.image_size is None:
+            continue
+        share, stored = (spec.image_size / spec.canvas) ** 2, recipe.data.stored_size
+        low, high = recipe.views.scale
+        faults += [
+            (
+                stored < spec.canvas,
+                "data.stored_size",
+                f"images of {stored} pixels hold nothing that a canvas of {spec.canvas} would show",
+                f"Set data.stored_size={spec.canvas}, or {key}.canvas={stored} or less.",
+            ),
+            (
+                not low <= share <= high,
+                "views.scale",
+                f"views show {low:g} to {high:g} of an image, and a window of {key} shows "
+                f"{share:.2g}, so it would see other magnifications than it was trained on",
+                f"Set views.scale=[{0.7 * share:.2g},{min(1.0, 1.5 * share):.2g}].",
+            ),
+        ]
+    return faults
 
 
 def _pictures(recipe: Recipe) -> list[Fault]:

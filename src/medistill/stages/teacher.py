@@ -287,7 +287,7 @@ def _predistil(context: Context, prepared: Prepared, rows: Sequence[int], folder
             targets=LiveTargets(
                 frozen, block.method.needs, precision=teacher_precision(context.recipe)
             ),
-            teacher_size=elder.preprocessing.size,
+            teacher_size=elder.view_size,
         ),
         prepared,
         folder,

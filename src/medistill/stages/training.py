@@ -69,7 +69,7 @@ def train(
         training.views,
         batch_size=min(settings.batch_size, len(training.rows)),
         seed=settings.seed,
-        student_size=training.network.preprocessing.size,
+        student_size=training.network.view_size,
         teacher_size=training.teacher_size,
         workers=settings.workers,
         masks=prepared.masks,

@@ -76,8 +76,8 @@ class FrozenTeacher(nn.Module):
 
     @property
     def size(self) -> int:
-        """Side in pixels of the images that the members take."""
-        return self.members[0].preprocessing.size
+        """Side in pixels of the views that the members are shown."""
+        return self.members[0].view_size
 
     @property
     def preprocessing_hash(self) -> str:

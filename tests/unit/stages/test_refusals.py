@@ -127,6 +127,18 @@ REFUSED: dict[str, tuple[str, tuple[str, ...], str, str]] = {
         "RandAugment moves pictures, and masks would not follow",
         "Set it to null",
     ),
+    "a canvas larger than what is stored": (
+        "rskd-small",
+        ("student.canvas=256", "views.scale=[0.2,0.4]"),
+        "hold nothing that a canvas of 256 would show",
+        "Set data.stored_size=256",
+    ),
+    "views that show more than a window": (
+        "rskd-small",
+        ("student.canvas=256", "data.stored_size=256"),
+        "views show 0.5 to 1 of an image, and a window of student shows 0.25",
+        "Set views.scale=.0.17,0.38.",
+    ),
     "a probe on masks": (
         "rskd-small",
         ("teacher.fit=null", "teacher.probe={views: 1}", "teacher.weights=published"),
