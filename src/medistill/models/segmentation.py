@@ -138,9 +138,9 @@ class Segmenter(nn.Module):
 def _apart(outputs: Outputs, count: int) -> list[Outputs]:
     """Outputs of ``count`` batches, one after the other, each by itself."""
     # Not in chunks: the exporter would take the batch for a constant.
-    logits = outputs.logits.unflatten(0, (count, -1)).unbind(0)
+    logits = torch.unflatten(outputs.logits, 0, (count, -1)).unbind(0)
     features = {
-        name: value.unflatten(0, (count, -1)).unbind(0) for name, value in outputs.features.items()
+        name: torch.unflatten(value, 0, (count, -1)).unbind(0) for name, value in outputs.features.items()
     }
     return [
         Outputs(each, {name: values[place] for name, values in features.items()})
