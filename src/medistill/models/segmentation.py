@@ -140,7 +140,8 @@ def _apart(outputs: Outputs, count: int) -> list[Outputs]:
     # Not in chunks: the exporter would take the batch for a constant.
     logits = torch.unflatten(outputs.logits, 0, (count, -1)).unbind(0)
     features = {
-        name: torch.unflatten(value, 0, (count, -1)).unbind(0) for name, value in outputs.features.items()
+        name: torch.unflatten(value, 0, (count, -1)).unbind(0)
+        for name, value in outputs.features.items()
     }
     return [
         Outputs(each, {name: values[place] for name, values in features.items()})
