@@ -71,15 +71,7 @@ def build_model(
     Raises:
         RecipeError: an unknown name or an impossible value.
     """
-    if spec.channels not in (1, 3):
-        what = f"{spec.channels} channels"
-        raise RecipeError(where=f"{where}.channels", what=what, cure="Give 1 (gray) or 3.")
-    if not 0 <= spec.drop_path < 1:
-        what = f"{spec.drop_path} is not a rate"
-        raise RecipeError(where=f"{where}.drop_path", what=what, cure="Give 0 to below 1.")
-    if spec.canvas is not None and spec.decoder is None:
-        what = "windows are for masks, and this network has no decoder"
-        raise RecipeError(where=f"{where}.canvas", what=what, cure="Leave it out.")
+    _check_values(spec, where)
     ours = is_ours(spec.name)
     backbone = (_vit if ours else _timm)(spec, classes, where)
     mean, std = _normalisation(spec, data_statistics, where)
@@ -101,6 +93,18 @@ def build_model(
     if not ours and spec.image_size is not None:
         _try_once(network, spec, where)
     return network
+
+
+def _check_values(spec: ModelSpec, where: str) -> None:
+    if spec.channels not in (1, 3):
+        what = f"{spec.channels} channels"
+        raise RecipeError(where=f"{where}.channels", what=what, cure="Give 1 (gray) or 3.")
+    if not 0 <= spec.drop_path < 1:
+        what = f"{spec.drop_path} is not a rate"
+        raise RecipeError(where=f"{where}.drop_path", what=what, cure="Give 0 to below 1.")
+    if spec.canvas is not None and spec.decoder is None:
+        what = "windows are for masks, and this network has no decoder"
+        raise RecipeError(where=f"{where}.canvas", what=what, cure="Leave it out.")
 
 
 def _training_statistics(
