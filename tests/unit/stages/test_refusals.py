@@ -135,7 +135,7 @@ REFUSED: dict[str, tuple[str, tuple[str, ...], str, str]] = {
     ),
     "views that show more than a window": (
         "rskd-small",
-        ("student.canvas=256", "data.stored_size=256"),
+        ("student.canvas=128", "data.stored_size=128"),
         "views show 0.5 to 1 of an image, and a window of student shows 0.25",
         "Set views.scale=.0.17,0.38.",
     ),
