@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from statistics import geometric_mean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,16 +41,17 @@ def measured(
 ) -> tuple[float, tuple[Speed, ...]]:
     """How many times faster than the reference, and times at batch 1 and 8.
 
-    The ratio is that of the fastest runs at batch 1 on all threads, where both ran in turns.
+    The ratio is that of the fastest runs at batch 1, where both ran in turns; with one thread and with
+    all of them, of which it is the geometric mean.
 
     Args:
         reference: an engine by number of threads.
-        engines: what is measured, for the same numbers, the largest last.
+        engines: what is measured, for the same numbers; at least one.
         images: (N, C, S, S), at least one.
         runs: timed runs of each.
     """
     speeds: list[Speed] = []
-    ratio = 1.0
+    ratios: list[float] = []
     for threads, engine in engines.items():
         for batch in (1, 8):
             rows = {
@@ -60,8 +62,8 @@ def measured(
             speeds.append(speed_of(fast, threads=threads, batch=batch))
             if batch == 1:
                 # The fastest runs: other programs can add to a time, and never take from it.
-                ratio = slow[0] / fast[0]
-    return ratio, tuple(speeds)
+                ratios.append(slow[0] / fast[0])
+    return geometric_mean(ratios), tuple(speeds)
 
 
 def speed_of(ordered: Sequence[float], *, threads: int, batch: int) -> Speed:

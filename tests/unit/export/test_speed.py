@@ -35,17 +35,17 @@ class Worker:
         return []
 
 
-def test_the_ratio_is_that_of_single_images_on_all_threads(
+def test_the_ratio_is_that_of_single_images_over_numbers_of_threads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = Clock()
     monkeypatch.setattr(timing, "time", clock)
-    slow, fast = Worker(clock, 0.02), Worker(clock, 0.005)
+    slow, mid, fast = Worker(clock, 0.02), Worker(clock, 0.01), Worker(clock, 0.005)
     images = np.zeros((3, 1, 2, 2), np.float32)
-    ratio, speeds = measured({1: fast, 2: slow}, {1: slow, 2: fast}, images, 2)  # type: ignore[dict-item]
-    assert ratio == pytest.approx(4)
+    ratio, speeds = measured({1: slow, 2: slow}, {1: mid, 2: fast}, images, 2)  # type: ignore[dict-item]
+    assert ratio == pytest.approx(8**0.5)  # of 2 and 4
     assert [(s.threads, s.batch) for s in speeds] == [(1, 1), (1, 8), (2, 1), (2, 8)]
-    assert [s.p50_ms for s in speeds] == pytest.approx([20, 160, 5, 40])
+    assert [s.p50_ms for s in speeds] == pytest.approx([10, 80, 5, 40])
     assert speeds[3].images_per_second == pytest.approx(200)
     assert fast.batches == {1, 8}
 
