@@ -41,8 +41,8 @@ def measured(
 ) -> tuple[float, tuple[Speed, ...]]:
     """How many times faster than the reference, and times at batch 1 and 8.
 
-    The ratio is that of the fastest runs at batch 1, where both ran in turns; with one thread and with
-    all of them, of which it is the geometric mean.
+    The ratio is that of the fastest runs at batch 1, where both ran in turns: the geometric mean of
+    those with one thread and with all of them.
 
     Args:
         reference: an engine by number of threads.
