@@ -9,11 +9,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from medistill.core.errors import DataError
+from medistill.core.run_folder import RunFolder
 from medistill.recipe import load_recipe
 from medistill.stages.check import PROPOSAL, check
+from medistill.stages.context import Context, SilentReporter
+from medistill.stages.data import prepare_data
 from medistill.stages.run import open_recipe, run
 from tests.unit.data.pictures import smooth_picture
 
@@ -95,3 +100,23 @@ def test_training_stops_at_a_fatal_finding(tmp_path: Path) -> None:
 def test_allow_is_a_list_of_names() -> None:
     recipe = load_recipe("demo", ("data.allow=[unreadable, large-cluster]",))
     assert recipe.data.allow == ("unreadable", "large-cluster")
+
+
+def _soft(path: Path, seed: int) -> None:
+    coarse = np.random.default_rng(seed).standard_normal((8, 8)).astype(np.float32)
+    soft = Image.fromarray(coarse).resize((96, 96), Image.Resampling.BICUBIC)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.clip(128 + 40 * np.asarray(soft), 0, 255).astype(np.uint8)).save(path)
+
+
+def test_a_run_keeps_copies_in_one_group_where_nothing_names_groups(tmp_path: Path) -> None:
+    for number in range(24):
+        _soft(tmp_path / "set" / "ab"[number % 2] / f"{number}.png", number)
+    with Image.open(tmp_path / "set/a/0.png") as image:
+        image.save(tmp_path / "set/a/copy.jpg", quality=75)
+    data = (f"data.path={tmp_path / 'set'}", "data.layout=null", "data.unlabelled=null")
+    recipe = load_recipe("demo", (*data, "data.folds=2", "data.stored_size=48"))
+    prepared = prepare_data(Context(recipe, RunFolder(tmp_path / "run"), SilentReporter()))
+    group = {sample.name: sample.group for sample in prepared.images.samples}
+    assert group["a/copy.jpg"] == group["a/0.png"]
+    assert len(set(group.values())) == 24
