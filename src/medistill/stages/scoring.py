@@ -26,8 +26,10 @@ def selection_scores(
     Returns:
         ``auroc``: of class 1 for two classes, else the mean over classes, each against the rest;
         ``loss``: mean negative log probability of the true class, in nats. Multi-label: mean
-        AUROC of the labels that have both a yes and a no (NaN where none has); ``loss`` the sum
-        over an image's known labels, averaged over images.
+        AUROC of the labels that have both a yes and a no (NaN where none has), each weighted by
+        the inverse of its variance where scores are chance (Hanley and McNeil, Radiology 143(1),
+        1982), so that a label with one yes does not choose; ``loss`` the sum over an image's
+        known labels, averaged over images.
     """
     if task == "multi-label":
         return _several(labels, probabilities)
@@ -44,16 +46,22 @@ def _several(
     labels: NDArray[np.float32], probabilities: NDArray[np.float64]
 ) -> Mapping[str, float]:
     known = ~np.isnan(labels)
-    aurocs = [
-        roc_auc_score(labels[rows, column], probabilities[rows, column])
-        for column, rows in enumerate(known.T)
-        if len(np.unique(labels[rows, column])) == 2
-    ]
+    columns = [(labels[rows, k], probabilities[rows, k]) for k, rows in enumerate(known.T)]
+    judged = [each for each in columns if len(np.unique(each[0])) == 2]
+    aurocs = [roc_auc_score(*each) for each in judged]
+    weights = [_certainty(truth) for truth, _ in judged]
     truth = np.where(known, labels, 0)
     sure = np.where(truth == 1, probabilities, 1 - probabilities)
     each = np.where(known, -np.log(np.maximum(sure, _FLOOR)), 0).sum(axis=1)
     counted = each[known.any(axis=1)]
     return {
-        "auroc": float(np.mean(aurocs)) if aurocs else float("nan"),
+        "auroc": float(np.average(aurocs, weights=weights)) if aurocs else float("nan"),
         "loss": float(counted.mean()) if len(counted) else float("nan"),
     }
+
+
+def _certainty(truth: NDArray[np.float32]) -> float:
+    """Inverse variance of the AUROC of scores that are chance, for n yes and m no."""
+    yes = float(truth.sum())
+    no = len(truth) - yes
+    return 12 * yes * no / (yes + no + 1)

@@ -25,3 +25,11 @@ def test_a_certain_mistake_has_a_finite_loss() -> None:
     labels = np.eye(2, dtype=np.float32)[[0, 1]]
     probabilities = np.array([[0.0, 1.0], [1.0, 0.0]])
     assert np.isfinite(selection_scores(labels, probabilities)["loss"])
+
+
+def test_a_label_with_one_yes_hardly_chooses() -> None:
+    """Weights 12 * 2 * 2 / 5 = 9.6 and 12 * 1 * 3 / 5 = 7.2 of AUROC 1 and 0: 9.6 / 16.8."""
+    labels = np.array([[1, 1], [1, 0], [0, 0], [0, 0]], np.float32)
+    probabilities = np.array([[0.9, 0.1], [0.8, 0.5], [0.2, 0.6], [0.1, 0.7]])
+    scores = selection_scores(labels, probabilities, "multi-label")
+    assert scores["auroc"] == pytest.approx(9.6 / 16.8)
