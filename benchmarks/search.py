@@ -76,6 +76,23 @@ class Search:
         given = (*plan["data"][data], *plan["methods"][method], *self.trials[name][trial])
         return plan_recipe(plan, given, "seeds=1", f"train.seed={self.seed}")
 
+    def check_students(self, plan: Mapping[str, Any]) -> None:
+        """See that one control serves all searched methods.
+
+        Raises:
+            RecipeError: methods are searched for different networks; the control's trials are of
+                the first, and another network may want another learning rate.
+        """
+        data = next(iter(plan["data"]))
+        students = {name: self.recipe(plan, data, name, 0).student for name in self.trials}
+        other = [name for name, student in students.items() if student != students[CONTROL]]
+        if other:
+            raise RecipeError(
+                where="search.trials",
+                what=f"'{other[0]}' has another student than the control that is searched",
+                cure="Give it a plan of its own, where its control is searched too.",
+            )
+
     def best(self, rows: Iterable[Mapping[str, str]], data: str, name: str) -> int:
         """Number of the trial with the best mean score; the earlier of equal ones."""
         scores: dict[int, list[float]] = {}
@@ -94,6 +111,7 @@ def winners(
     A method without trials of its own is an ablation: the first searched method's winner, and then
     its own overrides.
     """
+    search.check_students(plan)
     table = Rows(out / "trials.csv", COLUMNS, keys=4)
     chosen: dict[tuple[str, str], Overrides] = {}
     searched = [name for name in search.trials if name != CONTROL]

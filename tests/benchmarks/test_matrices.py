@@ -30,6 +30,8 @@ def test_every_cell_is_a_recipe(path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_every_trial_is_a_recipe_and_no_method_has_more_of_them(path: Path) -> None:
     plan = yaml.safe_load(path.read_text(encoding="utf-8"))
     search = Search.read(plan)
+    if search:
+        search.check_students(plan)
     for name in search.trials if search else ():
         for trial in range(len(search.trials[name])):
             for data in plan["data"]:

@@ -127,3 +127,17 @@ def test_folds_are_averaged_and_of_losses_the_lowest_wins() -> None:
 def test_an_unfair_search_is_refused(change: dict[str, Any], words: str) -> None:
     with pytest.raises(RecipeError, match=words):
         Search.read({**PLAN, "search": {**PLAN["search"], **change}})
+
+
+def test_a_method_with_another_student_needs_a_control_of_its_own() -> None:
+    """A plain ViT given the learning rate of another network's control would look helped."""
+    trials = {**PLAN["search"]["trials"], "smaller": [["train.lr=1.0e-3"], ["train.lr=2.0e-3"]]}
+    methods = {**PLAN["methods"], "smaller": ["student.depth=2"]}
+    plan = {**PLAN, "search": {**PLAN["search"], "trials": trials}, "methods": methods}
+    search = Search.read(plan)
+    assert search is not None
+    with pytest.raises(RecipeError, match="'smaller' has another student"):
+        search.check_students(plan)
+    search = Search.read(PLAN)
+    assert search is not None
+    search.check_students(PLAN)
