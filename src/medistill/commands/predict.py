@@ -33,11 +33,19 @@ Threads = Annotated[
     int | None, typer.Option("--threads", min=1, help="Threads; all cores when not given.")
 ]
 GraphName = Annotated[str | None, typer.Option("--graph", help="Variant to run.")]
-Masks = Annotated[Path | None, typer.Option("--masks", help="Folder for masks.")]
+Masks = Annotated[Path | None, typer.Option("--masks", help="Folder for masks; made if absent.")]
 MaskForm = Annotated[
     _MaskForm, typer.Option("--mask-form", help="nifti: one file a volume; seg: DICOM SEG.")
 ]
 Plane = Annotated[_Plane, typer.Option("--plane", help="Along which volumes are cut.")]
+
+WindowName = Annotated[
+    str | None,
+    typer.Option(
+        "--window",
+        help="Gray scale of CT where the bundle names none: lung, mediastinum, bone or -600/1500.",
+    ),
+]
 
 
 def predict(
@@ -50,6 +58,7 @@ def predict(
     masks: Masks = None,
     mask_form: MaskForm = _MaskForm.PNG,
     plane: Plane = _Plane.AXIAL,
+    window: WindowName = None,
 ) -> None:
     """Predict images with a bundle; the same command again goes on. Needs no torch."""
     from medistill.serve.command import predict_command
@@ -65,5 +74,6 @@ def predict(
             masks=masks,
             mask_form=mask_form.value,
             plane=plane.value,
+            window=window,
         )
     )

@@ -14,8 +14,20 @@ def peak_memory_bytes() -> int | None:
         return None
     if _STATUS.is_file():
         # Linux's own ru_maxrss starts with what the parent had when it forked.
-        lines = _STATUS.read_text(encoding="utf-8").splitlines()
-        return next((int(x.split()[1]) * 1024 for x in lines if x.startswith("VmHWM")), None)
+        return _status("VmHWM")
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def data_bytes() -> int | None:
+    """Private, writable memory that this process holds, which ``RLIMIT_DATA`` bounds.
+
+    None where the system does not tell, as only Linux does.
+    """
+    return _status("VmData") if _STATUS.is_file() else None
+
+
+def _status(key: str) -> int | None:
+    lines = _STATUS.read_text(encoding="utf-8").splitlines()
+    return next((int(x.split()[1]) * 1024 for x in lines if x.startswith(key)), None)

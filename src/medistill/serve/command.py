@@ -34,6 +34,7 @@ class Job:
         form: what to write.
         masks: given every prediction; None where no masks are wanted.
         plane: along which plane volumes are cut.
+        window: gray scale that was asked for; None for the bundle's or the files' own.
     """
 
     inputs: Sequence[Path]
@@ -42,6 +43,7 @@ class Job:
     form: Form
     masks: MaskFolder | None
     plane: Plane
+    window: str | None
 
     def finished(self, predicted: Iterable[Prediction]) -> Iterator[Prediction]:
         """The predictions, in order, once their masks are written."""
@@ -79,6 +81,7 @@ def predict_command(
     masks: Path | None = None,
     mask_form: MaskForm = "png",
     plane: Plane = "axial",
+    window: str | None = None,
 ) -> int:
     """Predict files and folders and say in one line, on standard error, how it went.
 
@@ -94,6 +97,7 @@ def predict_command(
         masks: folder for the masks of a segmenting student; None writes none.
         mask_form: ``png``, ``nifti`` (one label map a volume) or ``seg`` (DICOM SEG).
         plane: along which plane volumes are cut.
+        window: gray scale of CT for a bundle that names none; None for what each file declares.
 
     Returns:
         Exit code: 0 if anything was predicted, 2 if every input failed.
@@ -107,9 +111,9 @@ def predict_command(
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     started = time.monotonic()
-    predictor = Predictor(open_bundle(bundle), threads=threads, graph=graph)
+    predictor = Predictor(open_bundle(bundle), threads=threads, graph=graph, window=window)
     folder = None if masks is None else MaskFolder(masks, mask_form, predictor.bundle)
-    job = Job(inputs, out, batch_size, form, folder, plane)
+    job = Job(inputs, out, batch_size, form, folder, plane, window)
     try:
         done, failed = _predict(job, predictor)
     except BrokenPipeError:
@@ -154,6 +158,8 @@ def _journalled(job: Job, predictor: Predictor, out: Path) -> tuple[int, int]:
     made_by = {"bundle": predictor.bundle.identity, "graph": predictor.graph.name}
     if job.masks is not None:
         made_by["masks"] = job.masks.place
+    if job.window is not None:
+        made_by["window"] = job.window
     journal, counted = Journal(out, made_by), [0, 0]
     if journal.done:
         sys.stderr.write(f"{_count(len(journal.done), 'image')} kept from a stopped run\n")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from medistill.core.errors import MedistillError
+from medistill.core.memory import data_bytes
 from medistill.core.timing import times_in_turns
 
 _UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
@@ -43,6 +44,9 @@ def constrain(*, threads: int, memory_bytes: int | None) -> bool:
 
     Returns:
         Whether the system enforces all that was asked; macOS and Windows cannot.
+
+    Raises:
+        MedistillError: this process holds more memory already.
     """
     enforced = True
     if hasattr(os, "sched_setaffinity"):
@@ -59,9 +63,21 @@ def _bound_memory(memory_bytes: int) -> bool:
         return False
     import resource
 
+    held = data_bytes() or 0
+    if held > memory_bytes:
+        raise MedistillError(
+            where="--memory",
+            what=f"libraries and weights alone hold {_in_mebibytes(held)} of data, more than the "
+            f"{_in_mebibytes(memory_bytes)} allowed",
+            cure="Give more.",
+        )
     # Code and reserved addresses cost a device nothing; data do.
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     return True
+
+
+def _in_mebibytes(size: int) -> str:
+    return f"{size / 2**20:,.0f} MiB"
 
 
 def energy_joules() -> float | None:

@@ -32,12 +32,12 @@ class MaskFolder:
     of a volume share one NIfTI file in the volume's own axes, affine and codes.
 
     Args:
-        folder: an existing folder.
+        folder: where they go; made if absent.
         form: what to write.
         bundle: whose masks they are.
 
     Raises:
-        MedistillError: there is no such folder, the bundle gives no masks, or an extra is missing.
+        MedistillError: no folder can be there, the bundle gives no masks, or an extra is missing.
     """
 
     def __init__(self, folder: Path, form: MaskForm, bundle: Bundle) -> None:
@@ -45,13 +45,11 @@ class MaskFolder:
         if manifest.task != "segmentation":
             cure = "Leave --masks out."
             raise MedistillError(where="--masks", what="this bundle classifies", cure=cure)
-        if not folder.is_dir():
-            cure = "Create it first."
-            raise MedistillError(where=folder, what="there is no such folder", cure=cure)
         if form == "nifti" and find_spec("nibabel") is None:
             raise MissingExtraError(command="medistill predict --mask-form nifti", extra="nifti")
         if form == "seg":
             check_seg()
+        _make(folder)
         self._folder, self._form = folder, form
         self._origin = Origin(
             classes=manifest.classes, name=manifest.name, identity=bundle.identity
@@ -126,6 +124,14 @@ class MaskFolder:
         slice_ = whole.removeprefix(str(path)).replace("#", "-")
         tag = hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()[:8]
         return f"{stem}{slice_}-{tag}{_ENDINGS[self._form]}"
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        cure = "Choose another folder with --masks."
+        raise MedistillError(where=folder, what="a file is in the way", cure=cure) from error
 
 
 def _told(found: Prediction, name: str) -> Prediction:

@@ -21,6 +21,7 @@ from medistill.bundle.bundle import Bundle, open_bundle
 from medistill.bundle.decoding import decode
 from medistill.bundle.schema import Graph
 from medistill.bundle.trial import Speed
+from medistill.core.errors import MedistillError
 from medistill.core.memory import peak_memory_bytes
 from medistill.core.timing import percentile, times_in_turns
 from medistill.serve.device import constrain, energy_joules, matrix_peak_flops
@@ -118,8 +119,8 @@ def measured_by(
         said = json.loads(done.stdout.splitlines()[-1])
         speeds = tuple(decode(Speed, item) for item in said.pop("speeds"))
         return Measured(graph=name, speeds=speeds, file_bytes=file_bytes, problem=None, **said)
-    last = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
-    return failed(name, file_bytes, f"it does not run under these limits ({last[:200]})")
+    last = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1][:250].rstrip(".")
+    return failed(name, file_bytes, f"it does not run under these limits ({last})")
 
 
 def failed(graph: str, size: int, why: str) -> Measured:
@@ -210,17 +211,26 @@ def _speed(taken: list[float], threads: int, batch: int) -> Speed:
     )
 
 
+def tell(measure: Callable[[], dict[str, Any]]) -> None:
+    """Print what is measured as one line of JSON; a user's error on standard error instead."""
+    try:
+        sys.stdout.write(json.dumps(measure()) + "\n")
+    except MedistillError as error:
+        sys.exit(str(error))
+
+
 def main(arguments: list[str]) -> None:
-    """Measure what the arguments name, and print one line of JSON."""
+    """Measure what the arguments name, and print it."""
     path, name, threads, memory, runs = arguments
-    found = measure_here(
-        Path(path),
-        name,
-        threads=int(threads),
-        memory_bytes=int(memory) or None,
-        runs=int(runs),
+    tell(
+        lambda: measure_here(
+            Path(path),
+            name,
+            threads=int(threads),
+            memory_bytes=int(memory) or None,
+            runs=int(runs),
+        )
     )
-    sys.stdout.write(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":

@@ -15,10 +15,11 @@ from medistill.bundle.bundle import Bundle
 from medistill.bundle.calibration import probabilities
 from medistill.bundle.schema import Graph
 from medistill.bundle.trust import POOLED
-from medistill.core.errors import DataError, MissingExtraError
+from medistill.core.errors import DataError, MissingExtraError, RecipeError
 from medistill.core.types import Plane
 from medistill.imaging.reader import Picture, read_image
 from medistill.imaging.resize import render, to_stored
+from medistill.imaging.window import parse_window
 from medistill.serve.deciding import cleaned, decided
 from medistill.serve.inputs import Input, find_inputs
 from medistill.serve.prediction import Prediction
@@ -54,16 +55,25 @@ class Predictor:
         bundle: an opened bundle.
         threads: for inference; None for all cores that this process may use.
         graph: name of the graph; None for the bundle's default.
+        window: gray scale of CT for a bundle that names none, as ``imaging.reader.read_image``
+            takes it; None for what each file declares.
 
     Raises:
         BundleError: the graph is broken or not what the manifest says.
         UnknownNameError: the bundle has no such graph.
+        RecipeError: the window is not known, or the bundle has its own.
     """
 
     def __init__(
-        self, bundle: Bundle, *, threads: int | None = None, graph: str | None = None
+        self,
+        bundle: Bundle,
+        *,
+        threads: int | None = None,
+        graph: str | None = None,
+        window: str | None = None,
     ) -> None:
         self.bundle = bundle
+        self._window = _chosen_window(bundle, window)
         self._session = open_session(bundle, graph=graph, threads=threads)
         held = {what: output for output, what in self.graph.outputs.items()}
         self._logits = held["logits"]
@@ -176,14 +186,23 @@ class Predictor:
         """The prepared image, or why there is none."""
         if item.problem is not None:
             return Prediction(path=item.name, problem=item.problem)
-        window = self.bundle.manifest.preprocessing.window
         try:
             if item.frame is None:
-                picture = read_image(item.path, window=window)
+                picture = read_image(item.path, window=self._window)
             else:
-                picture = volume.picture(item, window)
+                picture = volume.picture(item, self._window)
             return self.prepare_named(picture, item.name)
         except DataError as error:
             return Prediction(path=item.name, problem=error.what)
         except MissingExtraError as error:
             return Prediction(path=item.name, problem=f"{error.what}. {error.cure}")
+
+
+def _chosen_window(bundle: Bundle, asked: str | None) -> str | None:
+    """The student's own window; where it has none, the one that is asked for."""
+    own = bundle.manifest.preprocessing.window
+    if own is not None and asked is not None:
+        what = f"this bundle was trained with its own window, {own}"
+        raise RecipeError(where="--window", what=what, cure="Leave --window out.")
+    parse_window(asked)
+    return own or asked

@@ -5,7 +5,6 @@ Run: python -m medistill.stages.bench_networks RUN ROLE THREADS MEMORY_BYTES RUN
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from dataclasses import asdict
@@ -19,7 +18,7 @@ from torch.profiler import ProfilerActivity, profile
 from medistill.models.network import Network
 from medistill.models.profile import count_parameters, multiply_adds
 from medistill.serve.device import constrain
-from medistill.serve.measuring import figures, measured_by
+from medistill.serve.measuring import figures, measured_by, tell
 from medistill.stages.data import prepare_data
 from medistill.stages.run import open_run
 from medistill.stages.student import open_student
@@ -75,28 +74,42 @@ def _kernels(network: Network) -> dict[str, float]:
     return {kind: round(time / whole, 4) for kind, time in spent.most_common(_SHOWN) if whole}
 
 
-def main(arguments: list[str]) -> None:
-    """Measure the network that the arguments name, and print one line of JSON."""
-    path, role, threads, memory, runs = arguments
-    network = _open(Path(path), role)
-    # Limits hold from here on: what a run's data need to be opened is no cost of the network.
-    enforced = constrain(threads=int(threads), memory_bytes=int(memory) or None)
-    torch.set_num_threads(int(threads))
+def _measure_here(
+    path: Path, role: str, *, threads: int, memory_bytes: int | None, runs: int
+) -> dict[str, Any]:
+    """Measure a network in this process; its limits stay."""
+    network = _open(path, role)
+    # Limits hold from here on, for what the libraries hold by now as well.
+    enforced = constrain(threads=threads, memory_bytes=memory_bytes)
+    torch.set_num_threads(threads)
 
     def run(images: Any) -> Tensor:
         with torch.inference_mode():
             logits: Tensor = network(torch.from_numpy(images)).logits
             return logits
 
-    found = figures(
+    return figures(
         run,
         lambda: _kernels(network),
         shape=network.input_shape,
-        threads=int(threads),
-        runs=int(runs),
+        threads=threads,
+        runs=runs,
         enforced=enforced,
     )
-    sys.stdout.write(json.dumps(found) + "\n")
+
+
+def main(arguments: list[str]) -> None:
+    """Measure the network that the arguments name, and print it."""
+    path, role, threads, memory, runs = arguments
+    tell(
+        lambda: _measure_here(
+            Path(path),
+            role,
+            threads=int(threads),
+            memory_bytes=int(memory) or None,
+            runs=int(runs),
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ def bench_table(document: Mapping[str, Any]) -> str:
     hardware, limits = document["hardware"], document["limits"]
     memory = limits["memory_bytes"]
     bound = f", at most {memory / 2**20:.0f} MiB of data" if memory else ""
-    title = f"{hardware['processor']}, {limits['threads']} threads{bound}, {document['runs']} runs"
+    threads = f"{limits['threads']} thread{'' if limits['threads'] == 1 else 's'}"
+    title = f"{hardware['processor']}, {threads}{bound}, {document['runs']} runs"
     lines = [title, "", _line(_HEAD), _line(["---"] * len(_HEAD))]
     lines += [_line(_cells(row)) for row in document["rows"]]
     lines += [f"\n{row['name']}: {row['problem']}" for row in document["rows"] if row["problem"]]

@@ -104,8 +104,17 @@ def test_masks_of_a_classifier_or_to_nowhere_are_refused(tmp_path: Path) -> None
     classifier = open_bundle(gray_bundle(tmp_path / "c"))
     with pytest.raises(MedistillError, match="--masks: this bundle classifies"):
         MaskFolder(tmp_path, "png", classifier)
-    with pytest.raises(MedistillError, match="there is no such folder"):
-        MaskFolder(tmp_path / "none", "png", open_bundle(segmenting_bundle(tmp_path / "s")))
+    bundle = open_bundle(segmenting_bundle(tmp_path / "s"))
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(MedistillError, match="a file is in the way. Choose another folder"):
+            MaskFolder(place, "png", bundle)
+
+
+def test_the_folder_is_made(tmp_path: Path) -> None:
+    bundle = open_bundle(segmenting_bundle(tmp_path / "s"))
+    MaskFolder(tmp_path / "a" / "b", "png", bundle)
+    assert (tmp_path / "a" / "b").is_dir()
 
 
 @pytest.mark.parametrize(
