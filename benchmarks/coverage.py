@@ -214,16 +214,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", type=int, default=500, help="simulated test sets a row")
     parser.add_argument("--tables", nargs="+", choices=PRINTED, default=list(PRINTED))
+    parser.add_argument("--groups", nargs="+", type=int, default=GROUPS, help="numbers of groups")
     given = parser.parse_args()
     for table in given.tables:
-        PRINTED[table](given.sets)
+        PRINTED[table](given.sets, given.groups)
 
 
-def print_single(sets: int) -> None:
+def print_single(sets: int, groups: Sequence[int]) -> None:
     """Intervals of one model's metrics, and how many of the larger cells are as wished."""
     print(f"One model\n{HEAD}")
     shares = {"below": 0, "within": 0, "above": 0}
-    for world in (w for groups in GROUPS for w in worlds(groups)):
+    for world in (w for number in groups for w in worlds(number)):
         for truth in TRUTHS:
             for names in (NAMES[:1], NAMES[1:-1], NAMES[-1:]):
                 asked = replace(world, drawn=names == ("f1",))
@@ -239,18 +240,18 @@ def verdict(share: float) -> str:
     return "below" if share < WISHED[0] else "above" if share > WISHED[1] else "within"
 
 
-def print_paired(sets: int) -> None:
+def print_paired(sets: int, groups: Sequence[int]) -> None:
     """Intervals of the difference of two models."""
     print(f"\nDifference of two models, true difference 0.04\n{HEAD}")
-    for world in (w for groups in GROUPS[2:] for w in worlds(groups)):
+    for world in (w for number in groups if number >= GROUPS[2] for w in worlds(number)):
         for name in NAMES:
             for truth in (0.8, 0.9):
                 tally = paired(name, truth, 0.04, world, sets)
                 print(_label(world, truth, name), tally, flush=True)
 
 
-def print_seeds(sets: int) -> None:
-    """Intervals of a mean over seeds."""
+def print_seeds(sets: int, _: Sequence[int]) -> None:
+    """Intervals of a mean over seeds, over 100 groups."""
     print("\nMean over seeds, 100 groups: coverage")
     for seeds in (5, 10):
         for spread in (0.0, 0.1, 0.3, 1.0):

@@ -76,6 +76,7 @@ def write_report(
         "panels": _panels(metrics, histories or {}),
         "pictures": pictures,
         "recipe_text": recipe_text,
+        "start": (provenance or {}).get("start"),
         "provenance": list(tables.flat(provenance or {})),
         "files": _links(folder, predictions or {}),
         "decisions": _decisions(metrics),
@@ -104,6 +105,7 @@ def _shown(metrics: Mapping[str, Any], given: Mapping[str, Any]) -> set[str]:
         "sizes": given["sizes"][1],
         "flow": given["flow"],
         "provenance": given["provenance"],
+        "start": given["start"],
         "recipe": given["recipe_text"],
     }
     return {name for name in PLACES if held.get(name, True)}

@@ -87,8 +87,9 @@ def _trial(graph: Graph) -> Iterator[str]:
         f"exported{memory}"
     )
     for speed in trial.speeds:
+        threads = f"{speed.threads} thread{'' if speed.threads == 1 else 's'}"
         yield (
-            f"             {speed.threads} threads, batch {speed.batch}: "
+            f"             {threads}, batch {speed.batch}: "
             f"p50 {speed.p50_ms:.2f} ms, p95 {speed.p95_ms:.2f} ms, p99 {speed.p99_ms:.2f} ms, "
             f"{speed.images_per_second:.1f} images a second"
         )

@@ -118,7 +118,10 @@ def _findings(context: Context) -> tuple[str, ...]:
     path = context.run.stage(EVALUATION) / METRICS
     if not path.exists():
         return ()
-    answer = read_json(path)["answer"]
+    metrics = read_json(path)
+    answer, start = metrics["answer"], metrics["provenance"]["start"]["student"]
     said = (answer[key] for key in ("for_file", "for_method", "standing"))
+    began = f"The student's training began from {start}."
     # Who is served worse stands where it stands in the report: before what was gained.
-    return tuple(text for text in (answer["opening"], *answer.get("harm", []), *said) if text)
+    sentences = (answer["opening"], *answer.get("harm", []), *said, began)
+    return tuple(text for text in sentences if text)

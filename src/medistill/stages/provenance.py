@@ -11,6 +11,7 @@ from medistill.core.runtime import hardware_summary
 from medistill.recipe import dump_recipe
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
+from medistill.stages.starts import starts
 from medistill.stages.student import stage_name
 
 LIBRARIES = ("medistill", "torch", "timm", "lightning-fabric", "onnxruntime", "numpy", "scipy")
@@ -30,6 +31,7 @@ def provenance_of(context: Context, prepared: Prepared) -> dict[str, Any]:
         "teacher": [
             context.run.outputs(f"{context.scope(fold)}teacher")["weights_hash"] for fold in folds
         ],
+        "start": starts(recipe),
         "weights": _weights(context),
         "seeds": {
             "parts": recipe.data.seed,

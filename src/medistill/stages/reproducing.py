@@ -37,7 +37,7 @@ def exact_recipe(recipe: Recipe) -> Recipe:
 def reproduce(
     out_of: str | Path, *, out: str | Path | None = None, reporter: Reporter | None = None
 ) -> int:
-    """Run a run's own recipe again in another folder and compare.
+    """Run a run's own recipe again in another folder, up to its evaluation, and compare.
 
     Args:
         out_of: the finished run.
@@ -64,7 +64,8 @@ def reproduce(
         raise RunFolderError(
             where=second, what="is the run itself", cure="Choose another folder with --out."
         )
-    after = provenance(run(first.recipe, out=second, reporter=speaker))
+    # What is compared does not hang on the export, whose gate takes the longest.
+    after = provenance(run(first.recipe, out=second, reporter=speaker, ship=False))
     found = differing(before, after)
     write_json(second / "reproduction.json", found)
     for sentence in in_words(found, exact=first.recipe.train.exact):

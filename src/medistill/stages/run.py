@@ -58,6 +58,7 @@ def run(
     out: str | Path,
     overrides: tuple[str, ...] = (),
     reporter: Reporter | None = None,
+    ship: bool = True,
 ) -> Path:
     """Run all stages, or continue where an earlier run stopped.
 
@@ -67,9 +68,10 @@ def run(
         out: run folder.
         overrides: ``key=value`` texts.
         reporter: where to speak; silent by default.
+        ship: export the student as well; False ends with the evaluation.
 
     Returns:
-        The run folder; it holds ``evaluation/report.html`` and ``bundle``.
+        The run folder; it holds ``evaluation/report.html`` and, if shipped, ``bundle``.
 
     Raises:
         MedistillError: what the user can mend.
@@ -82,7 +84,8 @@ def run(
         rehearse(context, prepared)
         _distill(context, prepared)
         evaluate_run(context, prepared)
-        write_student_bundle(context, prepared)
+        if ship:
+            write_student_bundle(context, prepared)
     return context.run.path
 
 

@@ -28,6 +28,7 @@ from tests.unit.evaluate.examined_models import examined
 CLASSES = ["well", "ill"]
 WISH = Wish(rule="sensitivity", value=0.9)
 SKILLS = {"teacher": 3.0, "student": 2.0, "control": 1.0}
+START = {"teacher": "published weights of a model", "student": "random weights"}
 PARTS = {"fit": 400, "select": 60, "calibrate": 200, "evaluate": 300}
 
 
@@ -62,7 +63,7 @@ def task_page(folder: Path, task: Task, history: Path) -> Path:
         histories={"student": history},
         pictures=[Picture(pixels=np.eye(8), caption="ill, taken for well", detail="a/b.png")],
         recipe_text="name: demo\n",
-        provenance={"versions": {"medistill": "1"}, "weights": "f" * 64},
+        provenance={"versions": {"medistill": "1"}, "weights": "f" * 64, "start": START},
         explanation=explanation,
     )
 

@@ -54,7 +54,7 @@ def test_a_variant_with_its_trial_and_one_that_was_refused(tmp_path: Path) -> No
     said = inspect_command(gray_bundle(tmp_path / "b", **changes))
     assert "2.50 times as fast as fp32 where it was exported, peak 90 MB" in said
     assert "ill: sensitivity +0.0000 (bound -0.02)" in said
-    assert "1 threads, batch 8: p50 4.00 ms, p95 5.00 ms, p99 6.00 ms, 2000.0 images" in said
+    assert "1 thread, batch 8: p50 4.00 ms, p95 5.00 ms, p99 6.00 ms, 2000.0 images" in said
     assert "auroc      -0.0100" in said
     assert "not published, int8: its labels agree on 90 %" in said
 

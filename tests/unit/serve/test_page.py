@@ -159,6 +159,8 @@ def test_a_mask_lies_over_its_picture(browser: Any, tmp_path: Path) -> None:
         expect(page.locator("#overlay-note")).to_contain_text("mask")
         expect(page.locator("#mask-key")).to_contain_text("lesion")
         expect(page.locator("#bars")).to_contain_text("25.0 %")
+        expect(page.locator("#worklist tbody td").nth(2)).to_have_text("0.250")
+        expect(page.locator("#operating")).to_contain_text("Each pixel is of one class")
         inside, outside = pixel(page, "overlay", 24, 8), pixel(page, "overlay", 8, 24)
         assert (inside[3] > 50, outside[3]) == (True, 0)
         page.locator("#opacity").fill("0")

@@ -57,7 +57,10 @@ async function start() {
   byId("about").textContent = `${model.task}: ${model.classes.join(", ")} (graph ${model.graph}` +
     `${kinds ? `; trained on ${kinds}` : ""})`;
   byId("notice").textContent = model.notice;
-  if (model.masks) Object.assign(byId("largest"), { textContent: "Area", title: "largest share of the picture" });
+  if (model.masks) {
+    Object.assign(byId("largest"), { textContent: "Area", title: "share of the picture that the mask covers" });
+    list.countArea(model.classes[0]);
+  }
   byId("operating").textContent = operatingPoint();
   work();
 }
@@ -66,6 +69,10 @@ function operatingPoint() {
   const limits = Object.entries(model.thresholds);
   const calibrated = model.calibrated
     ? "Probabilities are calibrated." : "Probabilities are the student's own; they are not calibrated.";
+  if (model.masks) {
+    const rule = limits.length ? "by its threshold" : "the most probable one";
+    return `Each pixel is of one class, ${rule}; bars show shares of the picture. ${calibrated}`;
+  }
   if (!limits.length) {
     const rule = model.task === "multi-label" ? "every class at 0.5 or more" : "the most probable class";
     return `The label is ${rule}. ${calibrated}`;

@@ -4,9 +4,15 @@ const body = table.querySelector("tbody");
 export const items = [];
 let selected = -1;
 let onSelect = () => {};
+let largest = (probabilities) => Math.max(...Object.values(probabilities));
 
 export function whenSelected(listener) {
   onSelect = listener;
+}
+
+// Masks: the share of the picture that is not background.
+export function countArea(background) {
+  largest = (shares) => 1 - shares[background];
 }
 
 export function add(file) {
@@ -20,7 +26,7 @@ export function add(file) {
 
 export function refresh(item) {
   const { result, problem } = item;
-  const best = result ? Math.max(...Object.values(result.probabilities)) : null;
+  const best = result ? largest(result.probabilities) : null;
   const texts = [
     item.file.name,
     problem ? problem : result ? result.label || "none" : item.waiting,
