@@ -110,8 +110,20 @@ def _labels(table: Table) -> Labels:
     others = {name: [row[name] for row in table.rows] for name in table.columns}
     labels = read_class_columns({k: v for k, v in others.items() if k not in _KNOWN})
     if labels is None:
+        _refuse_blank(table, [name for name in table.columns if name not in _KNOWN])
         _missing_column(table, "label")
     return labels
+
+
+def _refuse_blank(table: Table, columns: Sequence[str]) -> None:
+    """Columns without a single entry may be meant as labels, all of which are missing."""
+    blank = [name for name in columns if not any(row[name] for row in table.rows)]
+    if blank:
+        raise DataError(
+            where=table.path,
+            what=f"column '{blank[0]}' is blank in every row, and there is no other label",
+            cure="Fill in the labels that are known: 1, 0, or blank where unknown.",
+        )
 
 
 def load_table(path: Path) -> Table:
@@ -223,6 +235,8 @@ def _samples(
     *,
     guessed: bool,
 ) -> tuple[Sample, ...]:
+    # Columns that are labels are no subgroups as well.
+    known = _KNOWN if table.one_of(LABELS) else _KNOWN.union(labels.classes)
     found = [
         Sample(
             path=file,
@@ -230,7 +244,7 @@ def _samples(
             label=label,
             group=group,
             split=_split(table, number),
-            attributes={k: v for k, v in table.rows[number].items() if k not in _KNOWN},
+            attributes={k: v for k, v in table.rows[number].items() if k not in known},
             guessed=guessed and not _split(table, number),
         )
         for number, ((name, file), label, group) in enumerate(

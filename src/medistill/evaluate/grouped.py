@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from medistill.core.errors import DataError
 from medistill.evaluate.arrays import Floats, Ints
@@ -19,7 +20,7 @@ SwapScores = Callable[[Any, Floats, Floats], Floats]
 
 
 class Grouped:
-    """What names, groups and folds of N images imply; a base of tables, with no fields itself."""
+    """What names, groups and folds of N images imply; a base of dataclasses, with no fields."""
 
     names: tuple[str, ...]
     groups: tuple[str, ...]
@@ -28,6 +29,39 @@ class Grouped:
     def __len__(self) -> int:
         """Number of images."""
         return len(self.names)
+
+    def _hold(
+        self,
+        *,
+        names: Sequence[str],
+        groups: Sequence[str],
+        folds: ArrayLike | None,
+        **values: NDArray[Any],
+    ) -> None:
+        """Set the fields of a frozen table; without ``folds`` all images are in fold 0."""
+        folds = np.zeros(len(names)) if folds is None else folds
+        held: dict[str, Any] = {
+            "names": tuple(map(str, names)),
+            "groups": tuple(map(str, groups)),
+            "folds": np.asarray(folds, dtype=np.int64),
+            **values,
+        }
+        for field, value in held.items():
+            object.__setattr__(self, field, value)
+
+    def _of(self, rows: Ints) -> dict[str, Any]:
+        """Every field for some images: what a table of them is made from."""
+        names = [field.name for field in dataclasses.fields(self)]  # type: ignore[arg-type]
+        fields = {name: getattr(self, name) for name in names}
+        return {
+            name: [held[row] for row in rows] if isinstance(held, tuple) else held[rows]
+            for name, held in fields.items()
+        }
+
+    @property
+    def background(self) -> int:
+        """Every class has figures; a mask's background has none."""
+        return 0
 
     @cached_property
     def group_index(self) -> NDArray[np.int64]:
@@ -163,6 +197,30 @@ def check_folds(table: Grouped, where: object) -> None:
         cut = int(groups[counts > 1][0])
         name = table.groups[int(np.flatnonzero(table.group_index == cut)[0])]
         fail(where, f"group '{name}' is in several folds", "Split by group, not by image.")
+
+
+def refuse_rows(
+    table: Grouped,
+    rules: Sequence[tuple[NDArray[np.bool_] | np.bool_, str]],
+    cure: str,
+    where: object,
+) -> None:
+    """Refuse a table in which an image breaks a rule.
+
+    Args:
+        table: the table.
+        rules: for each rule which images keep it, shape (N,), and what the others do.
+        cure: what the user can do.
+        where: how errors name it.
+
+    Raises:
+        DataError: names the first image that breaks the first broken rule.
+    """
+    for kept, what in rules:
+        if not kept.all():
+            bad = np.flatnonzero(~kept)
+            first = table.names[bad[0]]
+            fail(where, f"'{first}' {what} ({bad.size} of {len(table)} images do)", cure)
 
 
 def fail(where: object, what: str, cure: str) -> NoReturn:

@@ -6,8 +6,6 @@ where unknown) and ``p_<label>`` for every label.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,12 +14,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from medistill.core.files import write_text
-from medistill.evaluate.grouped import Grouped, SwapScores, check_folds, check_names, fail
+from medistill.evaluate.grouped import (
+    Grouped,
+    SwapScores,
+    check_folds,
+    check_names,
+    fail,
+    refuse_rows,
+)
 from medistill.evaluate.intervals import FEWEST_GROUPS
 from medistill.evaluate.label_metrics import label_metrics
 from medistill.evaluate.label_paired import label_swap_scores
 from medistill.evaluate.metrics import Metric
+from medistill.evaluate.table_files import number_text, write_rows
 
 LABEL_COLUMNS = ("path", "group", "fold")
 TRUTH_PREFIX, CHANCE_PREFIX = "y_", "p_"
@@ -59,15 +64,13 @@ class LabelPredictions(Grouped):
         where: object = "predictions",
     ) -> None:
         """Check and keep; ``where`` (a file, a model) is named in errors."""
-        folds = np.zeros(len(names), dtype=np.int64) if folds is None else folds
-        for field, value in (
-            ("names", tuple(map(str, names))),
-            ("groups", tuple(map(str, groups))),
-            ("labels", np.asarray(labels, dtype=np.float64)),
-            ("probabilities", np.asarray(probabilities, dtype=np.float64)),
-            ("folds", np.asarray(folds, dtype=np.int64)),
-        ):
-            object.__setattr__(self, field, value)
+        self._hold(
+            names=names,
+            groups=groups,
+            folds=folds,
+            labels=np.asarray(labels, dtype=np.float64),
+            probabilities=np.asarray(probabilities, dtype=np.float64),
+        )
         _check(self, where)
         check_names(self, where)
         check_folds(self, where)
@@ -76,11 +79,6 @@ class LabelPredictions(Grouped):
     def classes(self) -> int:
         """Number of labels, K."""
         return int(self.probabilities.shape[1])
-
-    @property
-    def background(self) -> int:
-        """Every class has figures."""
-        return 0
 
     @property
     def truth(self) -> NDArray[np.float64]:
@@ -119,25 +117,16 @@ class LabelPredictions(Grouped):
 
     def only(self, rows: NDArray[np.int64]) -> LabelPredictions:
         """The same of some images."""
-        return LabelPredictions(
-            names=[self.names[row] for row in rows],
-            groups=[self.groups[row] for row in rows],
-            labels=self.labels[rows],
-            probabilities=self.probabilities[rows],
-            folds=self.folds[rows],
-        )
+        return LabelPredictions(**self._of(rows))
 
     def write_csv(self, path: Path, classes: Sequence[str]) -> None:
         """Write the table atomically; probabilities keep every digit."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
         heads = [prefix + name for prefix in (TRUTH_PREFIX, CHANCE_PREFIX) for name in classes]
-        writer.writerow([*LABEL_COLUMNS, *heads])
-        for row, name in enumerate(self.names):
-            truth = ["" if np.isnan(y) else f"{y:.0f}" for y in self.labels[row]]
-            chances = [repr(float(p)) for p in self.probabilities[row]]
-            writer.writerow([name, self.groups[row], int(self.folds[row]), *truth, *chances])
-        write_text(path, text.getvalue())
+        truth = (["" if np.isnan(y) else f"{y:.0f}" for y in row] for row in self.labels)
+        said = (map(number_text, row) for row in self.probabilities)
+        lines = zip(self.names, self.groups, self.folds, truth, said, strict=True)
+        rows = ([*fixed, *known, *chances] for *fixed, known, chances in lines)
+        write_rows(path, [*LABEL_COLUMNS, *heads], rows)
 
 
 def read_label_rows(
@@ -181,13 +170,10 @@ def _check(table: LabelPredictions, where: object) -> None:
         fail(where, "names, groups, labels and probabilities differ in length", "Give one each.")
     inside = (table.probabilities >= 0) & (table.probabilities <= 1)
     known = np.isin(table.labels, (0.0, 1.0)) | np.isnan(table.labels)
-    for rule, what in (
+    rules = (
         (inside.all(axis=1), "has a probability that is no number from 0 to 1"),
         (known.all(axis=1), "has a label that is neither 0, 1 nor unknown"),
-    ):
-        if not rule.all():
-            bad = np.flatnonzero(~rule)
-            what = f"'{table.names[bad[0]]}' {what} ({bad.size} of {rows} images do)"
-            fail(where, what, "Write the table again from the model's logistic outputs.")
+    )
+    refuse_rows(table, rules, "Write the table again from the model's logistic outputs.", where)
     if np.isnan(table.labels).all():
         fail(where, "every label of every image is unknown", "Give images with known labels.")

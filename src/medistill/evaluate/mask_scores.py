@@ -6,8 +6,6 @@ As a file: a CSV with the columns ``path``, ``group``, ``fold``, then for every 
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from medistill.core.files import write_text
 from medistill.evaluate.arrays import Floats, Ints
 from medistill.evaluate.calibration import BINS
 from medistill.evaluate.grouped import Grouped, SwapScores, check_folds, check_names, fail
 from medistill.evaluate.mask_metrics import mask_metrics
 from medistill.evaluate.metrics import Metric
 from medistill.evaluate.segmentation import MEASURES
+from medistill.evaluate.table_files import number_text, write_rows
 
 MASK_COLUMNS = ("path", "group", "fold")
 PRESENT = "present: "
@@ -70,16 +68,14 @@ class MaskScores(Grouped):
         where: object = "masks",
     ) -> None:
         """Check and keep; ``where`` (a file, a model) is named in errors."""
-        folds = np.zeros(len(names), dtype=np.int64) if folds is None else folds
-        for field, value in (
-            ("names", tuple(map(str, names))),
-            ("groups", tuple(map(str, groups))),
-            ("folds", np.asarray(folds, dtype=np.int64)),
-            ("present", np.asarray(present, dtype=bool)),
-            ("overlaps", np.asarray(overlaps, dtype=np.float64)),
-            ("pixels", np.asarray(pixels, dtype=np.float64)),
-        ):
-            object.__setattr__(self, field, value)
+        self._hold(
+            names=names,
+            groups=groups,
+            folds=folds,
+            present=np.asarray(present, dtype=bool),
+            overlaps=np.asarray(overlaps, dtype=np.float64),
+            pixels=np.asarray(pixels, dtype=np.float64),
+        )
         _check(self, where)
         check_names(self, where)
         check_folds(self, where)
@@ -125,27 +121,18 @@ class MaskScores(Grouped):
 
     def only(self, rows: Ints) -> MaskScores:
         """The same of some images."""
-        return MaskScores(
-            names=[self.names[row] for row in rows],
-            groups=[self.groups[row] for row in rows],
-            folds=self.folds[rows],
-            present=self.present[rows],
-            overlaps=self.overlaps[rows],
-            pixels=self.pixels[rows],
-        )
+        return MaskScores(**self._of(rows))
 
     def write_csv(self, path: Path, classes: Sequence[str]) -> None:
         """Write the table atomically; ``classes`` are all names, the background first."""
-        shown, text = classes[-self.classes :], io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
+        shown = classes[-self.classes :]
         heads = [PRESENT + name for name in shown]
         heads += [f"{measure}: {name}" for name in shown for measure in MEASURES]
-        writer.writerow([*MASK_COLUMNS, *heads, *PIXEL_SUMS])
-        for row, name in enumerate(self.names):
-            numbers = ["" if np.isnan(v) else repr(float(v)) for v in self.answers[row]]
-            there = [int(value) for value in self.present[row]]
-            writer.writerow([name, self.groups[row], int(self.folds[row]), *there, *numbers])
-        write_text(path, text.getvalue())
+        numbers = (map(number_text, row) for row in self.answers)
+        there = self.present.astype(int)
+        lines = zip(self.names, self.groups, self.folds, there, numbers, strict=True)
+        rows = ([*fixed, *known, *values] for *fixed, known, values in lines)
+        write_rows(path, [*MASK_COLUMNS, *heads, *PIXEL_SUMS], rows)
 
 
 def read_mask_rows(

@@ -6,8 +6,6 @@ column ``p_<class>`` a class, in the order of the classes.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +13,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from medistill.core.files import write_text
-from medistill.evaluate.grouped import Grouped, SwapScores, check_folds, check_names, fail
+from medistill.evaluate.grouped import (
+    Grouped,
+    SwapScores,
+    check_folds,
+    check_names,
+    fail,
+    refuse_rows,
+)
 from medistill.evaluate.metrics import METRICS, Metric
 from medistill.evaluate.paired import SWAP_SCORES
+from medistill.evaluate.table_files import number_text, read_rows, write_rows
 
 FIXED_COLUMNS = ("path", "label", "group", "fold")
 PROBABILITY_PREFIX = "p_"
@@ -57,16 +62,13 @@ class Predictions(Grouped):
         where: object = "predictions",
     ) -> None:
         """Check and keep; ``where`` (a file, a model) is named in errors."""
-        rows = len(names)
-        folds = np.zeros(rows, dtype=np.int64) if folds is None else folds
-        for field, value in (
-            ("names", tuple(map(str, names))),
-            ("groups", tuple(map(str, groups))),
-            ("labels", np.asarray(labels, dtype=np.int64)),
-            ("probabilities", np.asarray(probabilities, dtype=np.float64)),
-            ("folds", np.asarray(folds, dtype=np.int64)),
-        ):
-            object.__setattr__(self, field, value)
+        self._hold(
+            names=names,
+            groups=groups,
+            folds=folds,
+            labels=np.asarray(labels, dtype=np.int64),
+            probabilities=np.asarray(probabilities, dtype=np.float64),
+        )
         _check_shapes(self, where)
         check_names(self, where)
         _check_values(self, where)
@@ -76,11 +78,6 @@ class Predictions(Grouped):
     def classes(self) -> int:
         """Number of classes, C."""
         return int(self.probabilities.shape[1])
-
-    @property
-    def background(self) -> int:
-        """Every class has figures."""
-        return 0
 
     @property
     def truth(self) -> NDArray[np.int64]:
@@ -113,24 +110,15 @@ class Predictions(Grouped):
 
     def only(self, rows: NDArray[np.int64]) -> Predictions:
         """The same of some images."""
-        return Predictions(
-            names=[self.names[row] for row in rows],
-            groups=[self.groups[row] for row in rows],
-            labels=self.labels[rows],
-            probabilities=self.probabilities[rows],
-            folds=self.folds[rows],
-        )
+        return Predictions(**self._of(rows))
 
     def write_csv(self, path: Path, classes: Sequence[str]) -> None:
         """Write the table atomically; probabilities keep every digit."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([*FIXED_COLUMNS, *(PROBABILITY_PREFIX + name for name in classes)])
-        for row, name in enumerate(self.names):
-            label = classes[int(self.labels[row])]
-            numbers = (repr(float(p)) for p in self.probabilities[row])
-            writer.writerow([name, label, self.groups[row], int(self.folds[row]), *numbers])
-        write_text(path, text.getvalue())
+        head = [*FIXED_COLUMNS, *(PROBABILITY_PREFIX + name for name in classes)]
+        said = (map(number_text, row) for row in self.probabilities)
+        labels = (classes[label] for label in self.labels)
+        lines = zip(self.names, labels, self.groups, self.folds, said, strict=True)
+        write_rows(path, head, ([*fixed, *numbers] for *fixed, numbers in lines))
 
 
 def read_csv(path: Path) -> tuple[Predictions, tuple[str, ...]]:
@@ -141,19 +129,6 @@ def read_csv(path: Path) -> tuple[Predictions, tuple[str, ...]]:
     """
     header, rows = read_rows(path)
     return class_rows(path, header, rows)
-
-
-def read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Header and lines of a table.
-
-    Raises:
-        DataError: no such file.
-    """
-    if not path.is_file():
-        fail(path, "there is no such file", "Give a table written by medistill evaluate.")
-    with path.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.reader(stream))
-    return (rows[0], rows[1:]) if rows else ([], [])
 
 
 def class_rows(
@@ -217,13 +192,10 @@ def _check_values(table: Predictions, where: object) -> None:
     in_range = ((table.probabilities >= 0) & (table.probabilities <= 1)).all(axis=1)
     adds_up = np.abs(table.probabilities.sum(axis=1) - 1) <= SUM_TOLERANCE
     known = (table.labels >= 0) & (table.labels < table.classes)
-    for rule, what in (
+    rules = (
         (finite, "has a probability that is not a finite number"),
         (in_range, "has a probability outside 0 to 1"),
         (adds_up, "has probabilities that do not sum to one"),
         (known, "has a label that is no class"),
-    ):
-        if not rule.all():
-            bad = np.flatnonzero(~rule)
-            what = f"'{table.names[bad[0]]}' {what} ({bad.size} of {len(table)} images do)"
-            fail(where, what, "Write the table again from the model's softmax.")
+    )
+    refuse_rows(table, rules, "Write the table again from the model's softmax.", where)

@@ -7,7 +7,8 @@ from pathlib import Path
 from medistill.evaluate.grouped import Table
 from medistill.evaluate.label_predictions import TRUTH_PREFIX, read_label_rows
 from medistill.evaluate.mask_scores import PRESENT, read_mask_rows
-from medistill.evaluate.predictions import class_rows, read_rows
+from medistill.evaluate.predictions import class_rows
+from medistill.evaluate.table_files import read_rows
 
 
 def read_table(path: Path) -> tuple[Table, tuple[str, ...]]:

@@ -18,6 +18,7 @@ _UNITS = {
     "image_size": "Image side, pixels",
     "graph_bytes": "ONNX graph, bytes",
 }
+_MANY = 12
 _SMALLER_IS_BETTER = ("parameters", "multiply_adds", "latency_ms", "graph_bytes")
 
 
@@ -137,10 +138,15 @@ def seeds(metrics: Mapping[str, Any]) -> list[tuple[str, int, str, str]]:
 
 
 def flat(values: Mapping[str, Any], parent: str = "") -> Iterator[tuple[str, str]]:
-    """Nested values as name and text, for example ``Versions torch``, ``2.6``."""
+    """Nested values as name and text, for example ``Versions torch``, ``2.6``.
+
+    What has very many names, as folds and seeds do, shares one text, lest it fills pages.
+    """
     for key, value in values.items():
         name = f"{parent} {key}".strip()
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and len(value) > _MANY:
+            yield heading(name), "; ".join(f"{each} {text}" for each, text in value.items())
+        elif isinstance(value, Mapping):
             yield from flat(value, name)
         elif isinstance(value, Sequence) and not isinstance(value, str):
             yield heading(name), ", ".join(map(str, value)) or "none"
@@ -209,4 +215,6 @@ def _times(measured: Mapping[str, Mapping[str, Any]], key: str) -> str:
     if key not in _SMALLER_IS_BETTER or not teacher or not student:
         return ""
     factor = float(teacher) / float(student)
+    if f"{factor:.1f}" == "1.0":
+        return "as much"
     return f"{factor:.1f} times less" if factor >= 1 else f"{1 / factor:.1f} times more"

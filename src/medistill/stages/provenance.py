@@ -51,8 +51,9 @@ def provenance_of(context: Context, prepared: Prepared) -> dict[str, Any]:
 def energy_estimate(seconds: float, threads: int) -> str:
     """Energy in watt-hours if every thread was busy all the time, with its assumption in words."""
     hours = seconds * threads * WATTS_PER_THREAD / 3600
+    busy = f"{threads} thread{'' if threads == 1 else 's'}"
     return (
-        f"about {hours:.3g} Wh, if {threads} threads drew {WATTS_PER_THREAD:.0f} W each for "
+        f"about {hours:.3g} Wh, if {busy} drew {WATTS_PER_THREAD:.0f} W each for "
         f"{seconds:.0f} s; not measured"
     )
 

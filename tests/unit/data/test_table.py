@@ -92,6 +92,7 @@ def test_quoted_cells_and_empty_lines_are_read(tmp_path: Path) -> None:
         (("path,label",), "lists no image"),
         (("file,label", "1.png,a"), r"has no column 'path' \(it has: file, label\)"),
         (("path,class", "1.png,a"), "has no column 'label'"),
+        (("path,ill,old", "1.png,,", "2.png,,"), "'ill' is blank in every row, and there is no"),
         (("path,label,labels", "1.png,a,b"), "both a column 'label' and a column 'labels'"),
         (
             ("path,label,patient,group", "1.png,a,p,g", "2.png,b,p,g"),
@@ -174,3 +175,9 @@ def test_table_lists_images_where_the_first_is_there(tmp_path: Path) -> None:
     save_noise(tmp_path / "a/1.png", 0)
     assert lists_images(path)
     assert not lists_images(_write(tmp_path, "file,label", "a/1.png,x"))
+
+
+def test_columns_that_are_labels_are_no_subgroups(tmp_path: Path) -> None:
+    images = read_table(_write(tmp_path, "path,ill,old,sex", "1.png,1,,F", "2.png,0,1,M"))
+    assert images.classes == ("ill", "old")
+    assert [sample.attributes for sample in images.samples] == [{"sex": "F"}, {"sex": "M"}]

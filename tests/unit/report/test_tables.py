@@ -87,3 +87,11 @@ def test_nested_provenance_is_flat():
         ("Hashes", "x, y"),
         ("N", "none"),
     ]
+
+
+def test_very_many_names_share_one_text():
+    values = {"seconds": {f"fold-{n}": n for n in range(13)}, "few": {"a": 1}}
+    (name, text), few = tables.flat(values)
+    assert name == "Seconds"
+    assert text.startswith("fold-0 0; fold-1 1; ")
+    assert few == ("Few a", "1")
