@@ -119,9 +119,11 @@ def _findings(context: Context) -> tuple[str, ...]:
     if not path.exists():
         return ()
     metrics = read_json(path)
-    answer, start = metrics["answer"], metrics["provenance"]["start"]["student"]
+    answer = metrics["answer"]
+    # Evaluations of earlier versions do not say it.
+    start = metrics["provenance"].get("start", {}).get("student")
     said = (answer[key] for key in ("for_file", "for_method", "standing"))
-    began = f"The student's training began from {start}."
+    began = start and f"The student's training began from {start}."
     # Who is served worse stands where it stands in the report: before what was gained.
     sentences = (answer["opening"], *answer.get("harm", []), *said, began)
     return tuple(text for text in sentences if text)
