@@ -22,7 +22,7 @@ from benchmarks.scale_images import KINDS, decode_all, generated
 from medistill.check.survey import survey
 from medistill.core.runtime import cpu_threads
 from medistill.core.types import ImageSet
-from medistill.data.store import build_store
+from medistill.data.storing import build_store
 
 
 def _seconds(act: Callable[[], object], workers: int) -> float:

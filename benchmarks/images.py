@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.workload import Workload
 from medistill.data.layouts import read_data
-from medistill.data.store import build_store
+from medistill.data.storing import build_store
 from medistill.imaging.resize import render
 
 STORED_SIZE = 256

@@ -11,7 +11,7 @@ import pytest
 from medistill.data.layouts import read_data
 from medistill.data.parts import conflicting_rows, fold_parts, holdout_parts
 from medistill.data.perceptual import perceptual_hashes
-from medistill.data.store import build_store
+from medistill.data.storing import build_store
 
 pytestmark = pytest.mark.real
 

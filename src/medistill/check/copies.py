@@ -10,8 +10,8 @@ from itertools import combinations, pairwise
 import numpy as np
 
 from medistill.check.finding import Finding, share
-from medistill.check.near import near_clusters, root_of
-from medistill.check.subject import Subject, by
+from medistill.check.near import by, root_of
+from medistill.check.subject import Subject
 from medistill.core.types import ImageSet, Sample
 from medistill.data.closest import CLOSEST
 
@@ -42,7 +42,7 @@ def copy_findings(subject: Subject) -> Iterator[Finding]:
 
 def near_findings(subject: Subject) -> Iterator[Finding]:
     """Pictures that are the same but for encoding, gray scale, a small shift or a crop."""
-    clusters = near_clusters(subject)
+    clusters = subject.near_copies
     names = [name for held in clusters for name in held]
     near = [held for held in clusters if len({subject.facts[n].content for n in held}) > 1]
     if near:
@@ -126,7 +126,7 @@ def united(subject: Subject) -> dict[str, str]:
     """A group for each readable image that holds its own group and all of its copies together."""
     samples = subject.readable
     names = [sample.name for sample in samples]
-    near = {name: held[0] for held in near_clusters(subject) for name in held}
+    near = {name: held[0] for held in subject.near_copies for name in held}
     row = {name: number for number, name in enumerate(names)}
     parent = np.arange(len(names))
     keys = (
@@ -150,7 +150,7 @@ def together(subject: Subject) -> ImageSet:
     """
     samples = {sample.name: sample for sample in subject.images.samples}
     group: dict[str, str] = {}
-    for held in near_clusters(subject):
+    for held in subject.near_copies:
         home = _home([samples[name] for name in held])
         group |= {name: home for name in held if samples[name].guessed}
     moved = (

@@ -12,16 +12,19 @@ _LEAST, _DARK = 230, 140
 _LOWEST, _HIGHEST = 4, 0.08
 
 
-def letters(gray: NDArray[np.uint8]) -> int:
-    """Number of signs in the longest row of them; 0 where there are fewer than four.
+def letters(grays: NDArray[np.uint8]) -> list[int]:
+    """Number of signs in the longest row of them of each picture; 0 below four.
 
     A sign is a connected bright region of letter size that stands out from its surroundings; a row
     are signs of about one height on one line, close to each other. Bone and noise rarely form rows.
 
     Args:
-        gray: (H, W) of 8 bits.
+        grays: (N, H, W) of 8 bits.
     """
-    bright = gray >= _LEAST
+    return [_signs(*pair) for pair in zip(grays >= _LEAST, grays, strict=True)]
+
+
+def _signs(bright: NDArray[np.bool_], gray: NDArray[np.uint8]) -> int:
     count = np.count_nonzero(bright)
     possible = FEWEST * _LOWEST <= count <= bright.size // 2
     return _longest_row(bright, gray) if possible and _can_hold_a_row(bright, gray) else 0

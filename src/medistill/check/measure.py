@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,17 +20,15 @@ from medistill.check.reduction import (
     looks_of,
     small_pictures,
 )
-from medistill.core.errors import DataError
 from medistill.data.perceptual import low_frequency_bits
-from medistill.data.processes import Place
+from medistill.data.reading import Place, Read, batches
 from medistill.data.rows import content_hash
 from medistill.imaging.picture import Picture
 from medistill.imaging.resize import to_stored
 
 _LARGEST, _WHITE = 512, 255
 _ONE_OF_MANY = re.compile(r"\b(slice|frame) \d+( of \d+)?")
-#: Pixels that are held at once, or one picture.
-_AT_ONCE = 2**20
+Grays = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,41 @@ class Stored:
     channels: Any
 
 
+class Measuring:
+    """Notes facts of pictures as they pass; a ``data.reading.Watcher``.
+
+    Args:
+        count: how many will pass.
+        stored: also hash this stored form.
+    """
+
+    def __init__(self, count: int, stored: Stored | None = None) -> None:
+        self._stored = stored
+        self._small = np.zeros((count, SIDE, SIDE), dtype=np.uint8)
+        self._noted: list[_Noted] = []
+        self._texts: list[str] = []
+
+    def see(self, pictures: Sequence[Read]) -> None:
+        """Note the next pictures; one that cannot be read leaves its problem instead."""
+        first = len(self._noted)
+        self._noted += [_NOTHING] * len(pictures)
+        self._texts += [p if isinstance(p, str) else _kind(p.history[0]) for p in pictures]
+        readable = {first + n: p for n, p in enumerate(pictures) if not isinstance(p, str)}
+        for rows, seen, grays in _of_one_shape(readable):
+            self._small[rows] = small_pictures(grays)
+            for row, noted in zip(rows, _notes(seen, grays, self._stored), strict=True):
+                self._noted[row] = noted
+
+    def told(self) -> Records:
+        """Facts of all, in order."""
+        found = np.zeros(len(self._small), dtype=RECORD)
+        # Column by column: to set one value of a row costs as much as to set all of a column.
+        for name, column in zip(_Noted._fields, zip(*self._noted, strict=True), strict=True):
+            found[name] = column
+        _note_looks(found, self._small)
+        return Records.of(found, self._texts)
+
+
 def measured(
     places: Sequence[Place], *, window: str | None = None, stored: Stored | None = None
 ) -> Records:
@@ -56,48 +89,10 @@ def measured(
         window: gray scale of CT, or None.
         stored: also hash this stored form.
     """
-    found = np.zeros(len(places), dtype=RECORD)
-    small = np.zeros((len(places), SIDE, SIDE), dtype=np.uint8)
-    texts: list[str] = []
-    noted: list[_Noted] = []
-    for read in _batches(places, window):
-        pictures = [picture for picture in read if isinstance(picture, Picture)]
-        grays = [eight_bit_gray(picture) for picture in pictures]
-        seen = iter([_note(*pair, stored) for pair in zip(pictures, grays, strict=True)])
-        told = [isinstance(picture, Picture) for picture in read]
-        rows = slice(len(texts), len(texts) + len(read))
-        small[rows][told] = small_pictures(grays)
-        found["unreadable"][rows] = np.logical_not(told)
-        noted += [next(seen) if readable else _NOTHING for readable in told]
-        texts += [_kind(p.history[0]) if isinstance(p, Picture) else p for p in read]
-    # Column by column: to set one value of a row costs as much as to set all of a column.
-    for name, column in zip(_Noted._fields, zip(*noted, strict=True), strict=True):
-        found[name] = column
-    _note_looks(found, small)
-    return Records.of(found, texts)
-
-
-def _batches(places: Sequence[Place], window: str | None) -> Iterator[list[Picture | str]]:
-    """Pictures in order, or why they cannot be read: several small ones, or a large one, at a time.
-
-    What is done with one picture after the other, step by step, finds code and tables in the
-    processor's cache: with small pictures that is half of the time.
-    """
-    held: list[Picture | str] = []
-    pixels = 0
-    for place in places:
-        try:
-            picture = place.read(window)
-        except DataError as error:
-            held.append(error.what)
-            continue
-        held.append(picture)
-        pixels += picture.shape[0] * picture.shape[1]
-        if pixels >= _AT_ONCE:
-            yield held
-            held, pixels = [], 0
-    if held:
-        yield held
+    measuring = Measuring(len(places), stored)
+    for pictures in batches(places, window):
+        measuring.see(pictures)
+    return measuring.told()
 
 
 class _Noted(NamedTuple):
@@ -109,19 +104,35 @@ class _Noted(NamedTuple):
     letters: int
     content: bytes
     stored: bytes
+    unreadable: bool
 
 
-_NOTHING = _Noted(0, 0, 0.0, 0, bytes(16), bytes(32))
+_NOTHING = _Noted(0, 0, 0.0, 0, bytes(16), bytes(32), unreadable=True)
 
 
-def _note(picture: Picture, gray: NDArray[np.uint8], stored: Stored | None) -> _Noted:
-    height, width = gray.shape
+def _of_one_shape(
+    pictures: Mapping[int, Picture],
+) -> Iterator[tuple[list[int], list[Picture], Grays]]:
+    """Rows of pictures of one shape, the pictures, and their gray, (N, H, W)."""
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for row, picture in pictures.items():
+        alike.setdefault(picture.shape[:2], []).append(row)
+    for held in alike.values():
+        seen = [pictures[row] for row in held]
+        grays = [eight_bit_gray(picture) for picture in seen]
+        yield held, seen, np.stack(grays) if grays[1:] else grays[0][None]
+
+
+def _notes(pictures: Sequence[Picture], grays: Grays, stored: Stored | None) -> Iterator[_Noted]:
+    _, height, width = grays.shape
     step = -(-max(height, width) // _LARGEST)
+    white = grays == _WHITE
     # Nearest neighbours: letters stay sharp.
-    signs = letters(gray[::step, ::step] if step > 1 else gray)
-    white = round(int(np.count_nonzero(gray == _WHITE)) / gray.size, 4)
-    held = _NOTHING.stored if stored is None else _stored_hash(picture, stored)
-    return _Noted(height, width, white, signs, _content(picture), held)
+    signs = letters(grays[:, ::step, ::step] if step > 1 else grays)
+    for picture, full, count in zip(pictures, white, signs, strict=True):
+        share = round(int(np.count_nonzero(full)) / full.size, 4)
+        held = _NOTHING.stored if stored is None else _stored_hash(picture, stored)
+        yield _Noted(height, width, share, count, _content(picture), held, unreadable=False)
 
 
 def _stored_hash(picture: Picture, stored: Stored) -> bytes:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medistill.check.alignment import SIDE, aligned_likeness
+from medistill.check.facts import Facts
 from medistill.check.pairs import Pairs, loose_pairs, signs_of
-from medistill.check.subject import Subject, by
 from medistill.data.duplicates import cluster_hashes
 
 #: Different bits, of 64, within which two hashes are one picture. Tighter than what groups slices
@@ -32,45 +32,45 @@ WIDEST = 20
 #: Pairs whose pictures are in memory at once.
 _ALIGNED_AT_ONCE = 512
 Signs = NDArray[np.float32]
+FactsOf = Mapping[str, Facts]
 
 
-def near_clusters(subject: Subject) -> list[list[str]]:
+def near_clusters(facts: FactsOf, names: Iterable[str]) -> list[list[str]]:
     """Every structured image once, with its near copies.
 
     Equal hashes whose pictures correlate come first; then those are joined that are alike when
     they are aligned. A cluster that gets wider than ``WIDEST`` bits falls apart again.
     """
-    names = [s.name for s in subject.readable if _structured(subject, s.name)]
-    found = cluster_hashes({n: subject.facts[n].bits for n in names}, distance=NEAR_BITS)
+    names = [name for name in names if _structured(facts[name])]
+    found = cluster_hashes({n: facts[n].bits for n in names}, distance=NEAR_BITS)
     clusters = by((found[name] for name in names), names).values()
-    tight = [part for held in clusters for part in _alike(subject, held)]
-    return _joined(subject, tight, aligned_pairs(subject, [held[0] for held in tight]))
+    tight = [part for held in clusters for part in _alike(facts, held)]
+    return _joined(facts, tight, aligned_pairs(facts, [held[0] for held in tight]))
 
 
-def aligned_pairs(subject: Subject, names: Sequence[str]) -> Pairs:
+def aligned_pairs(facts: FactsOf, names: Sequence[str]) -> Pairs:
     """Pairs of rows that show one picture once aligned, shape (P, 2)."""
-    sides = [min(subject.facts[name].width, subject.facts[name].height) for name in names]
+    sides = [min(facts[name].width, facts[name].height) for name in names]
     large = np.flatnonzero(np.array(sides) >= _SHORTEST)
-    found = _aligned_pairs(subject, [names[row] for row in large.tolist()])
+    found = _aligned_pairs(facts, [names[row] for row in large.tolist()])
     return large[found]
 
 
-def _aligned_pairs(subject: Subject, names: Sequence[str]) -> Pairs:
-    signs = signs_of([subject.facts[name].bits for name in names])
-    thumbs = _pictures([subject.facts[name].thumb for name in names])
+def _aligned_pairs(facts: FactsOf, names: Sequence[str]) -> Pairs:
+    signs = signs_of([facts[name].bits for name in names])
+    thumbs = _pictures([facts[name].thumb for name in names])
     pairs = loose_pairs(signs, thumbs)
     found = [
-        _same(subject, names, signs, pairs[start : start + _ALIGNED_AT_ONCE])
+        _same(facts, names, signs, pairs[start : start + _ALIGNED_AT_ONCE])
         for start in range(0, len(pairs), _ALIGNED_AT_ONCE)
     ]
     return np.concatenate(found) if found else pairs
 
 
-def _same(subject: Subject, names: Sequence[str], signs: Signs, pairs: Pairs) -> Pairs:
+def _same(facts: FactsOf, names: Sequence[str], signs: Signs, pairs: Pairs) -> Pairs:
     """Those of some pairs that show one picture."""
     one, two = (
-        _pictures([subject.facts[names[row]].look for row in pairs[:, side].tolist()])
-        for side in (0, 1)
+        _pictures([facts[names[row]].look for row in pairs[:, side].tolist()]) for side in (0, 1)
     )
     likeness = aligned_likeness(one.reshape(-1, SIDE, SIDE), two.reshape(-1, SIDE, SIDE))
     return pairs[are_one(signs[pairs[:, 0]], signs[pairs[:, 1]], likeness)]
@@ -84,7 +84,7 @@ def are_one(
     return np.asarray(likeness >= np.where(bits <= SURE_BITS, ALIGNED, ALIGNED_BEYOND))
 
 
-def _joined(subject: Subject, tight: list[list[str]], pairs: Pairs) -> list[list[str]]:
+def _joined(facts: FactsOf, tight: list[list[str]], pairs: Pairs) -> list[list[str]]:
     parent = np.arange(len(tight))
     for one, two in pairs.tolist():
         parent[root_of(parent, two)] = root_of(parent, one)
@@ -94,21 +94,21 @@ def _joined(subject: Subject, tight: list[list[str]], pairs: Pairs) -> list[list
     for held in rows:
         parts = [tight[int(row)] for row in held]
         whole = [name for part in parts for name in part]
-        joined += [whole] if len(parts) == 1 or _width(subject, whole) <= WIDEST else parts
+        joined += [whole] if len(parts) == 1 or _width(facts, whole) <= WIDEST else parts
     return joined
 
 
-def _width(subject: Subject, names: Sequence[str]) -> int:
+def _width(facts: FactsOf, names: Sequence[str]) -> int:
     """Most different bits of two members."""
-    signs = signs_of([subject.facts[name].bits for name in names])
+    signs = signs_of([facts[name].bits for name in names])
     return int((signs.shape[1] - signs @ signs.T).max() // 2)
 
 
-def _alike(subject: Subject, cluster: list[str]) -> list[list[str]]:
+def _alike(facts: FactsOf, cluster: list[str]) -> list[list[str]]:
     """A cluster cut where small pictures do not correlate: hashes of one anatomy can collide."""
     if len(cluster) == 1:
         return [cluster]
-    thumbs = _pictures([subject.facts[name].thumb for name in cluster])
+    thumbs = _pictures([facts[name].thumb for name in cluster])
     likeness = np.corrcoef(thumbs.astype(float))
     parent = np.arange(len(cluster))
     for one, two in np.argwhere(np.triu(likeness >= ALIKE, 1)).tolist():
@@ -116,15 +116,22 @@ def _alike(subject: Subject, cluster: list[str]) -> list[list[str]]:
     return list(by((str(root_of(parent, row)) for row in range(len(cluster))), cluster).values())
 
 
-def _structured(subject: Subject, name: str) -> bool:
+def _structured(facts: Facts) -> bool:
     """Whether there is anything to compare: flat pictures are all alike."""
-    facts = subject.facts[name]
     return facts.high - facts.low >= 0.02
 
 
 def _pictures(texts: Sequence[str]) -> NDArray[np.uint8]:
     held = np.frombuffer(b"".join(map(bytes.fromhex, texts)), np.uint8)
     return held.reshape(len(texts), -1) if texts else np.zeros((0, 0), np.uint8)
+
+
+def by(keys: Iterable[str], names: Iterable[str]) -> dict[str, list[str]]:
+    """Names by their key, in order."""
+    found: dict[str, list[str]] = {}
+    for key, name in zip(keys, names, strict=True):
+        found.setdefault(key, []).append(name)
+    return found
 
 
 def root_of(parent: NDArray[np.intp], row: int) -> int:

@@ -6,7 +6,6 @@ one picture of this size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -36,6 +35,9 @@ def eight_bit_gray(picture: Picture) -> Bytes:
     if levels is None:
         return np.asarray(np.rint(to_gray(picture.pixels) * np.float32(255)), dtype=np.uint8)
     flat = levels.gray()
+    if flat is not None and flat.table is not None:
+        # By way of the 16 bits that are needed anyhow, and as a 16-bit copy of it would be.
+        return Levels(flat.sixteen_bits(), SIXTEEN_BITS).eight_bits()
     if flat is not None:
         return flat.eight_bits()
     return np.asarray(Image.fromarray(levels.eight_bits()).convert("L"))
@@ -59,31 +61,23 @@ def canonical(picture: Picture) -> NDArray[np.unsignedinteger]:
 
 def small_picture(gray: Bytes) -> Bytes:
     """Mean gray in each of 64 x 64 boxes, rounded."""
-    small: Bytes = small_pictures([gray])[0]
+    small: Bytes = small_pictures(gray[None])[0]
     return small
 
 
-def small_pictures(grays: Sequence[Bytes]) -> Bytes:
-    """The same of N pictures, (N, 64, 64); those of one size at once."""
-    found = np.empty((len(grays), SIDE, SIDE), dtype=np.uint8)
-    rows: dict[tuple[int, ...], list[int]] = {}
-    for row, gray in enumerate(grays):
-        rows.setdefault(gray.shape, []).append(row)
-    for (height, width), alike in rows.items():
-        held = [grays[row] for row in alike]
-        if height % SIDE == 0 and width % SIDE == 0:
-            # One below the other they are one picture, and no box reaches over a border.
-            whole = _image(np.concatenate(held) if held[1:] else held[0])
-            found[alike] = np.asarray(whole.reduce((width // SIDE, height // SIDE))).reshape(
-                -1, SIDE, SIDE
-            )
-        else:
-            found[alike] = [_shrunk(gray) for gray in held]
-    return found
+def small_pictures(grays: Bytes) -> Bytes:
+    """The same of N pictures of one shape, from (N, H, W) to (N, 64, 64)."""
+    count, height, width = grays.shape
+    if height % SIDE or width % SIDE:
+        return np.stack([_shrunk(gray) for gray in grays])
+    # One below the other they are one picture, and no box reaches over a border.
+    whole = _image(grays.reshape(count * height, width))
+    boxes = whole.reduce((width // SIDE, height // SIDE))
+    return np.asarray(boxes).reshape(-1, SIDE, SIDE)
 
 
 def _image(gray: Bytes) -> Image.Image:
-    return Image.frombuffer("L", gray.shape[::-1], gray)
+    return Image.frombuffer("L", gray.shape[::-1], np.ascontiguousarray(gray))
 
 
 def _shrunk(gray: Bytes) -> Bytes:
@@ -143,10 +137,8 @@ def looks_of(small: Bytes) -> Looks:
 
 def _halved(small: Bytes) -> Bytes:
     """Rounded means of boxes of 2 x 2, (N, 32, 32)."""
-    wide = small.astype(np.uint16)
-    rows = wide[:, ::2] + wide[:, 1::2]
-    sums = rows[:, :, ::2] + rows[:, :, 1::2]
-    return np.asarray((sums + 2) >> 2, dtype=np.uint8)
+    whole = _image(small.reshape(-1, SIDE))
+    return np.asarray(whole.reduce(2)).reshape(-1, SIDE // 2, SIDE // 2)
 
 
 @cache

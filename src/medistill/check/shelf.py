@@ -15,7 +15,7 @@ from medistill.check.records import RECORD, Records
 from medistill.core.files import read_json, write_json
 
 #: Version of what is computed: a cache of another one is not used.
-VERSION = "facts-5"
+VERSION = "facts-6"
 _PAGE = "facts.json"
 Rows = NDArray[np.intp]
 
@@ -78,7 +78,7 @@ class Book:
         self._name = f"facts-{os.urandom(4).hex()}.bin"
         self.rows = self._made(len(keys))
 
-    def write(self, rows: Rows, records: Records) -> None:
+    def write(self, rows: Rows | slice, records: Records) -> None:
         """Put records into rows."""
         numbers = [self._number.setdefault(text, len(self._number)) for text in records.texts]
         records.rows["text"] = np.array(numbers, dtype=np.int32)[records.rows["text"]]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from medistill.check.facts import Facts
+from medistill.check.near import near_clusters
 from medistill.core.types import ImageSet, Sample
+
+Clusters = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,17 +26,29 @@ class Subject:
             are in none are missing.
         fitted_on: content hashes of the images that the teacher was fitted on, or None where no
             teacher was named.
+        known: near copies among these images and others, where they have been looked for.
     """
 
     images: ImageSet
     facts: Mapping[str, Facts]
     parts: Mapping[str, str]
     fitted_on: frozenset[str] | None = None
+    known: Clusters | None = None
 
     @property
     def readable(self) -> tuple[Sample, ...]:
         """Samples whose image can be read."""
         return tuple(s for s in self.images.samples if not self.facts[s.name].problem)
+
+    @cached_property
+    def near_copies(self) -> Clusters:
+        """Every readable, structured image once, with its near copies: looked for once."""
+        names = [sample.name for sample in self.readable]
+        if self.known is None:
+            return near_clusters(self.facts, names)
+        here = set(names)
+        left = ([name for name in held if name in here] for held in self.known)
+        return [held for held in left if held]
 
     def label_words(self, sample: Sample) -> tuple[str, ...]:
         """Classes of an image; several or none in a multi-label set."""
@@ -52,11 +68,3 @@ class Subject:
         if isinstance(sample.label, int):
             return [float(k == sample.label) for k in range(count)]
         return list(sample.label) if sample.label else [np.nan] * count
-
-
-def by(keys: Iterable[str], names: Iterable[str]) -> dict[str, list[str]]:
-    """Names by their key, in order."""
-    found: dict[str, list[str]] = {}
-    for key, name in zip(keys, names, strict=True):
-        found.setdefault(key, []).append(name)
-    return found

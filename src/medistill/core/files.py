@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -74,6 +74,23 @@ def write_json(path: Path, value: object) -> None:
         for piece in encoder.iterencode(value):
             stream.write(piece.encode())
         stream.write(b"\n")
+
+
+def write_long_json(path: Path, value: Mapping[str, Any], **rows: Iterable[Any]) -> None:
+    """Write a JSON object that ends in a long list, an element a line: a fifth of the time.
+
+    Args:
+        path: the file.
+        value: the object without the list.
+        rows: the list, by its key.
+    """
+    (key, elements), *_ = rows.items()
+    encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+    with atomic_file(path) as stream:
+        stream.write(encoder.encode({**value, key: []})[:-2].encode())
+        for number, element in enumerate(elements):
+            stream.write((",\n" if number else "\n").encode() + encoder.encode(element).encode())
+        stream.write(b"\n]}\n")
 
 
 def read_json(path: Path) -> Mapping[str, Any]:

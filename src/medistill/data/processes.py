@@ -6,39 +6,12 @@ import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from typing import NamedTuple, TypeVar
-
-from medistill.core.types import Plane, Sample
-from medistill.imaging.picture import Picture
-from medistill.imaging.reader import read_image
+from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 #: Images of one task at most.
 MOST_AT_ONCE = 64
-
-
-class Place(NamedTuple):
-    """Where an image lies: what a process must be told of a sample, and no more.
-
-    Attributes:
-        path: its file.
-        frame: frame or slice, from 0, or None.
-        plane: plane of a volume.
-    """
-
-    path: str
-    frame: int | None
-    plane: Plane
-
-    @classmethod
-    def of(cls, sample: Sample) -> Place:
-        """The place of a sample's image."""
-        return cls(str(sample.path), sample.frame, sample.plane)
-
-    def read(self, window: str | None) -> Picture:
-        """Read the image, as ``imaging.reader.read_image``."""
-        return read_image(self.path, window=window, frame=self.frame, plane=self.plane)
 
 
 def in_order(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,13 +10,13 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from medistill.core.errors import DataError
 from medistill.core.files import sha256_bytes
-from medistill.data.processes import Place
+from medistill.data.reading import Place, Read, Watcher, batches
 from medistill.imaging.resize import Channels, to_stored
 
 Stored = NDArray[np.uint16]
-
+#: Small pictures are written many at a time.
+BUFFER = 2**20
 
 #: Content hash and shape of an image, or the reason why it has no pixels.
 Row = tuple[str, tuple[int, ...]] | str
@@ -29,24 +29,25 @@ class Piece:
     Attributes:
         path: file of their pixels, one after the other; None where they went to their place.
         rows: one an image.
+        told: what the watcher of these images said, if there was one.
     """
 
     path: Path | None
     rows: list[Row]
+    told: Any = None
 
 
-def stored_piece(task: tuple[int, Sequence[Place]], *, folder: Path, **form: Any) -> Piece:
+def stored_piece(places: Sequence[Place], *, path: Path, **options: Any) -> Piece:
     """Read images and write their stored pixels to a file of their own.
 
     Args:
-        task: number of the piece, and its images.
-        folder: where the file goes.
-        form: as of :func:`write_stored`.
+        places: the images.
+        path: the file.
+        options: as of :func:`write_stored`.
     """
-    number, places = task
-    path = folder / f"piece-{number}.bin"
-    with path.open("wb") as stream:
-        return Piece(path, write_stored(places, stream, **form))
+    with path.open("wb", buffering=BUFFER) as stream:
+        rows, told = write_stored(places, stream, **options)
+    return Piece(path, rows, told)
 
 
 def write_stored(
@@ -56,7 +57,8 @@ def write_stored(
     stored_size: int,
     channels: Channels,
     window: str | None = None,
-) -> list[Row]:
+    watcher: Callable[[int], Watcher] | None = None,
+) -> tuple[list[Row], Any]:
     """Read images and write their stored pixels, little-endian.
 
     Args:
@@ -65,19 +67,28 @@ def write_stored(
         stored_size: pixels of the short side.
         channels: ``gray`` or ``rgb``.
         window: gray scale of CT (``imaging.window``), or None for what each file declares.
+        watcher: makes who sees every picture before it is stored, or None.
+
+    Returns:
+        A row an image, and what the watcher told.
     """
     rows: list[Row] = []
-    for place in places:
-        try:
-            picture = place.read(window)
-        except DataError as error:
-            rows.append(error.what)
-            continue
-        stored = to_stored(picture, stored_size=stored_size, channels=channels)
-        data = np.ascontiguousarray(stored, dtype="<u2")
-        rows.append((content_hash(data), data.shape))
-        stream.write(data.data)
-    return rows
+    seeing = None if watcher is None else watcher(len(places))
+    for read in batches(places, window):
+        if seeing is not None:
+            seeing.see(read)
+        stored = [_stored(seen, stored_size, channels) for seen in read]
+        rows += [s if isinstance(s, str) else (content_hash(s), s.shape) for s in stored]
+        stream.writelines(s.data for s in stored if not isinstance(s, str))
+    return rows, None if seeing is None else seeing.told()
+
+
+def _stored(read: Read, stored_size: int, channels: Channels) -> Stored | str:
+    if isinstance(read, str):
+        return read
+    return np.ascontiguousarray(
+        to_stored(read, stored_size=stored_size, channels=channels), dtype="<u2"
+    )
 
 
 def content_hash(values: Stored) -> str:

@@ -8,7 +8,7 @@ what the same conversion of float pixels gives (a test goes through all values).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -36,12 +36,8 @@ class Levels:
 
     def gray(self) -> Levels | None:
         """The first channel where all three are equal; None for colour."""
-        if self.values.ndim == 2:
-            return self
-        first = self.values[..., 0]
-        if (self.values[..., 1] != first).any() or (self.values[..., 2] != first).any():
-            return None
-        return Levels(np.ascontiguousarray(first), self.white, self.table)
+        # What is kept must not be the value itself: it would wait for the garbage collector.
+        return self if self.values.ndim == 2 else self._flat
 
     def pixels(self) -> Float:
         """Float32 in [0, 1] of the same shape, read-only."""
@@ -70,8 +66,22 @@ class Levels:
             return np.multiply(self.values, np.uint16(257), dtype=np.uint16)
         if self.white == SIXTEEN_BITS:
             return self.values.astype(np.uint16, copy=False)
+        return self._looked_up
+
+    @cached_property
+    def _flat(self) -> Levels | None:
+        first = self.values[..., 0]
+        if (self.values[..., 1] != first).any() or (self.values[..., 2] != first).any():
+            return None
+        return Levels(np.ascontiguousarray(first), self.white, self.table)
+
+    @cached_property
+    def _looked_up(self) -> NDArray[np.uint16]:
+        """Kept: the check and the store both ask for it, and to look up is dearer than to read."""
         sixteen: NDArray[np.uint16] = np.rint(self._table() * np.float32(65535)).astype(np.uint16)
-        return sixteen.take(self.values)
+        values = sixteen.take(self.values)
+        values.flags.writeable = False
+        return values
 
     def _table(self) -> Float:
         return _shares(self.white) if self.table is None else self.table

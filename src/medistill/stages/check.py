@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from medistill.check.copies import together
 from medistill.check.examine import examine, refuse_fatal
-from medistill.check.facts import Facts
 from medistill.check.finding import Finding
 from medistill.check.measure import Stored
 from medistill.check.repair import write_proposal
 from medistill.check.sheet import HTML, write_sheets
 from medistill.check.subject import Subject
-from medistill.check.survey import survey
+from medistill.check.survey import Survey, survey
 from medistill.core.errors import DataError
 from medistill.core.files import read_json
 from medistill.core.types import ImageSet, Parts
@@ -81,26 +80,23 @@ def check(
     return found
 
 
-def facts_before_training(
-    images: ImageSet, block: DataBlock, folder: Path, speaker: Reporter
-) -> Mapping[str, Facts]:
-    """Facts of every labelled image, by name; they lie in a file of the folder, not in memory."""
-    labelled = [s for s in images.samples if s.label is not None or s.mask is not None]
-    return survey(
-        labelled,
-        cache=folder,
-        window=block.window,
-        workers=block.workers,
-        progress=speaker.counting("Checking images"),
-    )
+def noting(images: ImageSet, block: DataBlock, folder: Path) -> Survey:
+    """Facts to be noted while the images are stored; they lie in the folder, not in memory."""
+    return Survey(images.samples, cache=folder, window=block.window)
 
 
-def with_copies_together(images: ImageSet, facts: Mapping[str, Facts]) -> ImageSet:
+def subject_before_training(images: ImageSet, noted: Survey) -> Subject:
+    """The labelled images of a set with their facts, before parts are cut."""
+    labelled = tuple(s for s in images.samples if s.label is not None or s.mask is not None)
+    facts = noted.facts().only(sample.name for sample in labelled)
+    judged = dataclasses.replace(images, samples=labelled)
+    return Subject(images=judged, facts=facts, parts={})
+
+
+def with_copies_together(images: ImageSet, subject: Subject) -> ImageSet:
     """The set in which no guessed group parts a labelled picture from its copies."""
-    judged = tuple(sample for sample in images.samples if sample.name in facts)
-    if not any(sample.guessed for sample in judged):
+    if not any(sample.guessed for sample in subject.images.samples):
         return images
-    subject = Subject(images=dataclasses.replace(images, samples=judged), facts=facts, parts={})
     moved = {sample.name: sample for sample in together(subject).samples}
     samples = tuple(moved.get(sample.name, sample) for sample in images.samples)
     return dataclasses.replace(images, samples=samples)
@@ -108,7 +104,7 @@ def with_copies_together(images: ImageSet, facts: Mapping[str, Facts]) -> ImageS
 
 def check_before_training(
     images: ImageSet,
-    facts: Mapping[str, Facts],
+    labelled: Subject,
     parts: Mapping[int, Parts],
     block: DataBlock,
     folder: Path,
@@ -118,7 +114,7 @@ def check_before_training(
 
     Args:
         images: the set, in the order to which the parts refer.
-        facts: of its labelled images by name.
+        labelled: its labelled images, whose copies are not looked for again.
         parts: parts of each fold.
         block: the recipe's block.
         folder: where check.json and check.html go.
@@ -132,7 +128,8 @@ def check_before_training(
     held = {row for cut in parts.values() for rows in cut.named().values() for row in rows}
     part = _part_names(images, parts)
     judged = dataclasses.replace(images, samples=tuple(images.samples[row] for row in sorted(held)))
-    subject = Subject(images=judged, facts=facts, parts=part)
+    known = labelled.near_copies
+    subject = Subject(images=judged, facts=labelled.facts, parts=part, known=known)
     found = examine(subject)
     write_sheets(subject, found, folder, window=block.window)
     for finding in found:

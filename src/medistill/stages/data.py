@@ -21,12 +21,14 @@ from medistill.data.layouts import read_data
 from medistill.data.masks import Masks
 from medistill.data.parts import conflicting_rows, fold_parts, holdout_parts
 from medistill.data.remembered import RememberedViews
-from medistill.data.store import Store, build_store, open_store, stored_images
+from medistill.data.store import Store, open_store, stored_images
+from medistill.data.storing import build_store
 from medistill.data.unlabelled import read_unlabelled
 from medistill.recipe import DataBlock
 from medistill.stages.check import (
     check_before_training,
-    facts_before_training,
+    noting,
+    subject_before_training,
     with_copies_together,
 )
 from medistill.stages.context import Context
@@ -107,6 +109,7 @@ def _write(context: Context, inputs: Mapping[str, Any]) -> None:
     block, reporter = context.recipe.data, context.reporter
     with context.run.writing(STAGE, inputs) as stage:
         images = _read(block, stage.folder)
+        noted = noting(images, block, stage.folder / "check" / "facts")
         store = build_store(
             images,
             stage.folder / "store",
@@ -116,12 +119,13 @@ def _write(context: Context, inputs: Mapping[str, Any]) -> None:
             skip_unreadable=block.skip_unreadable,
             progress=reporter.counting("Reading images"),
             workers=block.workers,
+            watch=noted.watch(),
         )
         images = stored_images(images, store)
-        facts = facts_before_training(images, block, stage.folder / "check" / "facts", reporter)
-        images = with_copies_together(images, facts)
+        labelled = subject_before_training(images, noted)
+        images = with_copies_together(images, labelled)
         parts = _cut(images, block)
-        check_before_training(images, facts, parts, block, stage.folder / "check", reporter)
+        check_before_training(images, labelled, parts, block, stage.folder / "check", reporter)
         _save(stage.folder / "images.json", _moved(images, stage.folder, context.run.stage(STAGE)))
         removed = len(conflicting_rows(images)) if block.folds == 1 else 0
         write_json(

@@ -19,7 +19,8 @@ from medistill.data.batch import Batch
 from medistill.data.labels import labels_matrix
 from medistill.data.layouts import read_data
 from medistill.data.masks import Masks
-from medistill.data.store import build_store, stored_images
+from medistill.data.store import stored_images
+from medistill.data.storing import build_store
 from medistill.evaluate.examined import Examined
 from medistill.evaluate.grouped import Table
 from medistill.imaging.resize import Channels

@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 
 from medistill.check.facts import Facts
-from medistill.check.measure import Stored, _kind
+from medistill.check.measure import Stored, _kind, measured
+from medistill.check.records import RECORD
 from medistill.check.survey import survey
 from medistill.core.types import Sample
+from medistill.data.reading import Place
 from medistill.data.rows import content_hash
 from medistill.imaging.reader import read_image
 from medistill.imaging.resize import to_stored
@@ -69,3 +71,20 @@ def test_stored_hash_is_that_of_the_store(tmp_path: Path) -> None:
 )
 def test_kind_is_that_of_all_frames_and_slices(line: str, kind: str) -> None:
     assert _kind(line) == kind
+
+
+def test_pictures_seen_together_have_the_facts_of_each_alone(tmp_path: Path) -> None:
+    sizes = [64, 128, 64, 100, 128]
+    places = []
+    for number, size in enumerate(sizes):
+        smooth_picture(number, size).save(tmp_path / f"{number}.png")
+        places.append(Place(str(tmp_path / f"{number}.png"), None, "axial"))
+    places.insert(2, Place(str(tmp_path / "gone.png"), None, "axial"))
+    whole = measured(places)
+    assert whole.rows["unreadable"].tolist() == [False, False, True, False, False, False]
+    assert whole.texts == ["PNG L", "there is no such file"]
+    for row, place in enumerate(places):
+        alone = measured([place])
+        assert alone.texts == [whole.texts[whole.rows["text"][row]]]
+        for name in set(RECORD.names or ()) - {"text"}:
+            np.testing.assert_array_equal(whole.rows[name][row], alone.rows[name][0], name)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from medistill.check import near
-from medistill.check.near import aligned_pairs, are_one, near_clusters, root_of
+from medistill.check.near import aligned_pairs, are_one, by, root_of
 from medistill.core.types import ImageSet
 from tests.unit.check.planted import as_jpeg, subject_of, with_samples
 
@@ -30,17 +30,17 @@ def _with_crops(images: ImageSet, root: Path, percents: tuple[int, ...]) -> Imag
 
 def test_strangers_are_alone(images: ImageSet, cache: Path) -> None:
     subject = subject_of(images, cache=cache)
-    clusters = near_clusters(subject)
+    clusters = subject.near_copies
     assert [len(held) for held in clusters] == [1] * len(images.samples)
     names = [sample.name for sample in images.samples]
-    assert aligned_pairs(subject, names).shape == (0, 2)
+    assert aligned_pairs(subject.facts, names).shape == (0, 2)
 
 
 def test_crops_of_one_picture_are_one_cluster(
     images: ImageSet, cache: Path, tmp_path: Path
 ) -> None:
     subject = subject_of(_with_crops(images, tmp_path, (1, 2, 3)), cache=cache)
-    (large,) = [held for held in near_clusters(subject) if len(held) > 1]
+    (large,) = [held for held in subject.near_copies if len(held) > 1]
     assert set(large) == {images.samples[0].name, "cut-1.png", "cut-2.png", "cut-3.png"}
 
 
@@ -49,7 +49,7 @@ def test_wide_cluster_falls_apart(
 ) -> None:
     subject = subject_of(_with_crops(images, tmp_path, (1, 2, 3)), cache=cache)
     monkeypatch.setattr(near, "WIDEST", 0)
-    assert max(map(len, near_clusters(subject))) < 4
+    assert max(map(len, subject.near_copies)) < 4
 
 
 def test_distant_hashes_need_more_likeness() -> None:
@@ -62,3 +62,7 @@ def test_distant_hashes_need_more_likeness() -> None:
 
 def test_root_is_found_through_parents() -> None:
     assert root_of(np.array([0, 0, 1, 3]), 2) == 0
+
+
+def test_names_by_key_keep_their_order() -> None:
+    assert by("abab", ["1", "2", "3", "4"]) == {"a": ["1", "3"], "b": ["2", "4"]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from medistill.check.facts import Facts
-from medistill.check.subject import Subject, by
+from medistill.check.subject import Subject
 from tests.unit.data.pictures import labelled_set
 
 
@@ -20,5 +20,10 @@ def test_truth_and_words() -> None:
     assert [s.name for s in subject.readable] == ["000000.png", "000002.png"]
 
 
-def test_names_by_key() -> None:
-    assert by("aba", ["1", "2", "3"]) == {"a": ["1", "3"], "b": ["2"]}
+def test_copies_that_are_known_are_not_looked_for_again() -> None:
+    images = labelled_set([0, 1, 0])
+    names = [sample.name for sample in images.samples]
+    facts = {name: Facts(problem="bad" if name == names[2] else "") for name in names}
+    known = [["elsewhere.png"], [names[0], "elsewhere.jpg", names[1]], [names[2]]]
+    subject = Subject(images=images, facts=facts, parts={}, known=known)
+    assert subject.near_copies == [names[:2]]

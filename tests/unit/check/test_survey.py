@@ -13,10 +13,11 @@ from medistill.check import survey as module
 from medistill.check.facts import Facts
 from medistill.check.measure import Stored, measured
 from medistill.check.records import Records
-from medistill.check.survey import survey
+from medistill.check.survey import Survey, survey
 from medistill.core.types import Sample
-from medistill.data.processes import Place
-from tests.unit.data.pictures import save_noise
+from medistill.data.reading import Place
+from medistill.data.storing import build_store
+from tests.unit.data.pictures import noise_set, save_noise
 
 
 @pytest.fixture
@@ -85,6 +86,25 @@ def test_more_and_fewer_images_read_what_is_new_alone(
     assert sorted(Path(path).name for path in read) == ["3.png", "4.png", "5.png"]
     assert survey(samples[1:4], cache=tmp_path)["2.png"] == expected["2.png"]
     assert len(read) == 3
+
+
+def test_who_watches_the_store_learns_the_same(tmp_path: Path) -> None:
+    images = noise_set(tmp_path / "set", 9)
+    images.samples[4].path.write_bytes(b"broken")
+    for workers in (0, 2):
+        found = Survey(images.samples, cache=tmp_path / f"cache{workers}")
+        store = build_store(
+            images,
+            tmp_path / "store",
+            stored_size=8,
+            channels="gray",
+            skip_unreadable=True,
+            workers=workers,
+            watch=found.watch(),
+        )
+        assert len(store) == 8
+        assert found.facts() == survey(images.samples)
+        assert survey(images.samples, cache=tmp_path / f"cache{workers}") == found.facts()
 
 
 def _noted(read: list[str], places: Sequence[Place]) -> Records:

@@ -20,6 +20,22 @@ def save_noise(path: Path, seed: int, *, size: tuple[int, int] = (24, 16)) -> Pa
     return path
 
 
+def noise_set(root: Path, count: int, *, size: tuple[int, int] = (24, 16)) -> ImageSet:
+    """A set of gray noise in files, two classes by turns."""
+    paths = [save_noise(root / f"{n:04}.png", n, size=size) for n in range(count)]
+    return ImageSet(
+        name="folder",
+        root=root,
+        task="single-label",
+        classes=("a", "b"),
+        samples=tuple(
+            Sample(path=path, name=path.name, label=row % 2, group=path.name)
+            for row, path in enumerate(paths)
+        ),
+        group_word="image",
+    )
+
+
 def smooth_picture(seed: int, size: int = 128) -> Image.Image:
     """A gray picture with soft structures of every scale, as a scan has; seeds are unrelated."""
     draws = np.random.default_rng(seed)

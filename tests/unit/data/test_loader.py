@@ -17,7 +17,8 @@ from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.batch import Batch
 from medistill.data.loader import ViewStream, permutation, plain_batches
-from medistill.data.store import Store, build_store
+from medistill.data.store import Store
+from medistill.data.storing import build_store
 from medistill.data.views import ViewPolicy, draw_view, render_view
 from medistill.imaging.resize import render
 from tests.unit.data.memory_store import MemoryStore, random_store

@@ -5,12 +5,9 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 
-from medistill.core.types import Sample
-from medistill.data.processes import MOST_AT_ONCE, Place, in_order, piece_size
-from tests.unit.data.pictures import save_noise
+from medistill.data.processes import MOST_AT_ONCE, in_order, piece_size
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -42,10 +39,3 @@ def test_fault_of_a_process_is_raised() -> None:
 )
 def test_pieces_share_out_small_sets(count: int, workers: int, size: int) -> None:
     assert piece_size(count, workers) == size
-
-
-def test_place_reads_what_the_sample_shows(tmp_path_factory: pytest.TempPathFactory) -> None:
-    path = save_noise(tmp_path_factory.mktemp("place") / "a.png", 1)
-    place = Place.of(Sample(path=path, name="a", label=0, group="a", frame=None))
-    assert place == (str(path), None, "axial")
-    assert np.ptp(place.read(None).pixels) > 0
