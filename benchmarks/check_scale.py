@@ -3,10 +3,15 @@
     python -m benchmarks.check_scale --kind png-128 --images 100000 --out scale
 
 Files are generated; nothing else is needed. Printed: images a second of Pillow (pydicom for DICOM)
-decoding fully in a pool of all cores, of reading for the check (first and second run), of the whole
-check and of the store, their ratios, and the largest resident memory of this process and of its
-largest worker so far. A rate is the best of ``--turns`` runs, plain decoding among them. With
+decoding fully in a pool of all cores, of reading for the check (first and second run), of the
+store, of both in one reading as a run does it, and of the whole check; their ratios; and the
+largest memory so far of this process (its own, and resident with the files that it maps) and of its
+largest worker. A rate is the best of ``--turns`` runs, plain decoding among them. With
 ``--workers 0`` all is done in this process and its processor time counts: for a busy machine.
+
+For DICOM plain decoding is pydicom's ``pixel_array``, which copies the bytes of uncompressed files;
+"shown" is what pydicom needs for the gray that Pillow gives of other files: rescaled and windowed
+to 8 bits.
 """
 
 from __future__ import annotations
@@ -18,8 +23,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.scale_images import KINDS, decode_all, generated
-from medistill.check.survey import survey
+from benchmarks.memory import Watch
+from benchmarks.scale_images import KINDS, decode_all, generated, show_all
+from medistill.check.survey import Survey, survey
 from medistill.core.runtime import cpu_threads
 from medistill.core.types import ImageSet
 from medistill.data.storing import build_store
@@ -33,12 +39,10 @@ def _seconds(act: Callable[[], object], workers: int) -> float:
     return clock() - started
 
 
-def _peaks() -> str:
-    own, workers = (
-        resource.getrusage(who).ru_maxrss / 1024
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return f"largest memory so far: parent {own:,.0f} MB, a worker {workers:,.0f} MB"
+def _peaks(watch: Watch) -> str:
+    worker = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    own, resident, worker = (kib // 1024 for kib in (watch.own, watch.resident, worker))
+    return f"so far at most {own:,} MiB ({resident:,} resident), a worker {worker:,} resident"
 
 
 def _acts(images: ImageSet, out: Path, size: int, workers: int) -> dict[str, Callable[[], object]]:
@@ -55,13 +59,26 @@ def _acts(images: ImageSet, out: Path, size: int, workers: int) -> dict[str, Cal
     def read() -> object:
         return survey(images.samples, cache=cache, workers=workers)
 
+    def stored(watched: Survey | None = None) -> object:
+        watch = None if watched is None else watched.watch()
+        return build_store(
+            images, store, stored_size=size, channels="gray", workers=workers, watch=watch
+        )
+
+    def both() -> object:
+        noted = Survey(images.samples, cache=cache)
+        stored(noted)
+        return noted.facts()
+
+    paths = [sample.path for sample in images.samples]
+    shown = {"shown": lambda: show_all(paths, workers)} if paths[0].suffix == ".dcm" else {}
     return {
-        "plain decoding": lambda: decode_all([s.path for s in images.samples], workers),
+        "plain decoding": lambda: decode_all(paths, workers),
+        **shown,
         "check, reading": forget(read),
         "check, reading from its cache": read,
-        "store": lambda: build_store(
-            images, store, stored_size=size, channels="gray", workers=workers
-        ),
+        "store": stored,
+        "store and check in one reading": forget(both),
     }
 
 
@@ -82,21 +99,29 @@ def main() -> None:
     size = sum(sample.path.stat().st_size for sample in images.samples)
     print(f"{asked.images:,} {asked.kind}, {size / 1e9:.2f} GB, {workers} processes")
     best: dict[str, float] = {}
+    watch, peaks = Watch(), dict[str, str]()
+    acts = _acts(images, asked.out, asked.stored_size or kind.side, workers)
     for _ in range(asked.turns):
-        for name, act in _acts(images, asked.out, asked.stored_size or kind.side, workers).items():
-            best[name] = min(best.get(name, float("inf")), _seconds(act, workers))
+        for name, act in acts.items():
+            with watch.watching():
+                best[name] = min(best.get(name, float("inf")), _seconds(act, workers))
+            peaks.setdefault(name, _peaks(watch))
     for name, seconds in best.items():
         share = best["plain decoding"] / seconds
-        print(f"{name}: {asked.images / seconds:,.0f} images/s, {share:.2f} of plain decoding")
-    print(_peaks())
+        rate = f"{asked.images / seconds:,.0f} images/s, {share:.2f} of plain decoding"
+        print(f"{name}: {rate}; {peaks[name]}")
     if asked.whole:
         # Here, since every process imports this module, and the stages bring torch.
         from medistill.stages.check import check
 
         shutil.rmtree(asked.out / "checked", ignore_errors=True)
-        seconds = _seconds(lambda: check(root, out=asked.out / "checked", workers=workers), workers)
-        print(f"whole check: {seconds:.1f} s, {best['plain decoding'] / seconds:.2f}")
-        print(_peaks())
+        for turn in ("whole check", "again"):
+            with watch.watching():
+                seconds = _seconds(
+                    lambda: check(root, out=asked.out / "checked", workers=workers), workers
+                )
+            share = best["plain decoding"] / seconds
+            print(f"{turn}: {seconds:.1f} s, {share:.2f}; {_peaks(watch)}")
 
 
 if __name__ == "__main__":

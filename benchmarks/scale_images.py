@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.pixels.processing import apply_rescale, apply_windowing
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless, generate_uid
 
 from medistill.core.types import ImageSet, Sample
 
@@ -29,11 +30,13 @@ class Kind:
         side: pixels of a side.
         suffix: ending of the file.
         white: largest value: 255, 4095 (CT in 16 bits) or 65535.
+        packed: whether a DICOM file is compressed, as JPEG 2000 without loss.
     """
 
     side: int
     suffix: str
     white: int = 255
+    packed: bool = False
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
@@ -43,6 +46,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "png16-1024": Kind(1024, "png", 65535),
         "jpeg-1024": Kind(1024, "jpg"),
         "dicom-512": Kind(512, "dcm", 4095),
+        "dicom-j2k-512": Kind(512, "dcm", 4095, packed=True),
     }
 )
 
@@ -71,7 +75,15 @@ def generated(root: Path, kind: Kind, images: int, workers: int) -> ImageSet:
 
 def decode_all(paths: list[Path], workers: int) -> None:
     """Decode every file, with nothing but its library: Pillow to gray, or pydicom."""
-    act = _pydicom if paths[0].suffix == ".dcm" else _pillow
+    _all(_pydicom if paths[0].suffix == ".dcm" else _pillow, paths, workers)
+
+
+def show_all(paths: list[Path], workers: int) -> None:
+    """Decode every DICOM file to the 8-bit gray of its window, with nothing but pydicom."""
+    _all(_pydicom_shown, paths, workers)
+
+
+def _all(act: Callable[[Path], int], paths: list[Path], workers: int) -> None:
     if workers == 0:
         for path in paths:
             act(path)
@@ -91,6 +103,13 @@ def _pydicom(path: Path) -> int:
     return int(dcmread(path).pixel_array.shape[0])
 
 
+def _pydicom_shown(path: Path) -> int:
+    dataset = dcmread(path)
+    shown = apply_windowing(apply_rescale(dataset.pixel_array, dataset), dataset)
+    low, high = shown.min(), shown.max()
+    return int(((shown - low) * (255 / max(high - low, 1))).astype(np.uint8).shape[0])
+
+
 def _path(root: Path, number: int, suffix: str) -> Path:
     return root / "ab"[number % 2] / f"{number // _IN_A_FOLDER:04}" / f"{number:07}.{suffix}"
 
@@ -108,7 +127,10 @@ def _draw(kind: Kind, job: tuple[Path, int]) -> None:
 def _save(path: Path, values: NDArray[np.floating], kind: Kind) -> None:
     dtype = np.uint8 if kind.white == Kind.white else np.uint16
     if kind.suffix == "dcm":
-        _dicom(values.astype(dtype)).save_as(path, enforce_file_format=True)
+        made = _dicom(values.astype(dtype))
+        if kind.packed:
+            made.compress(JPEG2000Lossless)
+        made.save_as(path, enforce_file_format=True)
     else:
         Image.fromarray(values.astype(dtype)).save(path, quality=90)
 

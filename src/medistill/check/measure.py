@@ -92,6 +92,7 @@ def measured(
     measuring = Measuring(len(places), stored)
     for pictures in batches(places, window):
         measuring.see(pictures)
+        del pictures  # before the next ones come
     return measuring.told()
 
 

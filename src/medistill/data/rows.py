@@ -80,6 +80,7 @@ def write_stored(
         stored = [_stored(seen, stored_size, channels) for seen in read]
         rows += [s if isinstance(s, str) else (content_hash(s), s.shape) for s in stored]
         stream.writelines(s.data for s in stored if not isinstance(s, str))
+        del read, stored  # before the next come
     return rows, None if seeing is None else seeing.told()
 
 

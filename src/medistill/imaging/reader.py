@@ -106,6 +106,8 @@ def decode_image(
         stream.seek(start)
     except OSError as error:
         raise refusal(where, f"cannot be read ({error.strerror})") from error
+    if not head:
+        raise refusal(where, "is empty")
     if is_raster(head):
         return decode_raster(stream, where=where)
     if is_dicom(head):

@@ -35,5 +35,12 @@ def test_batches_hold_so_many_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyP
             np.testing.assert_array_equal(read.pixels, place.read(None).pixels)
 
 
+def test_large_picture_ends_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "ALONE", 40 * 40)
+    sizes = [(24, 16), (40, 40), (24, 16), (24, 16)]
+    places = [_place(save_noise(tmp_path / f"{n}.png", n, size=s)) for n, s in enumerate(sizes)]
+    assert [len(held) for held in batches(places, None)] == [2, 2]
+
+
 def test_no_places_are_no_batches() -> None:
     assert list(batches([], None)) == []
