@@ -153,6 +153,7 @@ def test_patients_are_folders_where_no_column_names_them(tmp_path: Path) -> None
     save_noise(first, 0)
     images = read_table(_write(folder, head, *rows))
     assert images.samples[0].path.resolve() == first.resolve()
+    assert images.samples[0].attributes == {"sex": "F", "cardiomegaly": ""}
     assert [sample.group for sample in images.samples[:3]] == [
         *["patient00000"] * 2,
         "patient00001",
