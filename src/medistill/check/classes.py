@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from medistill.check.finding import Finding, share
 from medistill.check.subject import Subject
+from medistill.core.types import Sample
 
 #: A class this many times rarer than the largest is said; one in fewer groups cannot be split.
 IMBALANCE, FEWEST_GROUPS = 10.0, 4
@@ -20,20 +23,50 @@ def class_findings(subject: Subject) -> Iterator[Finding]:
     images = subject.images
     if images.task == "segmentation":
         return
-    counts: dict[str, Counter[str]] = {name: Counter() for name in images.classes}
-    groups: dict[str, set[str]] = {name: set() for name in images.classes}
-    for sample in images.samples:
-        for word in subject.label_words(sample):
-            counts[word][subject.parts.get(sample.name, _UNSPLIT)] += 1
-            groups[word].add(sample.group)
     table = {
-        name: {"images": sum(c.values()), "groups": len(groups[name]), "parts": dict(c)}
-        for name, c in counts.items()
+        name: _Counts.of(subject, [s for s in images.samples if name in subject.label_words(s)])
+        for name in images.classes
     }
-    words = ", ".join(f"{name} {sum(c.values()):,}" for name, c in counts.items())
-    yield Finding(check="classes", severity="note", text=f"images: {words}", figures=table)
-    yield from _rare(subject, {name: len(held) for name, held in groups.items()})
-    yield from _imbalance({name: sum(c.values()) for name, c in counts.items()})
+    words = ", ".join(f"{name} {c.images:,} ({c.groups:,})" for name, c in table.items())
+    yield Finding(
+        check="classes",
+        severity="note",
+        text=f"images (groups: {images.group_word}): {words}",
+        figures={name: counts.figures() for name, counts in table.items()},
+    )
+    yield from _rare(subject, {name: counts.groups for name, counts in table.items()})
+    yield from _imbalance({name: counts.images for name, counts in table.items()})
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """How much there is of a class, and of it in each part."""
+
+    images: int
+    groups: int
+    studies: int
+    parts: dict[str, _Counts]
+
+    @classmethod
+    def of(cls, subject: Subject, samples: Sequence[Sample], *, split: bool = True) -> _Counts:
+        held: dict[str, list[Sample]] = {}
+        for sample in samples if split else ():
+            held.setdefault(subject.parts.get(sample.name, _UNSPLIT), []).append(sample)
+        return cls(
+            images=len(samples),
+            groups=len({sample.group for sample in samples}),
+            studies=len({sample.study for sample in samples} - {""}),
+            parts={part: cls.of(subject, held[part], split=False) for part in sorted(held)},
+        )
+
+    def figures(self) -> dict[str, Any]:
+        """As JSON; studies where files name them."""
+        found: dict[str, Any] = {"images": self.images, "groups": self.groups}
+        if self.studies:
+            found["studies"] = self.studies
+        if self.parts:
+            found["parts"] = {part: counts.figures() for part, counts in self.parts.items()}
+        return found
 
 
 def _rare(subject: Subject, groups: dict[str, int]) -> Iterator[Finding]:

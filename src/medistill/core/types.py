@@ -29,6 +29,7 @@ class Sample:
         frame: frame of a multi-frame file, or slice of a volume, from 0; None for single pictures.
         plane: along which plane a volume is cut.
         guessed: whether the group is what the pictures suggest, since nothing names it.
+        study: of which study it is, where a file says so: to be counted, never shipped.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class Sample:
     frame: int | None = None
     plane: Plane = "axial"
     guessed: bool = False
+    study: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

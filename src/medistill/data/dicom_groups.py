@@ -23,6 +23,19 @@ def identities(paths: Mapping[str, Path]) -> dict[str, Identity]:
     return found
 
 
+def attributes_of(identity: Identity | None) -> dict[str, str]:
+    """What a check may look at; nothing that names a person."""
+    if identity is None:
+        return {}
+    held = {"device": identity.device, "view": identity.view, "laterality": identity.laterality}
+    return {key: value for key, value in held.items() if value}
+
+
+def study_of(identity: Identity | None) -> str:
+    """Study where it is known, else an empty text."""
+    return "" if identity is None else identity.study
+
+
 def group_of(identity: Identity | None, name: str) -> str:
     """Patient where it is known, else study, else the file itself."""
     if identity is None:

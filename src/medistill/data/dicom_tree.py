@@ -9,7 +9,7 @@ from pathlib import Path
 
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
-from medistill.data.dicom_groups import group_of, identities
+from medistill.data.dicom_groups import attributes_of, group_of, identities, study_of
 from medistill.data.folder import NO_PATIENTS
 from medistill.data.table import LABELS, Table, filled, is_table, load_table
 from medistill.data.table_labels import Labels, read_labels
@@ -70,7 +70,8 @@ def _samples(
             name=name,
             label=rows.get(_key_of(name, known.get(name), key)),
             group=group_of(known.get(name), name),
-            attributes=_attributes(known.get(name)),
+            attributes=attributes_of(known.get(name)),
+            study=study_of(known.get(name)),
         )
         for name in sorted(paths)
     )
@@ -97,14 +98,6 @@ def _key_of(name: str, identity: Identity | None, key: str) -> str:
     if key in ("path", "file"):
         return name if key == "path" else name.rpartition("/")[2]
     return str(getattr(identity, key)) if identity is not None else ""
-
-
-def _attributes(identity: Identity | None) -> dict[str, str]:
-    """What a check may look at; nothing that names a person."""
-    if identity is None:
-        return {}
-    held = {"device": identity.device, "view": identity.view, "laterality": identity.laterality}
-    return {key: value for key, value in held.items() if value}
 
 
 def _check(

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
-from medistill.data.dicom_groups import group_of, identities
+from medistill.data.dicom_groups import attributes_of, group_of, identities, study_of
 from medistill.data.duplicates import identical_files
 from medistill.imaging.reader import is_image_name
 
@@ -61,7 +61,9 @@ def read_folder(root: Path) -> ImageSet:
             label=classes.get(word),
             group=group[name],
             split=split,
+            attributes=attributes_of(known.get(name)),
             guessed=split is None and name not in known,
+            study=study_of(known.get(name)),
         )
         for name, path, word, split in found
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,7 @@ FORMAT = "medistill-store-1"
 PIXELS, INDEX = "pixels.bin", "index.json"
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One image of the index; ``offset`` counts 16-bit values from the start of the file."""
 
     name: str

@@ -79,7 +79,7 @@ def build_store(
                 "data_hash": _data_hash(kept, rows),
                 "skipped": skipped,
             },
-            rows=((row.name, row.hash, row.shape, row.offset) for row in rows),
+            rows=rows,
         )
         _swap_in(partial, folder)
     return open_store(folder)

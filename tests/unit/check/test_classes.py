@@ -90,3 +90,27 @@ def test_unlabelled_images_are_counted(count: int) -> None:
 def test_clean_labels_are_silent() -> None:
     subject = _subject([0, 1] * 20)
     assert list(label_findings(subject)) == list(mixed_findings(subject)) == []
+
+
+def test_images_groups_and_studies_are_counted_by_class_and_part() -> None:
+    subject = _subject(
+        [0, 0, 0, 1, 1],
+        groups=["p", "p", "q", "p", "r"],
+        splits=["train", "train", "test", "train", "test"],
+    )
+    found = named(list(class_findings(subject)), "classes")
+    assert found is not None
+    assert found.text == "images (groups: patient): healthy 3 (2), ill 2 (2)"
+    assert found.figures["healthy"] == {
+        "images": 3,
+        "groups": 2,
+        "parts": {"test": {"images": 1, "groups": 1}, "train": {"images": 2, "groups": 1}},
+    }
+    samples = [dataclasses.replace(s, study="one") for s in subject.images.samples]
+    images = dataclasses.replace(subject.images, samples=tuple(samples))
+    with_studies = named(
+        list(class_findings(dataclasses.replace(subject, images=images))), "classes"
+    )
+    assert with_studies is not None
+    assert with_studies.figures["ill"]["studies"] == 1
+    assert with_studies.figures["ill"]["parts"]["train"]["studies"] == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from medistill.check.classes import class_findings
 from medistill.check.finding import Finding
 from medistill.check.sheet import write_sheets
 from medistill.core.types import ImageSet
@@ -33,3 +34,12 @@ def test_file_that_went_away_is_a_blank(images: ImageSet, cache: Path, tmp_path:
     finding = Finding(check="dim", severity="warning", text="dim", groups=[[gone.name]])
     write_sheets(dataclasses.replace(subject, images=moved), [finding], tmp_path)
     assert "there is no such file" in (tmp_path / "check.html").read_text()
+
+
+def test_counts_of_classes_are_a_table(images: ImageSet, cache: Path, tmp_path: Path) -> None:
+    subject = subject_of(images, cache=cache)
+    write_sheets(subject, list(class_findings(subject)), tmp_path)
+    page = (tmp_path / "check.html").read_text()
+    assert page.count("<tr><td>") == len(images.classes) * len(set(subject.parts.values()))
+    assert "<th>class</th>" in page
+    assert "studies" not in page
