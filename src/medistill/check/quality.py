@@ -28,7 +28,9 @@ def quality_findings(subject: Subject) -> Iterator[Finding]:
     spread = {name: subject.facts[name].high - subject.facts[name].low for name in names}
     constant = [name for name in names if spread[name] < CONSTANT]
     dim = [name for name in names if CONSTANT <= spread[name] < DIM]
-    burnt = [n for n in names if subject.facts[n].white > BURNT and n not in set(constant)]
+    # A flat white picture is constant, and that says enough.
+    flat = set(constant)
+    burnt = [n for n in names if subject.facts[n].white > BURNT and n not in flat]
     total = len(names)
     yield from _listed("constant", constant, total, "show one gray alone", "Remove them.")
     cure = "Set data.window for CT, or export with a display window: the gray scale is lost."

@@ -128,7 +128,7 @@ def cut_part(
     """
     pool = tuple(sorted(rows))
     cut = _cut(images, pool, share, seed=seed)
-    return tuple(row for row in pool if row not in set(cut)), tuple(sorted(cut))
+    return _without(pool, cut), tuple(sorted(cut))
 
 
 def conflicting_rows(images: ImageSet) -> Rows:
@@ -175,9 +175,14 @@ def _cut_all(
     for step, name in enumerate(order):
         share = min(0.5, fractions[name] * total / max(1, len(pool)))
         parts[name] = _cut(images, pool, share, seed=_derived(seed, step))
-        pool = tuple(row for row in pool if row not in set(parts[name]))
+        pool = _without(pool, parts[name])
     parts["fit"] = pool
     return parts
+
+
+def _without(pool: Rows, cut: Rows) -> Rows:
+    gone = set(cut)
+    return tuple(row for row in pool if row not in gone)
 
 
 def _cut(images: ImageSet, pool: Rows, share: float, *, seed: int) -> Rows:
