@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from medistill.check.alignment import SIDE, aligned_likeness
 from medistill.check.facts import Facts
-from medistill.check.pairs import Pairs, loose_pairs, signs_of
+from medistill.check.pairs import LARGE_SET, Pairs, loose_pairs, signs_of
 from medistill.data.duplicates import cluster_hashes
 
 #: Different bits, of 64, within which two hashes are one picture. Tighter than what groups slices
@@ -49,7 +49,9 @@ def near_clusters(facts: FactsOf, names: Iterable[str]) -> list[list[str]]:
 
 
 def aligned_pairs(facts: FactsOf, names: Sequence[str]) -> Pairs:
-    """Pairs of rows that show one picture once aligned, shape (P, 2)."""
+    """Pairs of rows that show one picture once aligned, shape (P, 2); none in a large set."""
+    if len(names) > LARGE_SET:
+        return np.zeros((0, 2), dtype=np.intp)
     sides = [min(facts[name].width, facts[name].height) for name in names]
     large = np.flatnonzero(np.array(sides) >= _SHORTEST)
     found = _aligned_pairs(facts, [names[row] for row in large.tolist()])

@@ -25,12 +25,19 @@ def quality_findings(subject: Subject) -> Iterator[Finding]:
     """Unreadable, constant, dim, burnt-out and inverted-looking images; mixed formats."""
     yield from _unreadable(subject)
     names = [sample.name for sample in subject.readable]
-    spread = {name: subject.facts[name].high - subject.facts[name].low for name in names}
-    constant = [name for name in names if spread[name] < CONSTANT]
-    dim = [name for name in names if CONSTANT <= spread[name] < DIM]
-    # A flat white picture is constant, and that says enough.
-    flat = set(constant)
-    burnt = [n for n in names if subject.facts[n].white > BURNT and n not in flat]
+    constant, dim, burnt = [], [], []
+    kinds: Counter[str] = Counter()
+    for name in names:
+        facts = subject.facts[name]
+        kinds[facts.kind] += 1
+        spread = facts.high - facts.low
+        if spread < CONSTANT:
+            constant.append(name)
+            continue
+        if spread < DIM:
+            dim.append(name)
+        if facts.white > BURNT:
+            burnt.append(name)
     total = len(names)
     yield from _listed("constant", constant, total, "show one gray alone", "Remove them.")
     cure = "Set data.window for CT, or export with a display window: the gray scale is lost."
@@ -38,7 +45,6 @@ def quality_findings(subject: Subject) -> Iterator[Finding]:
     yield from _listed("burnt-out", burnt, total, "are mostly full white", cure)
     cure = "Check MONOCHROME1 and how they were exported; invert or remove them."
     yield from _listed("inverted", _inverted(subject, names), total, "look inverted", cure)
-    kinds = Counter(subject.facts[name].kind for name in names)
     words = ", ".join(f"{kind} {count:,}" for kind, count in kinds.most_common(6))
     yield Finding(check="formats", severity="note", text=words, figures=dict(kinds))
 

@@ -35,7 +35,7 @@ class Subject:
     fitted_on: frozenset[str] | None = None
     known: Clusters | None = None
 
-    @property
+    @cached_property
     def readable(self) -> tuple[Sample, ...]:
         """Samples whose image can be read."""
         return tuple(s for s in self.images.samples if not self.facts[s.name].problem)
