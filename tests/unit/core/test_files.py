@@ -9,6 +9,7 @@ from medistill.core.files import (
     sha256_file,
     sha256_json,
     write_json,
+    write_long_json,
     write_text,
 )
 
@@ -49,6 +50,15 @@ def test_json_without_a_number_is_refused(tmp_path: Path) -> None:
 def test_json_round_trip_keeps_text(tmp_path: Path) -> None:
     write_json(tmp_path / "x", {"name": "肺 CT"})
     assert read_json(tmp_path / "x") == {"name": "肺 CT"}
+
+
+@pytest.mark.parametrize("rows", [[], [["肺", 1]], [["a", 1], ["b", 2], {"c": None}]])
+def test_long_json_is_read_as_any_other(tmp_path: Path, rows: list[object]) -> None:
+    write_long_json(tmp_path / "x", {"format": "1", "shape": [2, 3]}, rows=iter(rows))
+    assert read_json(tmp_path / "x") == {"format": "1", "shape": [2, 3], "rows": rows}
+    assert len((tmp_path / "x").read_text().splitlines()) == len(rows) + 2
+    write_long_json(tmp_path / "x", {}, rows=rows)
+    assert read_json(tmp_path / "x") == {"rows": rows}
 
 
 def test_a_written_file_has_the_usual_permissions(tmp_path: Path) -> None:
