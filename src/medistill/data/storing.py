@@ -6,7 +6,7 @@ import functools
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -60,28 +60,20 @@ def build_store(
     """
     _refuse_foreign(folder)
     with _beside(folder) as partial:
-        form = {"stored_size": stored_size, "channels": channels, "window": window}
+        form: dict[str, object] = {"stored_size": stored_size, "channels": channels}
         watcher = None if watch is None else watch.watcher
         with (partial / PIXELS).open("wb", buffering=BUFFER) as stream:
-            act = functools.partial(_act(workers, stream, partial), watcher=watcher, **form)
+            act = functools.partial(
+                _act(workers, stream, partial), watcher=watcher, window=window, **form
+            )
             pieces = in_order(_tasks(images.samples, workers), act, workers=workers)
             rows, skipped = _append_all(stream, _watched(pieces, watch), images.samples, progress)
             stream.flush()
             os.fsync(stream.fileno())
         _check_skipped(images, skipped, allowed=skip_unreadable, left=len(rows))
-        kept = without(images, {name for name, _ in skipped})
-        write_long_json(
-            partial / INDEX,
-            {
-                "format": FORMAT,
-                "stored_size": stored_size,
-                "channels": channels,
-                "data_hash": _data_hash(kept, rows),
-                "skipped": skipped,
-            },
-            rows=rows,
-        )
+        _write_index(partial / INDEX, images, form, rows, skipped)
         _swap_in(partial, folder)
+        del rows  # the store that is opened has its own
     return open_store(folder)
 
 
@@ -136,6 +128,18 @@ def _append_all(
         if progress is not None:
             progress(done, len(samples))
     return rows, skipped
+
+
+def _write_index(
+    path: Path,
+    images: ImageSet,
+    form: Mapping[str, object],
+    rows: list[Row],
+    skipped: list[tuple[str, str]],
+) -> None:
+    kept = without(images, {name for name, _ in skipped})
+    found = {"data_hash": _data_hash(kept, rows), "skipped": skipped}
+    write_long_json(path, {"format": FORMAT, **form, **found}, rows=rows)
 
 
 def _data_hash(images: ImageSet, rows: list[Row]) -> str:

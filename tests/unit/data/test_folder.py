@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from medistill.core.errors import DataError
 from medistill.data.folder import read_folder, split_folders
 from tests.unit.data.pictures import save_noise
+from tests.unit.imaging.dicom_files import save
 
 
 def _save_all(root: Path, *names: str) -> Path:
@@ -111,3 +113,20 @@ def test_images_outside_of_a_class_are_refused(tmp_path: Path) -> None:
     _save_all(tmp_path, "ill/1.png", "well/2.png", "loose.jpg")
     with pytest.raises(DataError, match=r"1 images lie outside .* loose\.jpg"):
         read_folder(tmp_path)
+
+
+def test_dicom_files_tell_patient_study_and_device(tmp_path: Path) -> None:
+    for number, word in enumerate(("ill", "well")):
+        (tmp_path / word).mkdir()
+        save(
+            tmp_path / word / "a.dcm",
+            np.zeros((4, 4), dtype=np.uint8),
+            PatientID="7",
+            StudyInstanceUID=f"1.2.{number}",
+            Manufacturer="A",
+        )
+    first, second = read_folder(tmp_path).samples
+    assert first.group == second.group == "patient 7"
+    assert (first.study, second.study) == ("1.2.0", "1.2.1")
+    assert first.attributes == {"device": "A"}
+    assert not first.guessed
