@@ -87,6 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kind", choices=KINDS, default="png-128")
     parser.add_argument("--images", type=int, default=100_000)
+    parser.add_argument("--different", type=int, help="Different files; all.")
     parser.add_argument("--stored-size", type=int, help="Short side stored; the images' own.")
     parser.add_argument("--workers", type=int, default=cpu_threads())
     parser.add_argument("--turns", type=int, default=1)
@@ -95,7 +96,7 @@ def main() -> None:
     asked = parser.parse_args()
     kind, workers = KINDS[asked.kind], asked.workers
     root = asked.out / asked.kind
-    images = generated(root, kind, asked.images, workers)
+    images = generated(root, kind, asked.images, workers, asked.different)
     size = sum(sample.path.stat().st_size for sample in images.samples)
     print(f"{asked.images:,} {asked.kind}, {size / 1e9:.2f} GB, {workers} processes")
     best: dict[str, float] = {}

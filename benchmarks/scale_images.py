@@ -51,14 +51,24 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 )
 
 
-def generated(root: Path, kind: Kind, images: int, workers: int) -> ImageSet:
-    """Draw what is not there yet: two classes, 1,000 files a folder."""
+def generated(
+    root: Path, kind: Kind, images: int, workers: int, different: int | None = None
+) -> ImageSet:
+    """Draw what is not there yet: two classes, 1,000 files a folder.
+
+    Where fewer files are different, the others are further names of theirs: a tree of any size
+    without a disk of that size.
+    """
     paths = [_path(root, number, kind.suffix) for number in range(images)]
     for folder in {path.parent for path in paths}:
         folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(path, seed) for seed, path in enumerate(paths) if not path.is_file()]
+    drawn = paths[: different or images]
+    jobs = [(path, seed) for seed, path in enumerate(drawn) if not path.is_file()]
     with ProcessPoolExecutor(max(1, workers)) as pool:
         list(pool.map(functools.partial(_draw, kind), jobs, chunksize=16))
+    for number in range(len(drawn), images):
+        if not paths[number].is_file():
+            paths[number].hardlink_to(paths[number % len(drawn)])
     samples = tuple(
         Sample(path=p, name=p.relative_to(root).as_posix(), label=n % 2, group=p.name)
         for n, p in enumerate(paths)
