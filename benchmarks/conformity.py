@@ -30,6 +30,7 @@ from medistill.data.loader import ViewStream
 from medistill.data.views import ViewPolicy
 from medistill.imaging.preprocessing import Preprocessing
 from medistill.methods.kdvit import KDViT
+from medistill.methods.undefined import Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 from medistill.models.vit import VisionTransformer
@@ -69,6 +70,7 @@ class Recorded:
 
     needs: ClassVar[frozenset[str]] = KDViT.needs
     tasks: ClassVar[frozenset[Task]] = KDViT.tasks
+    undefined: ClassVar[Undefined] = KDViT.undefined
     smallest_batch: ClassVar[int] = 1
 
     method: KDViT

@@ -30,10 +30,15 @@ from medistill.losses.labels import binary_cross_entropy, binary_kl, focal
 from medistill.losses.logits import softened_kl
 from medistill.losses.maps import map_match, token_match
 from medistill.losses.masks import pixel_cross_entropy, pixel_kl, soft_dice
-from medistill.losses.one_for_all import target_enhanced
+from medistill.losses.one_for_all import target_enhanced, target_enhanced_labels
 from medistill.losses.pyramid import pyramid_match
 from medistill.losses.ranking import lambda_rank, list_mle, pairwise_hinge
-from medistill.losses.relations import batch_relations, class_relations
+from medistill.losses.relations import (
+    batch_relations,
+    class_relations,
+    label_batch_relations,
+    label_relations,
+)
 from medistill.losses.similarity import similarity_preserving
 from medistill.losses.standard import standardised
 from medistill.losses.task import cross_entropy
@@ -53,6 +58,12 @@ class Law(NamedTuple):
 
 def softmax(raw: Tensor) -> Tensor:
     return torch.softmax(raw, dim=-1)
+
+
+def two_sided_entropy(chances: Tensor) -> float:
+    """Of yes and no, summed over labels."""
+    yes, no = chances * chances.log(), (1 - chances) * (1 - chances).log()
+    return -(yes + no).sum(-1).mean().item()
 
 
 def maps(rows: Tensor) -> Tensor:
@@ -95,7 +106,15 @@ LOSSES = {
     "binary_cross_entropy": Law(
         lambda s, t: binary_cross_entropy(logits=s, labels=t),
         other=torch.sigmoid,
-        minimum=lambda p: -(p * p.log() + (1 - p) * (1 - p).log()).sum(-1).mean().item(),
+        minimum=lambda p: two_sided_entropy(p),
+    ),
+    "label_relations": Law(lambda s, t: label_relations(student=s, teacher=t, temperature=2.0)),
+    "label_batch_relations": Law(
+        lambda s, t: label_batch_relations(student=s, teacher=t, temperature=2.0)
+    ),
+    "target_enhanced_labels": Law(
+        lambda s, t: target_enhanced_labels(student=s, teacher=t, labels=UNLABELLED, power=1.0),
+        minimum=lambda raw: two_sided_entropy(torch.sigmoid(raw)),
     ),
     "token_match": Law(lambda s, t: token_match(student=s[:, None], teacher=t[:, None]) / 81),
     "map_match": Law(

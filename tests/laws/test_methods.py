@@ -8,7 +8,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from medistill.catalog import METHODS, resolve
 from medistill.core.errors import RecipeError
+from medistill.core.types import Task
 from medistill.data.batch import Batch
 from medistill.data.masks import UNKNOWN
 from medistill.imaging.preprocessing import Preprocessing
@@ -62,9 +63,31 @@ TAKES: dict[str, tuple[str, ...]] = {
     "supervised_masks": ("masks",),
     "vitkd": ("plain", "distilled"),
     "vkd": IMAGE_STUDENTS,
+    "dist of labels": IMAGE_STUDENTS,
+    "dist of masks": ("masks",),
+    "locality of labels": IMAGE_STUDENTS,
+    "locality of masks": ("masks",),
+    "ofa of labels": IMAGE_STUDENTS,
+    "vkd of labels": IMAGE_STUDENTS,
+}
+#: Further forms of methods: whose they are, and with which values.
+FORMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "dist of labels": ("dist", {"task": "multi-label"}),
+    "dist of masks": ("dist", {"task": "segmentation"}),
+    "locality of labels": ("locality", {"task": "multi-label", "soft_weight": 1.0}),
+    "locality of masks": (
+        "locality",
+        {
+            "task": "segmentation",
+            "soft_weight": 1.0,
+            "teacher_stages": ("level1", "level2", "level3"),
+        },
+    ),
+    "ofa of labels": ("ofa", {"task": "multi-label"}),
+    "vkd of labels": ("vkd", {"task": "multi-label"}),
 }
 #: These read logits alone, whatever makes them: one kind of student says all.
-LOGITS_ALONE = {"dist", "dkd", "kdvit", "multi_label", "nkd"}
+LOGITS_ALONE = {"dist", "dist of labels", "dkd", "kdvit", "multi_label", "nkd"}
 PAIRS = [
     (name, student)
     for name, students in TAKES.items()
@@ -75,7 +98,7 @@ OTHERS = [(name, student) for name in TAKES for student in STUDENTS if student n
 AGREEING = [
     (name, student)
     for name, student in PAIRS
-    if name not in {"locality", "vitkd"} and (name != "affinity" or student == "maps")
+    if name.split()[0] not in {"locality", "vitkd"} and (name != "affinity" or student == "maps")
 ]
 #: Terms that come from labels alone.
 LABEL_TERMS = {"hard", "head", "pixels", "dice", "focal"}
@@ -148,7 +171,7 @@ class Lesson:
 
     def __init__(self, name: str, student: str, **values: Any) -> None:
         torch.manual_seed(0)
-        self.method: Method = resolve(METHODS, name, kind="method", where="test")(**values)
+        self.method: Method = form(name, **values)
         self.student = copy.deepcopy(made(STUDENTS[student]))
         self.want = self.method.wants(self.student)
         teacher = teacher_for(self.method)
@@ -206,13 +229,13 @@ every_pair = pytest.mark.parametrize(("name", "student"), PAIRS)
 
 
 def test_every_method_says_which_students_it_takes() -> None:
-    assert set(TAKES) == set(METHODS)
+    assert set(TAKES) == set(METHODS) | set(FORMS)
     assert all(TAKES.values())
 
 
 @pytest.mark.parametrize(("name", "student"), OTHERS)
 def test_other_students_are_refused_in_words(name: str, student: str) -> None:
-    method: Method = kind(name)()
+    method = form(name)
     if (student == "masks") == (method.tasks <= SEGMENTATION):
         with pytest.raises(RecipeError, match=r"\. "):  # what, and then the cure
             Lesson(name, student)
@@ -221,7 +244,24 @@ def test_other_students_are_refused_in_words(name: str, student: str) -> None:
 
 
 def kind(name: str) -> Any:
-    return resolve(METHODS, name, kind="method", where="test")
+    """The class of a method, or of one of its forms."""
+    return resolve(METHODS, FORMS.get(name, (name,))[0], kind="method", where="test")
+
+
+def form(name: str, **values: Any) -> Method:
+    """A method with these values, or one of its forms."""
+    made: Method = kind(name)(**{**FORMS.get(name, (name, {}))[1], **values})
+    return made
+
+
+def test_what_a_method_does_not_take_it_says_with_reason_and_cure() -> None:
+    for name in TAKES:
+        method = form(name)
+        for task in get_args(Task):
+            if task not in method.tasks:
+                reason, cure = method.undefined[task]
+                assert not reason.endswith(".")
+                assert cure.endswith(".")
 
 
 @every_method
@@ -354,7 +394,7 @@ def test_what_nobody_labelled_teaches_no_term_of_labels(lesson: Lesson) -> None:
     asked = [n for n in terms if n in LABEL_TERMS or lesson.method.needs == frozenset()]
     if lesson.method.tasks == MULTI_LABEL:
         # The teacher is silent of an unknown label too, where others of the image are known.
-        asked += [n for n in terms if n == "soft"]
+        asked += [n for n in terms if n in {"soft", "batch_relations", "class_relations"}]
     reached = 0.0
     for name in asked:
         for gradient, logits in zip(
@@ -390,9 +430,11 @@ def bold(outputs: Outputs) -> Outputs:
     """The same with class scores that differ: of near equal ones, correlations are damped."""
 
     def drawn(value: Tensor) -> Tensor:
-        return 3 * torch.randn(value.shape, generator=torch.Generator().manual_seed(len(value)))
+        # Among many pixels some have near equal scores: these are bolder still.
+        scale = 3 if value.dim() < 4 else 30
+        return scale * torch.randn(value.shape, generator=torch.Generator().manual_seed(len(value)))
 
-    heads = {"head", "head_dist"}
+    heads = {"head", "head_dist", "coarse"}
     features = {n: drawn(v) if n in heads else v for n, v in outputs.features.items()}
     logits = outputs.logits if outputs.logits.dim() > 2 else drawn(outputs.logits)
     return Outputs(logits, features)
@@ -428,6 +470,7 @@ STANDARDISING = [
     (name, student)
     for name, student in PAIRS
     if "standardise" in {item.name for item in dataclasses.fields(kind(name))}
+    and form(name).tasks != MULTI_LABEL
 ]
 #: Values with which a method compares softened scores.
 SPOKEN: dict[str, dict[str, Any]] = {
@@ -439,9 +482,16 @@ SPOKEN: dict[str, dict[str, Any]] = {
 
 
 def test_every_logit_loss_can_be_standardised() -> None:
-    single = {n for n in METHODS if "single-label" in kind(n).tasks}
-    reading = {n for n in single if "logits" in kind(n)(**SPOKEN.get(n, {})).needs}
-    assert {name for name, _ in STANDARDISING} == reading | {"rskd"}
+    single = {n for n in METHODS if "single-label" in form(n).tasks}
+    reading = {n for n in single if "logits" in form(n, **SPOKEN.get(n, {})).needs}
+    of_pixels = {"rskd", "dist of masks", "locality of masks"}
+    assert {name for name, _ in STANDARDISING} == reading | of_pixels
+
+
+@pytest.mark.parametrize("name", [n for n in FORMS if n.endswith("labels")])
+def test_labels_that_do_not_exclude_each_other_are_not_standardised(name: str) -> None:
+    with pytest.raises(RecipeError, match=r"over classes that exclude each other.*=false"):
+        form(name, standardise=True)
 
 
 @pytest.mark.parametrize(("name", "student"), STANDARDISING)
@@ -461,7 +511,7 @@ def test_a_standardised_teacher_has_no_scale(name: str, student: str) -> None:
 @pytest.mark.parametrize(("name", "student"), STANDARDISING)
 def test_two_classes_are_not_standardised(name: str, student: str) -> None:
     lesson = Lesson(name, student)
-    method = kind(name)(standardise=True, **SPOKEN.get(name, {}))
+    method = form(name, standardise=True, **SPOKEN.get(name, {}))
     dims = dict(feature_shapes(lesson.student, method.wants(lesson.student)))
     teacher = dict(feature_shapes(teacher_for(method), method.needs - {"logits"}))
     for shapes in (dims, teacher):

@@ -8,7 +8,7 @@ import pytest
 
 from medistill import catalog
 from medistill.core.run_folder import RunFolder
-from medistill.recipe import load_recipe
+from medistill.recipe import Recipe, load_recipe
 from medistill.serve.command import predict_command
 from medistill.stages.context import Context, SilentReporter
 from medistill.stages.data import prepare_data
@@ -47,9 +47,51 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("prepared")
 
 
+MASKS = (
+    "data.path=phantom:count=80,size=32,task=segmentation",
+    "student={name: pvt_v2_b0, image_size: 64, decoder: mlp, decoder_width: 16}",
+    "teacher.model={name: tf_efficientnet_lite0, image_size: 64, decoder: mlp, decoder_width: 16}",
+    "teacher.fit.select_by=dice",
+    "train.select_by=dice",
+    "method.task=segmentation",
+)
+LABELS = ("data.path=phantom:count=80,size=32,task=lesions", "method.task=multi-label")
+#: Baselines on labels of another kind than their papers'.
+FORMS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "dist on labels": ("dist-small", LABELS),
+    "dist on masks": ("dist-small", MASKS),
+    "locality on labels": ("locality-small", LABELS),
+    "locality on masks": (
+        "locality-small",
+        (*MASKS, "method.teacher_stages=[level1, level2, level3]", "method.soft_weight=1.0"),
+    ),
+    "ofa on labels": ("ofa-small", LABELS),
+    "vkd on labels": ("vkd-small", LABELS),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS)
+def test_a_baseline_runs_on_other_labels(form: str, tmp_path: Path) -> None:
+    name, overrides = FORMS[form]
+    folder = run(name, out=tmp_path / "run", overrides=(*small_overrides(name), *overrides))
+    metrics = json.loads((folder / "evaluation/metrics.json").read_text())
+    assert metrics["models"]["student"]
+    assert (folder / "bundle/bundle.json").is_file()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_baseline_fits_other_labels(form: str, folders: Path) -> None:
+    name, overrides = FORMS[form]
+    rehearsed(load_recipe(name, (*small_overrides(name), *overrides)), folders)
+
+
 @pytest.mark.parametrize("name", catalog.recipes())
 def test_method_and_networks_of_a_recipe_fit_together(name: str, folders: Path) -> None:
-    recipe = load_recipe(name, small_overrides(name))
+    rehearsed(load_recipe(name, small_overrides(name)), folders)
+
+
+def rehearsed(recipe: Recipe, folders: Path) -> None:
     # Recipes of one kind of data share its folder, so that its images are drawn once.
     folder = folders / str(recipe.data.path).rpartition("=")[2]
     context = Context(recipe, RunFolder(folder), SilentReporter())

@@ -29,6 +29,7 @@ from medistill.losses.affinity import embedding_affinity, position_affinity
 from medistill.methods.features import as_map, layers, require_layers, require_maps
 from medistill.methods.method import ANY_TASK, Shapes
 from medistill.methods.ranges import check_temperature, check_weights
+from medistill.methods.undefined import NOTHING, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -55,6 +56,7 @@ class Affinity:
     position_weight: float = 1.0
     teacher_map: str = "stage4"
     tasks: ClassVar[frozenset[Task]] = ANY_TASK
+    undefined: ClassVar[Undefined] = NOTHING
     smallest_batch: ClassVar[int] = 2
 
     def __post_init__(self) -> None:

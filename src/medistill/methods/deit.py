@@ -36,6 +36,7 @@ from medistill.methods.classes import check_same_classes, check_standardise, sco
 from medistill.methods.heads import HEADS, require_heads
 from medistill.methods.method import SINGLE_LABEL, Shapes
 from medistill.methods.ranges import check_choice, check_share, check_temperature
+from medistill.methods.undefined import ONE_CLASS, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -67,6 +68,7 @@ class DeiT:
     standardise: bool = False
     needs: ClassVar[frozenset[str]] = frozenset({"logits"})
     tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
+    undefined: ClassVar[Undefined] = ONE_CLASS
     smallest_batch: ClassVar[int] = 1
 
     def __post_init__(self) -> None:

@@ -5,7 +5,8 @@ Huang, You, Wang, Qian and Xu, "Knowledge Distillation from a Stronger Teacher",
     L = CE(z_s, y) + beta T^2 (1 - r over classes) + gamma T^2 (1 - r over the batch)
 
 With two classes the correlation over classes is 1 or -1 and has no gradient; that term is then left
-out, and the one over the batch teaches.
+out, and the one over the batch teaches. With masks each pixel counts as an image, as in the paper's
+runs on segmentation.
 
 Departures from the paper
 -------------------------
@@ -14,22 +15,41 @@ Departures from the paper
 - A deviation below 0.01 counts as 0.01, so that equal scores do not blow the gradient up.
 - ``standardise`` is an addition: Sun et al., CVPR 2024.
 - Unlabelled images count in the correlations alone.
+- ``task`` = multi-label is ours: the logistic function of each label in the place of the softmax,
+  CE label by label, correlations over the labels that the teacher may speak of (an unknown label of
+  a labelled image is left out).
+- ``task`` = segmentation compares pixels at a quarter of the resolution, before interpolation, and
+  has Dice beside the cross-entropy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, get_args
 
 from torch import Tensor, nn
 
 from medistill.core.types import Task
-from medistill.losses.relations import batch_relations, class_relations
-from medistill.losses.task import cross_entropy
-from medistill.methods.classes import check_same_classes, check_standardise, score_pair
-from medistill.methods.method import SINGLE_LABEL, Shapes
-from medistill.methods.ranges import check_temperature, check_weights
+from medistill.losses.maps import resized
+from medistill.losses.relations import (
+    batch_relations,
+    class_relations,
+    label_batch_relations,
+    label_relations,
+)
+from medistill.methods.answers import (
+    check_answers,
+    check_exclusive,
+    label_terms,
+    require_scores,
+    scores_of,
+)
+from medistill.methods.classes import score_pair
+from medistill.methods.method import Shapes
+from medistill.methods.multi_label import spoken_of
+from medistill.methods.ranges import check_choice, check_temperature, check_weights
+from medistill.methods.undefined import OTHER_TASK, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -45,7 +65,9 @@ class Dist:
         temperature: T; softens both sides.
         class_weight: beta, of the correlation over the classes of an image.
         batch_weight: gamma, of the correlation over the images of a batch.
-        standardise: compare standardised logits; needs three or more classes.
+        standardise: compare standardised logits; needs three or more classes that exclude each
+            other.
+        task: what the labels are.
 
     Raises:
         RecipeError: a value is out of range.
@@ -55,17 +77,33 @@ class Dist:
     class_weight: float = 2.0
     batch_weight: float = 2.0
     standardise: bool = False
-    needs: ClassVar[frozenset[str]] = frozenset({"logits"})
-    tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
+    task: Task = "single-label"
+    undefined: ClassVar[Undefined] = OTHER_TASK
     smallest_batch: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         check_temperature(self.temperature)
         check_weights(class_weight=self.class_weight, batch_weight=self.batch_weight)
+        check_choice("task", self.task, get_args(Task))
+        check_exclusive(self.task, self.standardise)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The scores."""
+        return frozenset({scores_of(self.task)})
+
+    @property
+    def tasks(self) -> frozenset[Task]:
+        """The one that the recipe names."""
+        return frozenset({self.task})
 
     def wants(self, student: Network) -> frozenset[str]:
-        """No features: the logits suffice."""
-        return frozenset()
+        """The scores of pixels; else no features, since the logits suffice.
+
+        Raises:
+            RecipeError: masks are asked of a student that makes none.
+        """
+        return require_scores(self.task, student.feature_names)
 
     def inert(self, classes: int) -> dict[str, str]:
         """The term that cannot teach two classes."""
@@ -78,8 +116,7 @@ class Dist:
         Raises:
             RecipeError: other classes, or two classes to standardise.
         """
-        check_same_classes(student_dims, teacher_dims)
-        check_standardise(self.standardise, student_dims)
+        check_answers(self.task, student_dims, teacher_dims, standardise=self.standardise)
         return nn.ModuleDict()
 
     def terms(
@@ -89,15 +126,31 @@ class Dist:
         batch: Batch,
         adapters: nn.ModuleDict,
     ) -> dict[str, Tensor]:
-        """``hard``, ``class_relations`` (three classes or more) and ``batch_relations``."""
-        ours, theirs = score_pair(outputs.logits, targets["logits"], standardise=self.standardise)
-        temperature = self.temperature
-        across = batch_relations(student=ours, teacher=theirs, temperature=temperature)
-        terms = {
-            "hard": cross_entropy(logits=outputs.logits, labels=batch.labels),
-            "batch_relations": self.batch_weight * across,
-        }
-        if not self.inert(ours.shape[-1]):
-            within = class_relations(student=ours, teacher=theirs, temperature=temperature)
+        """``hard``, or those of masks, ``class_relations`` and ``batch_relations``."""
+        name = scores_of(self.task)
+        given = outputs.features.get(name, outputs.logits)
+        classes = given.shape[1]
+        within, across = self._relations(given, targets[name], batch)
+        terms = label_terms(self.task, outputs, batch, outputs.logits)
+        terms["batch_relations"] = self.batch_weight * across
+        if not self.inert(classes):
             terms["class_relations"] = self.class_weight * within
         return terms
+
+    def _relations(self, student: Tensor, teacher: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Over the classes and over the batch."""
+        if self.task == "multi-label":
+            asked = {"temperature": self.temperature}
+            known = spoken_of(batch.labels)
+            return (
+                label_relations(student=student, teacher=teacher, known=known, **asked),
+                label_batch_relations(student=student, teacher=teacher, known=known, **asked),
+            )
+        if self.task == "segmentation":
+            student = resized(student, (teacher.shape[-2], teacher.shape[-1]))
+            student, teacher = (each.movedim(1, -1).flatten(0, 2) for each in (student, teacher))
+        ours, theirs = score_pair(student, teacher, standardise=self.standardise)
+        return (
+            class_relations(student=ours, teacher=theirs, temperature=self.temperature),
+            batch_relations(student=ours, teacher=theirs, temperature=self.temperature),
+        )

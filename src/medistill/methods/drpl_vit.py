@@ -37,6 +37,7 @@ from medistill.core.types import Task
 from medistill.methods.deit import DeiT, Kind
 from medistill.methods.heads import require_heads
 from medistill.methods.method import SINGLE_LABEL, Shapes
+from medistill.methods.undefined import ONE_CLASS, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -66,6 +67,7 @@ class DRPLViT:
     standardise: bool = False
     needs: ClassVar[frozenset[str]] = frozenset({"logits"})
     tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
+    undefined: ClassVar[Undefined] = ONE_CLASS
     smallest_batch: ClassVar[int] = 1
 
     def __post_init__(self) -> None:

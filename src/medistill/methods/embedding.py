@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from medistill.core.types import Task
 from medistill.losses.embedding import embedding_match
 from medistill.methods.method import ANY_TASK, Shapes
+from medistill.methods.undefined import NOTHING, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -42,6 +43,7 @@ class Embedding:
 
     needs: ClassVar[frozenset[str]] = frozenset({"pooled"})
     tasks: ClassVar[frozenset[Task]] = ANY_TASK
+    undefined: ClassVar[Undefined] = NOTHING
     smallest_batch: ClassVar[int] = 1
 
     def wants(self, student: Network) -> frozenset[str]:

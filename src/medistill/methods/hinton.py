@@ -30,6 +30,7 @@ from medistill.losses.task import cross_entropy
 from medistill.methods.classes import check_same_classes, check_standardise, score_pair
 from medistill.methods.method import SINGLE_LABEL, Shapes
 from medistill.methods.ranges import check_share, check_temperature
+from medistill.methods.undefined import ONE_CLASS, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -55,6 +56,7 @@ class Hinton:
     standardise: bool = False
     needs: ClassVar[frozenset[str]] = frozenset({"logits"})
     tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
+    undefined: ClassVar[Undefined] = ONE_CLASS
     smallest_batch: ClassVar[int] = 1
 
     def __post_init__(self) -> None:

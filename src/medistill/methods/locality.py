@@ -20,13 +20,16 @@ Departures from the paper
 - ``soft_weight`` and ``temperature`` add Hinton's term; 0 as in the paper.
 - ``standardise`` is an addition: Sun et al., CVPR 2024.
 - ``normalise`` and ``student_layers`` are ours; by default both are as in the paper.
+- ``task`` is ours: with several labels an image CE and Hinton's term are taken label by label, with
+  masks pixel by pixel, and Dice beside them. The maps are guided as ever; those of segmentation
+  networks are called ``level0`` to ``level3``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, get_args
 
 import torch
 from torch import Tensor, nn
@@ -34,13 +37,19 @@ from torch.nn import functional
 
 from medistill.core.errors import RecipeError
 from medistill.core.types import Task
-from medistill.losses.logits import softened_kl
 from medistill.losses.maps import map_match
-from medistill.losses.task import cross_entropy
-from medistill.methods.classes import check_same_classes, check_standardise, score_pair
+from medistill.methods.answers import (
+    check_answers,
+    check_exclusive,
+    label_terms,
+    require_scores,
+    scores_of,
+    softened,
+)
 from medistill.methods.features import as_map, layers, map_shape, require_layers, require_maps
-from medistill.methods.method import SINGLE_LABEL, Shapes
-from medistill.methods.ranges import check_temperature, check_weights
+from medistill.methods.method import Shapes
+from medistill.methods.ranges import check_choice, check_temperature, check_weights
+from medistill.methods.undefined import OTHER_TASK, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -60,7 +69,9 @@ class Locality:
         normalise: layer-norm the teacher's maps over their channels.
         soft_weight: weight of Hinton's term; 0 leaves it out.
         temperature: T of Hinton's term.
-        standardise: compare standardised logits in it; needs three or more classes.
+        standardise: compare standardised logits in it; needs three or more classes that exclude
+            each other.
+        task: what the labels are.
 
     Raises:
         RecipeError: a value is out of range.
@@ -73,12 +84,15 @@ class Locality:
     soft_weight: float = 0.0
     temperature: float = 2.0
     standardise: bool = False
-    tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
+    task: Task = "single-label"
+    undefined: ClassVar[Undefined] = OTHER_TASK
     smallest_batch: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         check_weights(guide_weight=self.guide_weight, soft_weight=self.soft_weight)
         check_temperature(self.temperature)
+        check_choice("task", self.task, get_args(Task))
+        check_exclusive(self.task, self.standardise)
         if not self.teacher_stages:
             raise RecipeError(
                 where="method.teacher_stages", what="no stage guides", cure="Name at least one."
@@ -93,18 +107,26 @@ class Locality:
 
     @property
     def needs(self) -> frozenset[str]:
-        """The named stages, and the logits for Hinton's term."""
-        return frozenset({*self.teacher_stages, *({"logits"} if self.soft_weight else set())})
+        """The named stages, and the scores for Hinton's term."""
+        scores = {scores_of(self.task)} if self.soft_weight else set()
+        return frozenset({*self.teacher_stages, *scores})
+
+    @property
+    def tasks(self) -> frozenset[Task]:
+        """The one that the recipe names."""
+        return frozenset({self.task})
 
     def wants(self, student: Network) -> frozenset[str]:
         """As many layers as there are stages, from the first to the last.
 
         Raises:
-            RecipeError: the student has too few.
+            RecipeError: the student has too few, or makes no masks where they are asked for.
         """
+        scores = require_scores(self.task, student.feature_names)
         count = max(len(self.teacher_stages), 1 + max(self.student_layers or (0,)))
         found = require_layers(student.feature_names, count, method="locality guidance")
-        return frozenset(found[layer] for layer in self.student_layers or self._even(len(found)))
+        chosen = self.student_layers or self._even(len(found))
+        return scores | {found[layer] for layer in chosen}
 
     def _even(self, depth: int) -> list[int]:
         """First, middle and last layer; evenly more or fewer for more or fewer stages."""
@@ -125,8 +147,7 @@ class Locality:
         """
         require_maps(teacher_dims, self.teacher_stages, field="teacher_stages")
         if self.soft_weight:
-            check_same_classes(student_dims, teacher_dims)
-            check_standardise(self.standardise, student_dims)
+            check_answers(self.task, student_dims, teacher_dims, standardise=self.standardise)
         pairs = zip(layers(student_dims.keys()), self.teacher_stages, strict=True)
         return nn.ModuleDict(
             {
@@ -143,7 +164,7 @@ class Locality:
         batch: Batch,
         adapters: nn.ModuleDict,
     ) -> dict[str, Tensor]:
-        """``hard``, ``guide``, and ``soft`` where it has a weight."""
+        """``hard``, or those of masks, ``guide``, and ``soft`` where it has a weight."""
         matches = [
             map_match(
                 student=adapters[stage](as_map(outputs.features[mine])),
@@ -151,12 +172,16 @@ class Locality:
             )
             for mine, stage in zip(layers(outputs.features), self.teacher_stages, strict=True)
         ]
-        terms = {
-            "hard": cross_entropy(logits=outputs.logits, labels=batch.labels),
-            "guide": self.guide_weight * torch.stack(matches).sum(),
-        }
+        terms = label_terms(self.task, outputs, batch, outputs.logits)
+        terms["guide"] = self.guide_weight * torch.stack(matches).sum()
         if self.soft_weight:
-            pair = score_pair(outputs.logits, targets["logits"], standardise=self.standardise)
-            soft = softened_kl(student=pair[0], teacher=pair[1], temperature=self.temperature)
-            terms["soft"] = self.soft_weight * soft
+            name = scores_of(self.task)
+            terms["soft"] = self.soft_weight * softened(
+                self.task,
+                student=outputs.features.get(name, outputs.logits),
+                teacher=targets[name],
+                batch=batch,
+                temperature=self.temperature,
+                standardise=self.standardise,
+            )
         return terms

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from torch import Tensor, nn
 
 from medistill.core.types import Task
+from medistill.methods.undefined import Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -38,6 +39,10 @@ class Method(Protocol):
     @property
     def tasks(self) -> frozenset[Task]:
         """What the labels may be; another task is refused before training."""
+
+    @property
+    def undefined(self) -> Undefined:
+        """Reason and cure for each task that it does not take."""
 
     @property
     def smallest_batch(self) -> int:

@@ -28,6 +28,7 @@ from medistill.losses.labels import binary_cross_entropy, binary_kl
 from medistill.methods.classes import check_same_classes
 from medistill.methods.method import MULTI_LABEL, Shapes
 from medistill.methods.ranges import check_share, check_temperature
+from medistill.methods.undefined import EACH_LABEL, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -53,6 +54,7 @@ class MultiLabel:
     mask_unknown: bool = True
     needs: ClassVar[frozenset[str]] = frozenset({"logits"})
     tasks: ClassVar[frozenset[Task]] = MULTI_LABEL
+    undefined: ClassVar[Undefined] = EACH_LABEL
     smallest_batch: ClassVar[int] = 1
 
     def __post_init__(self) -> None:

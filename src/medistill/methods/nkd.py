@@ -36,6 +36,7 @@ from medistill.methods.classes import (
 )
 from medistill.methods.method import SINGLE_LABEL, Shapes
 from medistill.methods.ranges import check_temperature, check_weights
+from medistill.methods.undefined import ONE_CLASS, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -61,6 +62,7 @@ class NKD:
     standardise: bool = False
     needs: ClassVar[frozenset[str]] = frozenset({"logits"})
     tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
+    undefined: ClassVar[Undefined] = ONE_CLASS
     smallest_batch: ClassVar[int] = 1
 
     def __post_init__(self) -> None:

@@ -14,25 +14,29 @@ Departures from the paper
 - ``exits`` = 4 and ``power`` (e) = 1 to 1.5 are the paper's; ``exit_weight`` (w) = 1 is.
 - ``standardise`` is an addition: Sun et al., CVPR 2024.
 - Of an unlabelled image y is 0.
+- ``task`` = multi-label is ours: each label is two classes, yes and no, where the teacher may
+  speak. An exit pools its layer and forgets places, so masks are refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, get_args
 
 import torch
 from torch import Tensor, nn
 
 from medistill.core.errors import RecipeError
 from medistill.core.types import Task
-from medistill.losses.one_for_all import target_enhanced
-from medistill.losses.task import cross_entropy
-from medistill.methods.classes import check_same_classes, check_standardise, score_pair
+from medistill.losses.one_for_all import target_enhanced, target_enhanced_labels
+from medistill.methods.answers import check_answers, check_exclusive, label_terms
+from medistill.methods.classes import score_pair
 from medistill.methods.features import as_map, layers, map_shape, require_layers, spread
-from medistill.methods.method import SINGLE_LABEL, Shapes
-from medistill.methods.ranges import check_weights
+from medistill.methods.method import Shapes
+from medistill.methods.multi_label import spoken_of
+from medistill.methods.ranges import check_choice, check_weights
+from medistill.methods.undefined import POOLED, ImageTask, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -48,7 +52,9 @@ class OFA:
         exits: how many of the student's layers get an exit, at even distances.
         exit_weight: w, of the teacher's terms.
         power: e, at least 1; above 1 leans to the label the surer the teacher is of it.
-        standardise: compare standardised logits; needs three or more classes.
+        standardise: compare standardised logits; needs three or more classes that exclude each
+            other.
+        task: what the labels are; masks are none of it.
 
     Raises:
         RecipeError: a value is out of range.
@@ -58,17 +64,25 @@ class OFA:
     exit_weight: float = 1.0
     power: float = 1.0
     standardise: bool = False
+    task: ImageTask = "single-label"
     needs: ClassVar[frozenset[str]] = frozenset({"logits"})
-    tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
+    undefined: ClassVar[Undefined] = POOLED
     smallest_batch: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         check_weights(exit_weight=self.exit_weight, power=self.power)
+        check_choice("task", self.task, get_args(ImageTask))
+        check_exclusive(self.task, self.standardise)
         if self.exits < 1 or self.power < 1:
             low = "exits" if self.exits < 1 else "power"
             cure = "Give at least 1."
             what = f"{getattr(self, low)} is impossible"
             raise RecipeError(where=f"method.{low}", what=what, cure=cure)
+
+    @property
+    def tasks(self) -> frozenset[Task]:
+        """The one that the recipe names."""
+        return frozenset({self.task})
 
     def wants(self, student: Network) -> frozenset[str]:
         """The layers with an exit.
@@ -85,8 +99,7 @@ class OFA:
         Raises:
             RecipeError: other classes, or two classes to standardise.
         """
-        check_same_classes(student_dims, teacher_dims)
-        check_standardise(self.standardise, student_dims)
+        check_answers(self.task, student_dims, teacher_dims, standardise=self.standardise)
         classes = student_dims["logits"][0]
         widths = [map_shape(student_dims[name])[0] for name in layers(student_dims.keys())]
         exits = [nn.Sequential(nn.LayerNorm(width), nn.Linear(width, classes)) for width in widths]
@@ -107,13 +120,19 @@ class OFA:
             for leave, name in zip(exits, layers(outputs.features), strict=True)
         ]
         taught = [self._taught(logits, targets["logits"], batch) for logits in early]
-        return {
-            "hard": cross_entropy(logits=outputs.logits, labels=batch.labels),
+        return label_terms(self.task, outputs, batch, outputs.logits) | {
             "soft": self._taught(outputs.logits, targets["logits"], batch),
             "exits": torch.stack(taught).sum(),
         }
 
     def _taught(self, student: Tensor, teacher: Tensor, batch: Batch) -> Tensor:
-        ours, theirs = score_pair(student, teacher, standardise=self.standardise)
-        loss = target_enhanced(student=ours, teacher=theirs, labels=batch.labels, power=self.power)
+        labels, power = batch.labels, self.power
+        if self.task == "multi-label":
+            known = spoken_of(labels)
+            loss = target_enhanced_labels(
+                student=student, teacher=teacher, labels=labels, power=power, known=known
+            )
+        else:
+            ours, theirs = score_pair(student, teacher, standardise=self.standardise)
+            loss = target_enhanced(student=ours, teacher=theirs, labels=labels, power=power)
         return self.exit_weight * loss

@@ -42,6 +42,7 @@ from medistill.methods.classes import check_same_classes
 from medistill.methods.method import MULTI_LABEL, Shapes
 from medistill.methods.multi_label import spoken_of
 from medistill.methods.ranges import check_focus, check_temperature, check_weights
+from medistill.methods.undefined import EACH_LABEL, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -76,6 +77,7 @@ class RMSNet:
     soft_weight: float = 0.0
     temperature: float = 2.0
     tasks: ClassVar[frozenset[Task]] = MULTI_LABEL
+    undefined: ClassVar[Undefined] = EACH_LABEL
     smallest_batch: ClassVar[int] = 2
 
     def __post_init__(self) -> None:

@@ -53,6 +53,7 @@ from medistill.methods.fusion import CascadeFusion, fits, pairs_differ
 from medistill.methods.method import SEGMENTATION, Shapes
 from medistill.methods.ranges import check_choice, check_temperature, check_weights
 from medistill.methods.supervised_masks import SupervisedMasks
+from medistill.methods.undefined import EACH_PIXEL, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -103,6 +104,7 @@ class RSKD:
     relative: bool = True
     fusion_width: int = 64
     tasks: ClassVar[frozenset[Task]] = SEGMENTATION
+    undefined: ClassVar[Undefined] = EACH_PIXEL
     smallest_batch: ClassVar[int] = 2
 
     def __post_init__(self) -> None:

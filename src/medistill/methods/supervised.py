@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from medistill.core.types import Task
 from medistill.losses.task import cross_entropy
 from medistill.methods.method import SINGLE_LABEL, Shapes
+from medistill.methods.undefined import ONE_CLASS, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -37,6 +38,7 @@ class Supervised:
 
     needs: ClassVar[frozenset[str]] = frozenset()
     tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
+    undefined: ClassVar[Undefined] = ONE_CLASS
     smallest_batch: ClassVar[int] = 1
 
     def wants(self, student: Network) -> frozenset[str]:

@@ -22,6 +22,7 @@ from medistill.losses.labels import focal
 from medistill.methods.heads import HEADS, has_heads
 from medistill.methods.method import MULTI_LABEL, Shapes
 from medistill.methods.ranges import check_focus
+from medistill.methods.undefined import EACH_LABEL, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -45,6 +46,7 @@ class SupervisedLabels:
     positive: float | None = None
     needs: ClassVar[frozenset[str]] = frozenset()
     tasks: ClassVar[frozenset[Task]] = MULTI_LABEL
+    undefined: ClassVar[Undefined] = EACH_LABEL
     smallest_batch: ClassVar[int] = 1
 
     def __post_init__(self) -> None:

@@ -21,6 +21,7 @@ from medistill.core.types import Task
 from medistill.losses.masks import pixel_cross_entropy, soft_dice
 from medistill.methods.method import SEGMENTATION, Shapes
 from medistill.methods.ranges import check_weights
+from medistill.methods.undefined import EACH_PIXEL, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -42,6 +43,7 @@ class SupervisedMasks:
     dice_weight: float = 1.0
     needs: ClassVar[frozenset[str]] = frozenset()
     tasks: ClassVar[frozenset[Task]] = SEGMENTATION
+    undefined: ClassVar[Undefined] = EACH_PIXEL
     smallest_batch: ClassVar[int] = 1
 
     def __post_init__(self) -> None:

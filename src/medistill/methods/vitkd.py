@@ -40,6 +40,7 @@ from medistill.methods.features import as_map, map_shape, require_layers, requir
 from medistill.methods.method import SINGLE_LABEL, Shapes
 from medistill.methods.nkd import NKD
 from medistill.methods.ranges import check_share, check_weights
+from medistill.methods.undefined import ONE_CLASS, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -72,6 +73,7 @@ class ViTKD:
     normalised: bool = True
     standardise: bool = False
     tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
+    undefined: ClassVar[Undefined] = ONE_CLASS
     smallest_batch: ClassVar[int] = 1
 
     def __post_init__(self) -> None:

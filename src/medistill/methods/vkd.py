@@ -15,25 +15,26 @@ Departures from the paper
 - A student wider than its teacher gets a matrix with orthonormal rows instead of columns.
 - ``standardise`` is an addition: Sun et al., CVPR 2024.
 - Unlabelled images count in both terms of the teacher.
+- ``task`` = multi-label is ours: CE and the divergence label by label, where the teacher may speak.
+  The pooled features of a segmentation network forget places, so masks are refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, get_args
 
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import orthogonal
 
 from medistill.core.types import Task
 from medistill.losses.embedding import embedding_match
-from medistill.losses.logits import softened_kl
-from medistill.losses.task import cross_entropy
-from medistill.methods.classes import check_same_classes, check_standardise, score_pair
+from medistill.methods.answers import check_answers, check_exclusive, label_terms, softened
 from medistill.methods.heads import HEADS, has_heads
-from medistill.methods.method import SINGLE_LABEL, Shapes
-from medistill.methods.ranges import check_temperature, check_weights
+from medistill.methods.method import Shapes
+from medistill.methods.ranges import check_choice, check_temperature, check_weights
+from medistill.methods.undefined import POOLED, ImageTask, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 
@@ -49,7 +50,9 @@ class VkD:
         feature_weight: w, of the features.
         score_weight: v, of the softened scores.
         temperature: T.
-        standardise: compare standardised logits; needs three or more classes.
+        standardise: compare standardised logits; needs three or more classes that exclude each
+            other.
+        task: what the labels are; masks are none of it.
 
     Raises:
         RecipeError: a value is out of range.
@@ -59,13 +62,21 @@ class VkD:
     score_weight: float = 1.0
     temperature: float = 1.0
     standardise: bool = False
+    task: ImageTask = "single-label"
     needs: ClassVar[frozenset[str]] = frozenset({"logits", "pooled"})
-    tasks: ClassVar[frozenset[Task]] = SINGLE_LABEL
+    undefined: ClassVar[Undefined] = POOLED
     smallest_batch: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         check_weights(feature_weight=self.feature_weight, score_weight=self.score_weight)
         check_temperature(self.temperature)
+        check_choice("task", self.task, get_args(ImageTask))
+        check_exclusive(self.task, self.standardise)
+
+    @property
+    def tasks(self) -> frozenset[Task]:
+        """The one that the recipe names."""
+        return frozenset({self.task})
 
     def wants(self, student: Network) -> frozenset[str]:
         """The pooled features, and both heads of a student that has two."""
@@ -77,8 +88,7 @@ class VkD:
         Raises:
             RecipeError: other classes, or two classes to standardise.
         """
-        check_same_classes(student_dims, teacher_dims)
-        check_standardise(self.standardise, student_dims)
+        check_answers(self.task, student_dims, teacher_dims, standardise=self.standardise)
         widths = student_dims["pooled"][0], teacher_dims["pooled"][0]
         return nn.ModuleDict({"pooled": orthogonal(nn.Linear(*widths, bias=False))})
 
@@ -93,10 +103,15 @@ class VkD:
         head, taught = (outputs.features.get(name, outputs.logits) for name in HEADS)
         projected = adapters["pooled"](outputs.features["pooled"])
         match = embedding_match(student=projected, teacher=targets["pooled"])
-        ours, theirs = score_pair(taught, targets["logits"], standardise=self.standardise)
-        soft = softened_kl(student=ours, teacher=theirs, temperature=self.temperature)
-        return {
-            "hard": cross_entropy(logits=head, labels=batch.labels),
+        soft = softened(
+            self.task,
+            student=taught,
+            teacher=targets["logits"],
+            batch=batch,
+            temperature=self.temperature,
+            standardise=self.standardise,
+        )
+        return label_terms(self.task, outputs, batch, head) | {
             "features": self.feature_weight * match,
             "soft": self.score_weight * soft,
         }

@@ -77,9 +77,7 @@ def prepare_data(context: Context) -> Prepared:
 
 def _inputs(block: DataBlock) -> dict[str, Any]:
     if block.path is None:
-        raise DataError(
-            where="data.path", what="no images were named", cure="Give --data PATH (or phantom)."
-        )
+        raise nothing_named()
     settings = dataclasses.asdict(block)
     for key in ("fold", "workers"):
         del settings[key]
@@ -88,6 +86,13 @@ def _inputs(block: DataBlock) -> dict[str, Any]:
         "source": fingerprint(block.path),
         "unlabelled": fingerprint(block.unlabelled) if block.unlabelled else None,
     }
+
+
+def nothing_named() -> DataError:
+    """What is wrong with a recipe that names no images."""
+    return DataError(
+        where="data.path", what="no images were named", cure="Give --data PATH (or phantom)."
+    )
 
 
 def fingerprint(spec: str) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from medistill.data.layouts import phantom_settings, read_data
-from medistill.data.unlabelled import read_unlabelled
 from medistill.recipe import Recipe
 from medistill.stages.costs import TRAINED_BYTES, Cost, measure
 from medistill.stages.explanation import BATCH as EXPLAINED
 from medistill.stages.prediction import BATCH
+from medistill.stages.rehearsal import Given, rehearse_given
+from medistill.stages.survey import Survey, survey
 from medistill.stages.training import steps_for
 
 # Seconds an image on one core: decode, hash and check it; draw a phantom.
@@ -63,12 +62,21 @@ class Costs:
 
 
 def plan(recipe: Recipe, out: Path) -> str:
-    """The plan of a run as text.
+    """The plan of a run as text, rehearsed: what a run would refuse, its plan refuses.
 
     Times come from training steps of the real networks on this machine, so they are good to
     perhaps a half; a busy machine, then or now, moves them.
+
+    Raises:
+        RecipeError: what is refused before training, as far as names, labels and networks tell.
+        DataError: no images were named, or they cannot be read.
     """
-    sizes, costs = _sizes(recipe), _costs(recipe)
+    seen = survey(recipe)
+    sizes = _sizes(recipe, seen)
+    said: list[str] = []
+    rows = sizes.fit + sizes.unlabelled
+    rehearse_given(recipe, Given(task=seen.task, classes=seen.classes, rows=rows), said.append)
+    costs = _costs(recipe)
     lines = _lines(recipe, sizes, costs)
     total = sum(seconds for _, _, seconds in lines)
     text = [f"Plan of '{recipe.name}' into {out}", ""]
@@ -79,17 +87,17 @@ def plan(recipe: Recipe, out: Path) -> str:
         "",
         f"  time about {_duration(total)}, memory about {memory / 2**30:.1f} GiB, "
         f"disk about {disk / 2**20:.0f} MiB",
+        *said,
     ]
     return "\n".join(text)
 
 
-def _sizes(recipe: Recipe) -> Sizes:
-    labelled, unlabelled = count_images(recipe)
+def _sizes(recipe: Recipe, seen: Survey) -> Sizes:
     data = recipe.data
     return Sizes(
-        labelled=labelled,
-        unlabelled=unlabelled,
-        fit=round(labelled * _fit_share(recipe)),
+        labelled=seen.labelled,
+        unlabelled=seen.unlabelled,
+        fit=round(seen.labelled * _fit_share(recipe)),
         folds=1 if data.folds == 1 or data.fold is not None else data.folds,
         phantoms=str(data.path).startswith("phantom"),
     )
@@ -107,25 +115,6 @@ def _costs(recipe: Recipe) -> Costs:
         student=measure(recipe.student, recipe, recipe.train.batch_size),
         elder=elder,
     )
-
-
-def count_images(recipe: Recipe) -> tuple[int, int]:
-    """Labelled and unlabelled images that a recipe names; phantoms are not drawn for it."""
-    with tempfile.TemporaryDirectory() as cache:
-        folder = Path(cache)
-        labelled = _count(str(recipe.data.path), recipe.data.layout, folder)
-        spec = recipe.data.unlabelled
-        if spec is None:
-            return labelled, 0
-        if spec.startswith("phantom"):
-            return labelled, _count(spec, "phantom", folder)
-        return labelled, len(read_unlabelled(spec, cache=folder))
-
-
-def _count(spec: str, layout: str | None, cache: Path) -> int:
-    if spec.split(":", 1)[0] == "phantom":
-        return phantom_settings(spec)[0]["count"]
-    return len(read_data(spec, layout=layout, cache=cache).samples)
 
 
 def _fit_share(recipe: Recipe) -> float:

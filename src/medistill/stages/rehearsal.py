@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from medistill.core.errors import RecipeError
+from medistill.core.types import Task
 from medistill.methods.method import Method
 from medistill.models.network import Network, feature_shapes
 from medistill.models.profile import count_parameters
@@ -16,7 +17,7 @@ from medistill.recipe import Recipe, StudentPredistilBlock
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.mask_rehearsal import check_masks
-from medistill.stages.teacher import build
+from medistill.stages.teacher import build_for
 from medistill.train.settings import TrainSettings
 
 
@@ -63,6 +64,21 @@ def lectures(recipe: Recipe) -> Iterator[Lecture]:
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What a rehearsal must know of the images.
+
+    Attributes:
+        task: what the labels are.
+        classes: how many.
+        rows: images of the fold with fewest that a step of the student may show.
+    """
+
+    task: Task
+    classes: int
+    rows: int
+
+
 def rehearse(context: Context, prepared: Prepared) -> None:
     """Build every pair with random weights and let the methods refuse what they cannot do.
 
@@ -71,11 +87,31 @@ def rehearse(context: Context, prepared: Prepared) -> None:
     Raises:
         RecipeError: a method cannot do what the recipe, the data or the networks ask of it.
     """
-    check_masks(context.recipe, masks=prepared.masks is not None)
-    for lecture in lectures(context.recipe):
-        _check_task(lecture, prepared)
-        _check_batch(lecture, prepared, context)
-        student, teacher = _pair(lecture, context, prepared)
+    rows = min(len(prepared.parts[fold].fit) for fold in context.folds())
+    given = Given(
+        task=prepared.images.task,
+        classes=len(prepared.images.classes),
+        rows=rows + len(prepared.unlabelled),
+    )
+    rehearse_given(context.recipe, given, context.reporter.say)
+
+
+def rehearse_given(recipe: Recipe, given: Given, say: Callable[[str], None]) -> None:
+    """The same before the data stage, of what is known of the images by then.
+
+    Args:
+        recipe: every value of the run.
+        given: what the images are.
+        say: where cautions go.
+
+    Raises:
+        RecipeError: as ``rehearse``.
+    """
+    check_masks(recipe, masks=given.task == "segmentation")
+    for lecture in lectures(recipe):
+        _check_task(lecture, given.task)
+        _check_batch(lecture, given.rows)
+        student, teacher = _pair(lecture, recipe, given.classes)
         _check_needs(lecture, teacher)
         _check_norms(lecture.train, student, f"{lecture.trail}.train".lstrip("."))
         features = lecture.method.needs - {"logits"}
@@ -83,41 +119,41 @@ def rehearse(context: Context, prepared: Prepared) -> None:
             feature_shapes(student, lecture.method.wants(student)),
             feature_shapes(teacher, features),
         )
-        _say_inert(lecture, context, len(prepared.images.classes))
-        if lecture.method is context.recipe.method:
-            if context.recipe.teacher.fit is not None:
-                _check_norms(context.recipe.teacher.fit, teacher, "teacher.fit")
-            _say_larger(student, teacher, context)
+        _say_inert(lecture, given.classes, say)
+        if lecture.method is recipe.method:
+            if recipe.teacher.fit is not None:
+                _check_norms(recipe.teacher.fit, teacher, "teacher.fit")
+            _say_larger(student, teacher, say)
 
 
-def _pair(lecture: Lecture, context: Context, prepared: Prepared) -> tuple[Network, Network]:
+def _pair(lecture: Lecture, recipe: Recipe, classes: int) -> tuple[Network, Network]:
     """Student and teacher, where a fault names the block of the recipe that holds it."""
     first = lecture.trail == "teacher.predistil"
     trails = ("teacher.model", "teacher.predistil.model") if first else ("student", "teacher.model")
     built = []
     for spec, trail in zip((lecture.student, lecture.teacher), trails, strict=True):
         try:
-            built.append(build(context, prepared, spec))
+            built.append(build_for(recipe, spec, classes=classes))
         except RecipeError as error:
             where = f"{trail}.{error.where.removeprefix('model.')}"
             raise RecipeError(where=where, what=error.what, cure=error.cure) from error
     return built[0], built[1]
 
 
-def _check_task(lecture: Lecture, prepared: Prepared) -> None:
-    task = prepared.images.task
-    if task not in lecture.method.tasks:
-        meant = " or ".join(sorted(lecture.method.tasks))
+def _check_task(lecture: Lecture, task: Task) -> None:
+    method = lecture.method
+    if task not in method.tasks:
+        reason, cure = method.undefined[task]
+        named, meant = type(method).__name__, " or ".join(sorted(method.tasks))
         raise RecipeError(
-            where=f"{_key(lecture)}.name",
-            what=f"{type(lecture.method).__name__} is for {meant} images, and these are {task}",
-            cure="Choose another method, or other labels.",
+            where=_key(lecture),
+            what=f"{named} is for {meant} images, and these are {task}: {reason}",
+            cure=cure,
         )
 
 
-def _check_batch(lecture: Lecture, prepared: Prepared, context: Context) -> None:
-    rows = min(len(prepared.parts[fold].fit) for fold in context.folds())
-    size = min(lecture.train.batch_size, rows + len(prepared.unlabelled))
+def _check_batch(lecture: Lecture, rows: int) -> None:
+    size = min(lecture.train.batch_size, rows)
     if size < lecture.method.smallest_batch:
         raise RecipeError(
             where=f"{lecture.trail}.train.batch_size".lstrip("."),
@@ -154,18 +190,18 @@ def _check_norms(train: TrainSettings, network: Network, key: str) -> None:
         )
 
 
-def _say_inert(lecture: Lecture, context: Context, classes: int) -> None:
+def _say_inert(lecture: Lecture, classes: int, say: Callable[[str], None]) -> None:
     """Name the terms that cannot teach this number of classes."""
     inert: Callable[[int], Mapping[str, str]] | None = getattr(lecture.method, "inert", None)
     for term, reason in (inert(classes) if inert else {}).items():
-        context.reporter.say(f"Left out with {classes} classes: {term}, since {reason}.")
+        say(f"Left out with {classes} classes: {term}, since {reason}.")
 
 
-def _say_larger(student: Network, teacher: Network, context: Context) -> None:
+def _say_larger(student: Network, teacher: Network, say: Callable[[str], None]) -> None:
     """Say it before hours are spent: a student that is larger than its teacher is none."""
     sizes = [count_parameters(network) for network in (student, teacher)]
     if sizes[0] >= sizes[1]:
-        context.reporter.say(
+        say(
             f"Caution: the student has {sizes[0]:,} parameters, not fewer than its teacher's "
             f"{sizes[1]:,}. Choose a narrower student (student.width, student.depth)."
         )

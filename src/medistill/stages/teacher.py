@@ -17,7 +17,7 @@ from medistill.models.build import ModelSpec, build_model
 from medistill.models.network import Network
 from medistill.models.probe import probed
 from medistill.models.weights import load_published, load_weights
-from medistill.recipe import TeacherBlock
+from medistill.recipe import Recipe, TeacherBlock
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.probe import ProbeFitter
@@ -181,14 +181,18 @@ def _start(context: Context, prepared: Prepared, number: int, base: Path | None)
 
 def build(context: Context, prepared: Prepared, spec: ModelSpec) -> Network:
     """A network for this run's classes and stored images."""
-    data = context.recipe.data
+    return build_for(context.recipe, spec, classes=len(prepared.images.classes))
+
+
+def build_for(recipe: Recipe, spec: ModelSpec, *, classes: int) -> Network:
+    """A network for so many classes and the images that a recipe stores."""
     return build_model(
         spec,
-        classes=len(prepared.images.classes),
-        channels=data.channels,
-        stored_size=data.stored_size,
-        window=data.window,
-        fit=context.recipe.views.fit,
+        classes=classes,
+        channels=recipe.data.channels,
+        stored_size=recipe.data.stored_size,
+        window=recipe.data.window,
+        fit=recipe.views.fit,
     )
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy.special import softmax
+from scipy.special import expit, softmax
 from scipy.stats import pearsonr
 
-from medistill.losses.relations import batch_relations, class_relations
+from medistill.losses.relations import (
+    batch_relations,
+    class_relations,
+    label_batch_relations,
+    label_relations,
+)
 
 GENERATOR = torch.Generator().manual_seed(0)
 STUDENT = torch.randn(6, 4, generator=GENERATOR)
@@ -23,6 +28,36 @@ def test_scipys_correlation_gives_the_same(loss: object, axis: int, temperature:
     expected = temperature**2 * np.mean([1 - pearsonr(a, b).statistic for a, b in rows])
     found = loss(student=STUDENT, teacher=TEACHER, temperature=temperature)  # type: ignore[operator]
     assert found.item() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+@pytest.mark.parametrize(("loss", "axis"), [(label_relations, 0), (label_batch_relations, 1)])
+def test_scipys_correlation_of_known_labels_gives_the_same(
+    loss: object, axis: int, temperature: float
+) -> None:
+    known = torch.ones(6, 4, dtype=torch.bool)
+    known[0, 1] = known[0, 3] = known[2, 1] = known[3, 0] = False
+    known[4, 1:] = False  # an image with one known label has no correlation
+    ours, theirs = (expit(each.numpy() / temperature) for each in (STUDENT, TEACHER))
+    rows = (range(6), range(4))[axis]
+    each = []
+    for row in rows:
+        told = known[row].numpy() if axis == 0 else known[:, row].numpy()
+        pair = [x[row] if axis == 0 else x[:, row] for x in (ours, theirs)]
+        if told.sum() > 1:
+            each.append(1 - pearsonr(*(x[told] for x in pair)).statistic)
+    found = loss(student=STUDENT, teacher=TEACHER, temperature=temperature, known=known)  # type: ignore[operator]
+    assert found.item() == pytest.approx(temperature**2 * np.mean(each), rel=1e-4)
+
+
+def test_without_a_pair_of_known_labels_nothing_is_related() -> None:
+    student = STUDENT.clone().requires_grad_()
+    lone = torch.eye(4, dtype=torch.bool)[[0, 0, 1, 1, 2, 3]]
+    loss = label_relations(student=student, teacher=TEACHER, temperature=1.0, known=lone)
+    loss.backward()
+    assert loss.item() == 0
+    assert student.grad is not None
+    assert not student.grad.any()
 
 
 def test_opposite_orders_are_two_apart() -> None:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from medistill.core.errors import DataError, RecipeError
 from medistill.recipe import load_recipe
 from medistill.stages.costs import Cost, measure
-from medistill.stages.plan import Costs, Sizes, count_images, disk_bytes, memory_bytes, plan
+from medistill.stages.plan import Costs, Sizes, disk_bytes, memory_bytes, plan
 from medistill.stages.run import open_run
+from medistill.stages.survey import Survey, survey
 from tests.unit.stages.conftest import SMALL
 
 
@@ -26,11 +28,24 @@ def test_the_plan_names_every_stage_and_its_cost(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_what_a_run_would_refuse_its_plan_refuses(tmp_path: Path) -> None:
+    def planned(*overrides: str) -> str:
+        return plan(load_recipe("demo", (*SMALL, *overrides)), tmp_path / "run")
+
+    with pytest.raises(RecipeError, match="two standardised logits"):
+        planned("method.standardise=true")
+    with pytest.raises(RecipeError, match="KDViT is for single-label images, and these are multi"):
+        planned("data.path=phantom:count=40,size=32,task=lesions")
+    with pytest.raises(DataError, match="no images were named"):
+        planned("data.path=null")
+    assert "Caution: the student has" in planned("student.width=64")
+
+
 def test_the_disk_is_what_a_finished_run_took(finished: Path) -> None:
     recipe = open_run(finished).recipe
-    labelled, unlabelled = count_images(recipe)
-    assert (labelled, unlabelled) == (140, 12)
-    sizes = Sizes(labelled=labelled, unlabelled=unlabelled, fit=42, folds=1, phantoms=True)
+    seen = survey(recipe)
+    assert seen == Survey(task="single-label", classes=2, labelled=140, unlabelled=12)
+    sizes = Sizes(labelled=140, unlabelled=12, fit=42, folds=1, phantoms=True)
     needs = recipe.method.needs
     costs = Costs(
         teacher=measure(recipe.teacher.model, recipe, 8, needs),

@@ -1,0 +1,68 @@
+"""What the images of a recipe are, before one of them is decoded."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from medistill.core.types import Task
+from medistill.data.layouts import phantom_settings, read_data
+from medistill.data.phantom.drawing import phantom_task
+from medistill.data.unlabelled import read_unlabelled
+from medistill.recipe import Recipe
+from medistill.stages.data import nothing_named
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What the images are, before one of them is decoded.
+
+    Attributes:
+        task: what the labels are.
+        classes: how many.
+        labelled: images with labels.
+        unlabelled: images without.
+    """
+
+    task: Task
+    classes: int
+    labelled: int
+    unlabelled: int
+
+
+def survey(recipe: Recipe) -> Survey:
+    """What the images that a recipe names are; phantoms are not drawn for it.
+
+    Raises:
+        DataError: no images were named, or they cannot be read.
+    """
+    data = recipe.data
+    if data.path is None:
+        raise nothing_named()
+    with tempfile.TemporaryDirectory() as cache:
+        task, classes, labelled = _seen(data.path, data.layout, Path(cache))
+        return Survey(
+            task=task,
+            classes=classes,
+            labelled=labelled,
+            unlabelled=_unlabelled(data.unlabelled, Path(cache)),
+        )
+
+
+def _seen(spec: str, layout: str | None, cache: Path) -> tuple[Task, int, int]:
+    """Task, number of classes and of images."""
+    if spec.split(":", 1)[0] == "phantom":
+        numbers, asked = phantom_settings(spec)
+        kind = phantom_task(asked)
+        return kind.task, len(kind.classes), numbers["count"]
+    images = read_data(spec, layout=layout, cache=cache)
+    return images.task, len(images.classes), len(images.samples)
+
+
+def _unlabelled(spec: str | None, cache: Path) -> int:
+    if spec is None:
+        return 0
+    if spec.split(":", 1)[0] == "phantom":
+        return phantom_settings(spec)[0]["count"]
+    return len(read_unlabelled(spec, cache=cache))
