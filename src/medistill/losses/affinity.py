@@ -1,7 +1,7 @@
 """Losses between affinities: who resembles whom, within a batch or within an image.
 
 They compare networks of any width, since only angles between embeddings enter.
-Dimension key: B batch, D E widths, C channels, H W sides of a map, N positions.
+Dimension key: B batch, Q further images, D E widths, C channels, H W sides of a map, N positions.
 """
 
 from __future__ import annotations
@@ -13,20 +13,23 @@ from torch.nn import functional
 from medistill.losses.maps import resized
 
 
-def embedding_affinity(*, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+def embedding_affinity(
+    *, student: Tensor, teacher: Tensor, temperature: float, others: Tensor | None = None
+) -> Tensor:
     """Divergence of each image's resemblance to the teacher's embeddings of the batch.
 
     ``mean_B KL(softmax_j(t_i . t_j / T) || softmax_j(s_i . t_j / T))`` with all embeddings at
     length 1; Fang et al., "SEED: Self-supervised Distillation for Visual Representation", ICLR
-    2021, equation 4, with the batch in place of its queue. Needs no labels.
+    2021, equation 4, with j over the batch, and over ``others`` as over its queue. Needs no labels.
 
-    Normaliser: sum over the batch j, mean over the batch i. Unit: nats. Computed in float32,
+    Normaliser: sum over j, mean over the batch i. Unit: nats. Computed in float32,
     outside autocast. Gradients reach the student alone.
 
     Args:
         student: (B, D) embeddings, projected to the teacher's width.
         teacher: (B, D) embeddings; detached here.
         temperature: T, above 0; .07 looks at near neighbours only.
+        others: (Q, D) the teacher's embeddings of further images; detached here; None for none.
 
     Returns:
         A float32 scalar, at least 0, and 0 where both point the same way.
@@ -37,9 +40,11 @@ def embedding_affinity(*, student: Tensor, teacher: Tensor, temperature: float) 
     if student.shape != teacher.shape:
         raise ValueError(f"student {tuple(student.shape)} against teacher {tuple(teacher.shape)}")
     with torch.autocast(student.device.type, enabled=False):
-        keys = _unit(teacher.detach().float())
+        keys = anchors = _unit(teacher.detach().float())
+        if others is not None:
+            keys = torch.cat([anchors, _unit(others.detach().float())])
         ours = torch.log_softmax(_unit(student.float()) @ keys.T / temperature, dim=-1)
-        theirs = torch.log_softmax(keys @ keys.T / temperature, dim=-1)
+        theirs = torch.log_softmax(anchors @ keys.T / temperature, dim=-1)
         return functional.kl_div(ours, theirs, reduction="batchmean", log_target=True)
 
 

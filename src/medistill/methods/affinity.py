@@ -2,7 +2,7 @@
 
 Unlabelled scans are many; a student may learn to see on them before it learns from labels.
 
-    L = w KL(softmax(t_i . t_j / T) || softmax(s_i . t_j / T)) over the images of a batch
+    L = w KL(softmax(t_i . t_j / T) || softmax(s_i . t_j / T)) over a batch and a queue
       + v KL(the same between the positions of each image)
 
 with all embeddings at length 1; the first of them of Fang et al., "SEED: Self-supervised
@@ -11,9 +11,13 @@ Distillation for Visual Representation", ICLR 2021, the second a spatial form of
 
 Departures from the paper
 -------------------------
-- ``temperature`` = .07 is SEED's; the batch takes the place of its queue of 65,536 embeddings.
+- ``temperature`` = .07 is our default, common in contrastive learning; SEED has a temperature for
+  each side, the teacher's far lower.
+- ``queue`` = 0 compares within the batch alone, which suits small sets; SEED's queue holds the
+  teacher's embeddings of 65,536 earlier images. The teacher is frozen, so they never grow stale.
 - ``embedding_weight`` (w) = ``position_weight`` (v) = 1 and ``teacher_map`` are our defaults.
-- ``student`` and teacher are joined by a linear map in the first term only.
+- ``student`` and teacher are joined by a linear map in the first term only. A ViT's embedding is
+  its class token after the last norm.
 """
 
 from __future__ import annotations
@@ -24,10 +28,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
 
+from medistill.core.errors import RecipeError
 from medistill.core.types import Task
 from medistill.losses.affinity import embedding_affinity, position_affinity
 from medistill.methods.features import as_map, layers, require_layers, require_maps
 from medistill.methods.method import ANY_TASK, Shapes
+from medistill.methods.queue import Queue
 from medistill.methods.ranges import check_temperature, check_weights
 from medistill.methods.undefined import NOTHING, Undefined
 from medistill.models.network import Network
@@ -46,6 +52,7 @@ class Affinity:
         embedding_weight: w, of the resemblances between images.
         position_weight: v, of those between the positions of an image.
         teacher_map: the teacher's map, or tokens, whose positions are compared.
+        queue: embeddings of earlier images that each image is compared with too.
 
     Raises:
         RecipeError: a value is out of range.
@@ -55,6 +62,7 @@ class Affinity:
     embedding_weight: float = 1.0
     position_weight: float = 1.0
     teacher_map: str = "stage4"
+    queue: int = 0
     tasks: ClassVar[frozenset[Task]] = ANY_TASK
     undefined: ClassVar[Undefined] = NOTHING
     smallest_batch: ClassVar[int] = 2
@@ -62,6 +70,10 @@ class Affinity:
     def __post_init__(self) -> None:
         check_temperature(self.temperature)
         check_weights(embedding_weight=self.embedding_weight, position_weight=self.position_weight)
+        if self.queue < 0:
+            what = f"{self.queue} embeddings cannot be kept"
+            cure = "Give 0 (the batch alone) or more."
+            raise RecipeError(where="method.queue", what=what, cure=cure)
 
     @property
     def needs(self) -> frozenset[str]:
@@ -78,14 +90,17 @@ class Affinity:
         return frozenset({"pooled", last})
 
     def adapters(self, student_dims: Shapes, teacher_dims: Shapes) -> nn.ModuleDict:
-        """A linear map from the student's width to the teacher's.
+        """A linear map from the student's width to the teacher's, and the queue.
 
         Raises:
             RecipeError: the teacher's feature has no positions.
         """
         require_maps(teacher_dims, [self.teacher_map], field="teacher_map")
         widths = student_dims["pooled"][0], teacher_dims["pooled"][0]
-        return nn.ModuleDict({"pooled": nn.Linear(*widths)})
+        made = nn.ModuleDict({"pooled": nn.Linear(*widths)})
+        if self.queue:
+            made["queue"] = Queue(self.queue, widths[1])
+        return made
 
     def terms(
         self,
@@ -94,10 +109,12 @@ class Affinity:
         batch: Batch,
         adapters: nn.ModuleDict,
     ) -> dict[str, Tensor]:
-        """``embeddings`` and ``positions``."""
-        projected = adapters["pooled"](outputs.features["pooled"])
+        """``embeddings`` and ``positions``; the teacher's embeddings join the queue."""
         images = embedding_affinity(
-            student=projected, teacher=targets["pooled"], temperature=self.temperature
+            student=adapters["pooled"](outputs.features["pooled"]),
+            teacher=targets["pooled"],
+            temperature=self.temperature,
+            others=_earlier(adapters, targets["pooled"]),
         )
         places = position_affinity(
             student=as_map(outputs.features[layers(outputs.features)[-1]]),
@@ -108,3 +125,14 @@ class Affinity:
             "embeddings": self.embedding_weight * images,
             "positions": self.position_weight * places,
         }
+
+
+def _earlier(adapters: nn.ModuleDict, teacher: Tensor) -> Tensor | None:
+    """Embeddings of earlier batches, if any are kept; those of this one are kept for the next."""
+    if "queue" not in adapters:
+        return None
+    queue = adapters["queue"]
+    assert isinstance(queue, Queue)
+    held = queue.held()
+    queue.add(teacher)
+    return held

@@ -19,6 +19,10 @@ Departures from the paper
 - The soft term sums over classes; the paper's code inherits DeiT's division by their number.
 - The paper trains with ImageNet's mean and deviation and tests with those of its radiographs. The
   recipe uses the same for both; ``student.train_normalisation: imagenet`` brings the mismatch back.
+- The recipe's teacher starts from ImageNet's weights; the paper's is a DenseNet-169 in the manner
+  of CheXNet, whose weights are not in its repository.
+- Images are stretched to a square; the paper tests on the middle of one that keeps its shape. The
+  recipe chooses the checkpoint by AUROC on *select*, the paper by accuracy.
 - The augmentation has the paper's crop, mirror, RandAugment, mixup, cutmix, erasing and repeated
   augmentation; its colour jitter of .4 is left out, as timm leaves it out beside RandAugment. What
   comes from outside is black, an erased box has one gray value.

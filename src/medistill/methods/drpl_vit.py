@@ -19,10 +19,13 @@ Departures from the paper
   not found.
 - ``per_class`` divides the soft term by the number of classes, as DeiT's code does; ours sums over
   classes, as the formula does.
+- Patches alone go through LeFF: class and distillation token pass it by, so that published DeiT
+  weights start it but do not keep their function.
 - ``standardise`` is an addition: Sun et al., CVPR 2024.
 - The teacher is a convolutional network fitted on the same classes; the paper's was not found.
 - Relative positions are iRPE's contextual product on keys with 50 buckets, beside absolute ones;
-  local convolution is LeFF. Width, depth and schedule are DeiT's.
+  local convolution is LeFF. Width and depth are DeiT's; schedule and augmentation are our defaults
+  after DeiT's, without RandAugment and repeated augmentation.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ Departures from the paper
 -------------------------
 - P is a plain linear layer with a bias, not an orthogonal one: it is thrown away, and student and
   teacher may be of any width (orthogonal rows need a student no wider than the teacher).
+- f of a ViT is its class token after the last norm, or the mean of both tokens where there is a
+  distillation token; the paper pools all tokens.
 - The paper adds the class loss (and, for a DeiT, a term on the distillation token); here there are
   no labels.
 - The weight of 1 is our default: there is one term, so only the learning rate matters.

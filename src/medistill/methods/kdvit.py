@@ -16,6 +16,8 @@ Departures from the paper
 - ``temperature`` = 4 and ``soft_weight`` = 0.9 are our defaults; the paper's values were not
   found. They are what public implementations of Hinton's loss commonly use; with two or three
   classes a higher temperature leaves almost nothing but the top class.
+- Which ViTs, the size of the images, augmentation, optimiser and schedule were not found either;
+  those of the recipe are our defaults: a ViT-B/16 teaches a ViT-S/16 at 224 pixels.
 - That only class scores are distilled, and no features or attention, is our reading: the paper's
   visible references name Hinton et al. and a survey, and no work on features.
 - ``standardise`` is an addition: Sun et al., "Logit Standardization", CVPR 2024.

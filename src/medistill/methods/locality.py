@@ -16,7 +16,8 @@ Departures from the paper
 - ``teacher_stages`` are timm's names of the last three stages of five; the paper's teacher is a
   ResNet-56 at low resolution with three.
 - ``guide_weight`` = 2.5 is the paper's; the squared difference is a mean over everything.
-- The student's map is brought to the teacher's resolution, whichever is finer.
+- The student's map is brought to the teacher's resolution, whichever is finer: averaged down or
+  interpolated up, where the paper interpolates both ways.
 - ``soft_weight`` and ``temperature`` add Hinton's term; 0 as in the paper.
 - ``standardise`` is an addition: Sun et al., CVPR 2024.
 - ``normalise`` and ``student_layers`` are ours; by default both are as in the paper.

@@ -21,6 +21,7 @@ Departures from the paper
 - ``levels`` are the outputs of the third, fourth and fifth stage of both networks, in timm's names.
 - The teacher, and where the shrinkage sits, were not found: it sits in the branch of each MobileViT
   block, behind the projection, with a gate of reduction 4 (6,736 parameters: 962,254 in all).
+- Optimiser, schedule, augmentation and split were not found; the recipe's are our defaults.
 - ``soft_weight`` (a) = 0 and ``temperature``: the abstract names no distillation of scores.
 """
 

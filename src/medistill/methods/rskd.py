@@ -14,6 +14,8 @@ none. Unspecified details are filled from the works above.
 
 Departures from the paper
 -------------------------
+- Encoders and data of the paper were not found: PVTv2-B2 and B0 with an all-MLP head are ours. So
+  are the task's loss and the pixels' term: the abstract names the three parts alone.
 - ``pixel_weight`` (p) = 1, ``rank_weight`` (r) = .05, ``texture_weight`` (t) = .1 and
   ``fusion_weight`` (f) = .1 are our defaults: each term about a tenth of the task's loss, or less,
   at the first step of the small recipe (``benchmarks/terms.py``). The paper's were not found.

@@ -12,6 +12,8 @@ there is no such token.
 Departures from the paper
 -------------------------
 - ``feature_weight`` (w) = 1, ``score_weight`` (v) = 1 and ``temperature`` = 1 are our defaults.
+- f of a ViT is its class token after the last norm, or the mean of both tokens where there is a
+  distillation token; the paper pools all tokens.
 - A student wider than its teacher gets a matrix with orthonormal rows instead of columns.
 - ``standardise`` is an addition: Sun et al., CVPR 2024.
 - Unlabelled images count in both terms of the teacher.

@@ -23,6 +23,15 @@ def test_embeddings_by_hand() -> None:
     assert found.item() == pytest.approx(kl(p, 0.5), rel=1e-5)
 
 
+def test_further_images_count_as_those_of_the_batch() -> None:
+    """One image against itself (cosine 1) and another (0); the student sees both alike."""
+    p = math.e / (math.e + 1)
+    found = embedding_affinity(
+        student=torch.ones(1, 2), teacher=AXES[:1], others=AXES[1:], temperature=1.0
+    )
+    assert found.item() == pytest.approx(kl(p, 0.5), rel=1e-5)
+
+
 def test_length_does_not_matter() -> None:
     student, teacher = torch.randn(5, 4), torch.randn(5, 4)
     whole = embedding_affinity(student=student, teacher=teacher, temperature=0.5)

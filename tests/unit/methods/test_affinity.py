@@ -30,6 +30,29 @@ def test_terms_are_those_of_the_losses_and_need_no_labels() -> None:
     torch.testing.assert_close(found["positions"], 3 * places)
 
 
+def test_earlier_images_are_compared_with_too() -> None:
+    torch.manual_seed(0)
+    dims = {"logits": (2,), "pooled": (6,), "tokens.5": (17, 6)}
+    method = Affinity(queue=5, position_weight=0.0)
+    adapters = method.adapters(dims, {"pooled": (8,), "stage4": (9, 2, 2)})
+    said = [torch.randn(4, 8) for _ in range(3)]
+    found = []
+    for teacher in said:
+        features = {"pooled": torch.ones(4, 6), "tokens.5": torch.randn(4, 17, 6)}
+        targets = {"pooled": teacher, "stage4": torch.randn(4, 9, 2, 2)}
+        batch = make_batch(torch.full((4, 2), NAN))
+        terms = method.terms(Outputs(torch.zeros(4, 2), features), targets, batch, adapters)
+        found.append(terms["embeddings"])
+    earlier = (None, said[0], torch.cat(said[:2])[-5:])
+    for loss, teacher, others in zip(found, said, earlier, strict=True):
+        projected = adapters["pooled"](torch.ones(4, 6))
+        pair = {"student": projected, "teacher": teacher}
+        expected = embedding_affinity(**pair, temperature=0.07, others=others)
+        torch.testing.assert_close(loss, expected)
+    with pytest.raises(RecipeError, match=r"method\.queue: -1 embeddings cannot be kept"):
+        Affinity(queue=-1)
+
+
 def test_a_map_is_needed() -> None:
     dims = {"logits": (2,), "pooled": (6,), "tokens.5": (17, 6)}
     with pytest.raises(RecipeError, match="method.teacher_map: .* has no positions"):
