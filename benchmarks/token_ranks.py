@@ -49,7 +49,7 @@ def shortly_fitted(context: Context, prepared: Prepared, steps: int) -> Network:
     for batch in stream.batches(0, steps):
         terms = SupervisedMasks().terms(network(batch.images), {}, batch, nn.ModuleDict())
         optimiser.zero_grad()
-        torch.stack(list(terms.values())).sum().backward()
+        torch.autograd.backward(torch.stack(list(terms.values())).sum())
         optimiser.step()
     return network
 

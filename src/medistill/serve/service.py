@@ -118,7 +118,9 @@ class Service:
         """
         explainer = self.explainer
         if explainer is None:
-            raise RefusalError(409, "This bundle holds no graph that explains; export it again.")
+            masks = self.bundle.manifest.task == "segmentation"
+            cure = "its masks say where; ask /v1/mask" if masks else "export it again"
+            raise RefusalError(409, f"This bundle holds no graph that explains; {cure}.")
         with self.places.held(1):
             _, prepared = await self._in_time(self._in_thread(self._read_or_refuse, upload))
             found = await self._in_time(self._answered(prepared))

@@ -14,6 +14,7 @@ from medistill.serve.service import Service, Settings
 from medistill.serve.uploads import RefusalError, Upload
 from tests.unit.bundle.handmade import gray_bundle
 from tests.unit.imaging.dicom_files import save
+from tests.unit.serve.segmenting import segmenting_bundle
 from tests.unit.serve.serving import explaining_bundle, png
 
 
@@ -90,11 +91,16 @@ def test_no_answer_in_time_is_504_and_gives_the_places_back(
 
 
 def test_a_bundle_that_cannot_explain_says_so(tmp_path: Path) -> None:
-    service = Service(open_bundle(gray_bundle(tmp_path / "b")), Settings(threads=1))
-    with pytest.raises(RefusalError, match="holds no graph that explains") as refusal:
-        asyncio.run(service.explain(Upload("a", png()), None))
-    assert refusal.value.status == 409
-    service.close()
+    bundles = {
+        "export it again": gray_bundle(tmp_path / "gray"),
+        "its masks say where; ask /v1/mask": segmenting_bundle(tmp_path / "masks"),
+    }
+    for cure, bundle in bundles.items():
+        service = Service(open_bundle(bundle), Settings(threads=1))
+        with pytest.raises(RefusalError, match=f"holds no graph that explains; {cure}") as refusal:
+            asyncio.run(service.explain(Upload("a", png()), None))
+        assert refusal.value.status == 409
+        service.close()
 
 
 def test_a_closed_service_does_not_work(tmp_path: Path) -> None:

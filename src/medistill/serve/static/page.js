@@ -59,6 +59,7 @@ async function start() {
   byId("notice").textContent = model.notice;
   if (model.masks) {
     Object.assign(byId("largest"), { textContent: "Area", title: "share of the picture that the mask covers" });
+    byId("rule").textContent = "Areas";
     list.countArea(model.classes[0]);
   }
   byId("operating").textContent = operatingPoint();
@@ -66,6 +67,7 @@ async function start() {
 }
 
 function operatingPoint() {
+  if (model.masks) return "The label names the classes that the mask holds; a share is of the picture's area.";
   const limits = Object.entries(model.thresholds);
   const calibrated = model.calibrated
     ? "Probabilities are calibrated." : "Probabilities are the student's own; they are not calibrated.";
@@ -169,7 +171,8 @@ function overlayNote(picture) {
 function tell(result) {
   const share = model.masks ? "share of the picture" : "probability";
   const held = result.label ? result.label.split("; ") : [];
-  byId("label").textContent = `At the operating point: ${result.label || "no class"}`;
+  byId("label").textContent = model.masks
+    ? `In the mask: ${result.label || "background alone"}` : `At the operating point: ${result.label || "no class"}`;
   byId("bars").replaceChildren(...model.classes.map((name) => {
     const bar = document.createElement("div");
     bar.className = held.includes(name) ? "bar held" : "bar";
