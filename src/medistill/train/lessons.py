@@ -59,11 +59,15 @@ class Lessons:
     task: Task
     fabric: Fabric
 
-    def refuse_uneven(self) -> None:
-        """Refuse a batch that several processes cannot share evenly.
+    def refuse_uneven(self, smallest: int = 1) -> None:
+        """Refuse a batch that several processes cannot share evenly, or of too small shares.
+
+        Args:
+            smallest: images that a share needs at least, since a method compares them.
 
         Raises:
-            RecipeError: their gradients would not average to the batch's.
+            RecipeError: their gradients would not average to the batch's, or there is nothing to
+                compare.
         """
         processes = self.fabric.world_size
         if self.settings.batch_size % processes:
@@ -71,6 +75,14 @@ class Lessons:
                 where="train.batch_size",
                 what=f"{self.settings.batch_size} cannot be shared by {processes} processes",
                 cure=f"Give a multiple of {processes}.",
+            )
+        share = self.settings.batch_size // processes
+        if processes > 1 and share < smallest:
+            raise RecipeError(
+                where="train.batch_size",
+                what=f"each of {processes} processes sees {share} of {self.settings.batch_size} "
+                f"images, and this method compares {smallest} or more",
+                cure=f"Give at least {processes * smallest}, better {processes * 32}.",
             )
 
     def example(self) -> Batch:

@@ -105,7 +105,7 @@ def fit(
     refuse_unmixable(settings, targets)
     fabric = fabric or make_fabric(settings.precision)
     lessons = Lessons(stream=stream, targets=targets, settings=settings, task=task, fabric=fabric)
-    lessons.refuse_uneven()
+    lessons.refuse_uneven(method.smallest_batch)
     made_of = fingerprint(
         settings, method, network, steps_per_epoch=steps_per_epoch, inputs=inputs or {}
     )

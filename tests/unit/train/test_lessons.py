@@ -63,6 +63,12 @@ def test_uneven_shares_are_refused() -> None:
         _lessons(processes=3).refuse_uneven()
 
 
+def test_shares_with_nothing_to_compare_are_refused() -> None:
+    _lessons(processes=4, batch_size=8).refuse_uneven(2)
+    with pytest.raises(RecipeError, match=r"each of 8 processes sees 1 of 8 .* Give at least 16"):
+        _lessons(processes=8, batch_size=8).refuse_uneven(2)
+
+
 def test_workers_of_the_stream_end_with_the_lessons() -> None:
     ended: list[bool] = []
 
