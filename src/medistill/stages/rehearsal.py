@@ -107,9 +107,10 @@ def rehearse_given(recipe: Recipe, given: Given, say: Callable[[str], None]) -> 
     Raises:
         RecipeError: as ``rehearse``.
     """
-    check_masks(recipe, masks=given.task == "segmentation")
     for lecture in lectures(recipe):
         _check_task(lecture, given.task)
+    check_masks(recipe, masks=given.task == "segmentation")
+    for lecture in lectures(recipe):
         _check_batch(lecture, given.rows)
         student, teacher = _pair(lecture, recipe, given.classes)
         _check_needs(lecture, teacher)

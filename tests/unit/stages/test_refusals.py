@@ -22,26 +22,35 @@ CLASSES = "data.path=phantom:count=80,size=32"
 DECODERS = (
     "student={name: pvt_v2_b0, image_size: 64, decoder: mlp, decoder_width: 16}",
     "teacher.model={name: tf_efficientnet_lite0, image_size: 64, decoder: mlp, decoder_width: 16}",
-    "train.select_by=dice",
-    "teacher.fit.select_by=dice",
 )
 
 Said = Callable[..., tuple[int, str]]
 
 #: Recipe, overrides on top of its small form, words of the message, words of the cure.
 REFUSED: dict[str, tuple[str, tuple[str, ...], str, str]] = {
-    "rskd on labels": ("rskd-small", (CLASSES,), "these images have labels and no masks", "masks"),
-    "rskd on labels, without decoders": (
-        "hinton-small",
-        ("method={name: rskd}",),
+    "rskd on labels": (
+        "rskd-small",
+        (CLASSES,),
         "RSKD is for segmentation images, and these are single-label: it learns masks",
         "Take method=.name: hinton.",
     ),
-    "classes of masks": (
+    "networks of masks on labels": (
         "hinton-small",
-        (MASKS, "train.select_by=dice", "teacher.fit.select_by=dice"),
-        "makes no masks",
+        DECODERS,
+        "these images have labels and no masks",
+        "Leave decoder out, or give images with masks",
+    ),
+    "networks of labels on masks": (
+        "dist-small",
+        (MASKS, "method.task=segmentation"),
+        "a network without a decoder makes no masks",
         "Set both to mlp",
+    ),
+    "a single-label method on masks": (
+        "hinton-small",
+        (MASKS,),
+        "Hinton is for single-label images, and these are segmentation: it compares one answer",
+        "Take method=.name: rskd., or dist or locality",
     ),
     "a single-label method on several labels": (
         "hinton-small",
@@ -57,13 +66,13 @@ REFUSED: dict[str, tuple[str, tuple[str, ...], str, str]] = {
     ),
     "pooled features of masks": (
         "vkd-small",
-        (*DECODERS, MASKS),
+        (MASKS,),
         "VkD is for single-label images, and these are segmentation: .* places are forgotten",
         "Take method=.name: rskd., or dist or locality with method.task=segmentation",
     ),
     "exits of masks": (
         "ofa-small",
-        (*DECODERS, MASKS),
+        (MASKS,),
         "OFA is for single-label images, and these are segmentation: .* places are forgotten",
         "Take method=.name: rskd., or dist or locality with method.task=segmentation",
     ),
