@@ -214,6 +214,7 @@ class Exploding:
     """A method whose second term is infinite from a step on."""
 
     needs: ClassVar[frozenset[str]] = frozenset()
+    smallest_batch: ClassVar[int] = 1
 
     def wants(self, student: Any) -> frozenset[str]:
         return frozenset()
