@@ -30,6 +30,8 @@ from medistill.evaluate.table_files import number_text, write_rows
 
 LABEL_COLUMNS = ("path", "group", "fold")
 TRUTH_PREFIX, CHANCE_PREFIX = "y_", "p_"
+#: Groups with a label, and without it, that each fold needs for the label to count.
+FEWEST_IN_FOLD = 5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,9 +94,22 @@ class LabelPredictions(Grouped):
 
     @cached_property
     def counted(self) -> tuple[int, ...]:
-        """Labels with at least ten groups that have them and ten that lack them: the macro mean."""
-        fewest = [min(map(self.groups_with, pair)) for pair in self.members]
-        return tuple(column for column, groups in enumerate(fewest) if groups >= FEWEST_GROUPS)
+        """Labels that the mean is over.
+
+        At least ten groups have such a label and ten lack it, and at least five of each in every
+        fold: a measure is a mean over folds, and with fewer there, many a resample would hold a
+        fold without the label (with five, e^-5 = .7 % of them).
+        """
+        return tuple(column for column, pair in enumerate(self.members) if self._suffices(pair))
+
+    def _suffices(self, pair: tuple[NDArray[np.bool_], NDArray[np.bool_]]) -> bool:
+        in_folds = [self.folds == fold for fold in np.unique(self.folds)]
+        whole = min(map(self.groups_with, pair)) >= FEWEST_GROUPS
+        return whole and all(
+            self.groups_with(chosen & fold) >= FEWEST_IN_FOLD
+            for chosen in pair
+            for fold in in_folds
+        )
 
     @cached_property
     def metrics(self) -> Mapping[str, Metric]:

@@ -36,3 +36,18 @@ def test_a_label_counts_with_ten_groups_on_either_side():
 def test_refuses_what_cannot_be_judged(change, what):
     with pytest.raises(DataError, match=re.escape(what)):
         LabelPredictions(**{**GOOD, **change})
+
+
+def test_a_label_that_a_fold_nearly_lacks_does_not_count() -> None:
+    """12 of 40 groups have both labels; the second has 4 of its 12 in the first fold."""
+    labels = np.zeros((40, 2))
+    labels[[*range(6), *range(20, 26)], 0] = 1
+    labels[[*range(4), *range(20, 28)], 1] = 1
+    table = LabelPredictions(
+        names=[str(n) for n in range(40)],
+        groups=[str(n) for n in range(40)],
+        labels=labels,
+        probabilities=np.full((40, 2), 0.5),
+        folds=np.repeat([0, 1], 20),
+    )
+    assert table.counted == (0,)
