@@ -159,7 +159,6 @@ def test_a_mask_lies_over_its_picture(browser: Any, tmp_path: Path) -> None:
         expect(page.locator("#overlay-note")).to_contain_text("mask")
         expect(page.locator("#label")).to_contain_text("In the mask: ")
         expect(page.locator("#rule")).to_have_text("Areas")
-        expect(page.locator("#operating")).to_contain_text("classes that the mask holds")
         expect(page.locator("#mask-key")).to_contain_text("lesion")
         expect(page.locator("#bars")).to_contain_text("25.0 %")
         expect(page.locator("#worklist tbody td").nth(2)).to_have_text("0.250")

@@ -108,7 +108,7 @@ def test_unreadable_inputs_are_listed_in_place_and_do_not_stop_the_rest(
 ) -> None:
     folder = tmp_path / "病人 资料"
     paint(folder / "1 第一.png", 0)
-    (folder / "2.png").write_bytes(b"")
+    (folder / "2.png").write_bytes(b"no picture")
     (folder / "3.jpg").write_bytes(paint(tmp_path / "whole.jpg", 80, (64, 64)).read_bytes()[:300])
     paint(folder / "4 ümlaut.tif", 255)
     found = list(predictor.predict_files([tmp_path / "no.png", folder], batch_size=2))

@@ -110,6 +110,8 @@ REFUSED: dict[str, tuple[str, tuple[str, ...], str, str]] = {
         (
             "teacher.model={name: vit, image_size: 32, patch_size: 8, width: 96}",
             "teacher.weights=null",
+            "teacher.probe=null",
+            "teacher.fit={epochs: 1, batch_size: 16, lr: 1.0e-3}",
         ),
         "vit has no feature 'stage2' to teach with",
         "name one of: .*tokens.0",
@@ -206,7 +208,7 @@ REFUSED: dict[str, tuple[str, tuple[str, ...], str, str]] = {
     ),
     "mixed masks": (
         "rskd-small",
-        ("train.mixup=0.8",),
+        ("train.mixup=0.8", "targets.mode=live"),
         "masks cannot be mixed",
         "Set mixup and cutmix to 0",
     ),

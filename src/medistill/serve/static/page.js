@@ -67,7 +67,6 @@ async function start() {
 }
 
 function operatingPoint() {
-  if (model.masks) return "The label names the classes that the mask holds; a share is of the picture's area.";
   const limits = Object.entries(model.thresholds);
   const calibrated = model.calibrated
     ? "Probabilities are calibrated." : "Probabilities are the student's own; they are not calibrated.";
