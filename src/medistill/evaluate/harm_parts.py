@@ -10,6 +10,7 @@ import numpy as np
 from medistill.evaluate.arrays import Ints
 from medistill.evaluate.grouped import Table
 from medistill.evaluate.intervals import FEWEST_GROUPS
+from medistill.evaluate.label_metrics import NO_LABEL
 from medistill.evaluate.label_predictions import LabelPredictions
 from medistill.evaluate.mask_scores import MaskScores
 from medistill.evaluate.subgroups import Subgroup
@@ -92,7 +93,7 @@ def _too_small(part: Table) -> str | None:
     if part.group_count < FEWEST_GROUPS:
         return f"too few groups, {part.group_count}"
     if isinstance(part, LabelPredictions):
-        return None if part.counted else "no label has ten groups with it and ten without"
+        return None if part.counted else NO_LABEL
     if isinstance(part, MaskScores):
         return _too_few_images(np.asarray(part.present.any(axis=1)), None)
     inside = part.members[int(np.argmax([held.sum() for held, _ in part.members]))][0]

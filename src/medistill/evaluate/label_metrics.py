@@ -16,7 +16,7 @@ from medistill.evaluate.calibration import BINS, binned_gaps
 from medistill.evaluate.metrics import METRICS, SMALLEST_PROBABILITY, Metric, MetricFunction
 from medistill.evaluate.ranking import binary_auroc, binary_average_precision
 
-NO_LABEL = "no label has ten groups with it and ten without"
+NO_LABEL = "no label has ten groups with it and ten without, five of each in every fold"
 _OfLabels = Callable[[Floats, Floats, Floats], Floats]
 
 
@@ -94,7 +94,8 @@ def label_metrics(counted: Sequence[int]) -> Mapping[str, Metric]:
             function=_mean(function, counted),
             carriers="rarest class",
             undefined=NO_LABEL,
-            meaning=f"Mean over the labels that ten groups have and ten lack. {meaning}",
+            meaning="Mean over the labels that ten groups have and ten lack, five of each in "
+            f"every fold. {meaning}",
         )
         for name, function, meaning in (
             ("auroc", auroc_of, "How often an image with the label gets a higher probability."),

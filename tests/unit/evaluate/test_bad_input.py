@@ -45,7 +45,7 @@ def test_one_group_only() -> None:
     assert set(without_interval(found)) == {"too few groups (1 patient)"}
     assert "too few groups (1 patient)" in found["answer"]["standing"]
     labels = judged(label_table(images=20, groups=1), ["a", "b", "c"])
-    reason = "no label has ten groups with it and ten without"
+    reason = "no label has ten groups with it and ten without, five of each in every fold"
     assert labels["models"]["student"]["overall"]["auroc"]["reason"] == reason
     masks = judged(mask_table(images=6, groups=1), ["background", "a", "b"])
     assert set(without_interval(masks)) == {"too few groups (1 patient)"}

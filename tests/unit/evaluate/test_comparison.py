@@ -8,6 +8,7 @@ import pytest
 from medistill.core.errors import DataError
 from medistill.evaluate.comparison import evaluate
 from medistill.evaluate.metrics import METRICS
+from tests.unit.evaluate.label_tables import label_table
 
 QUICK = {"resamples": 200, "flips": 200, "group_word": "article"}
 
@@ -110,3 +111,18 @@ def test_refuses_models_of_other_images_or_classes(simulate):
         evaluate(tables, classes=["a", "b"], **QUICK)
     with pytest.raises(DataError, match="there is no student"):
         evaluate({"teacher": tables["teacher"]}, classes=["a", "b"], **QUICK)
+
+
+def test_labels_that_no_mean_is_over_are_named_with_the_answer():
+    """The third label of the table is rare; of the first two alone there is nothing to say."""
+    table = label_table()
+    found = evaluate({"student": table}, classes=["oedema", "mass", "hernia"], **QUICK)
+    (caveat,) = found["caveats"]
+    assert caveat.startswith("Means over labels are of 2 of 3;")
+    assert caveat.endswith(": hernia.")
+    assert caveat in found["answer"]["full"]
+
+
+def test_where_every_label_counts_nothing_is_said_of_it(simulate):
+    found = evaluate(roles(simulate), classes=["healthy", "ill"], **QUICK)
+    assert found["caveats"] == []
