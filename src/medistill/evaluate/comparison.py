@@ -26,6 +26,7 @@ from medistill.evaluate.document import (
     counts,
     definition,
     judged_classes,
+    labels_left_out,
     model_values,
     overall,
     pair_values,
@@ -33,7 +34,6 @@ from medistill.evaluate.document import (
 )
 from medistill.evaluate.grouped import Table, check_same_images
 from medistill.evaluate.harm import Hurt, harm, in_words
-from medistill.evaluate.label_predictions import LabelPredictions
 from medistill.evaluate.metrics import Metric
 from medistill.evaluate.scored import Scored, estimates, score
 from medistill.evaluate.subgroups import Subgroup
@@ -104,13 +104,12 @@ def evaluate(
     tables = {role: _as_list(predictions.get(role)) for role in ROLES}
     _check(tables, classes)
     first = tables["student"][0]
-    chosen = headline or first.headline
+    chosen, caveats = headline or first.headline, (*caveats, *labels_left_out(first, classes))
     roles = _score(tables, draw_resamples(first, resamples=resamples, seed=seed))
     pairs = _pairs(roles, word=group_word, flips=flips, seed=seed)
     method = _method(roles, group_word)
     sizes = sizes or {}
     hurt = _harm(roles, classes, parts, group_word, seed)
-    caveats = (*caveats, *_labels_left_out(first, classes))
     return {
         "schema": SCHEMA,
         "classes": list(classes),
@@ -181,17 +180,6 @@ def _score(tables: Mapping[str, Sequence[Table]], drawn: Resamples) -> dict[str,
     """All models at once, because making the resamples' weights costs most."""
     scored = iter(score([table for role in tables for table in tables[role]], drawn))
     return {role: [next(scored) for _ in tables[role]] for role in tables}
-
-
-def _labels_left_out(table: Table, classes: Sequence[str]) -> list[str]:
-    """A caveat that names the labels that no mean is over, if there are any."""
-    if not isinstance(table, LabelPredictions) or len(table.counted) == table.classes:
-        return []
-    left = ", ".join(classes[k] for k in range(table.classes) if k not in table.counted)
-    return [
-        f"Means over labels are of {len(table.counted)} of {table.classes}; in too few groups for "
-        f"them, in all or in one fold: {left}."
-    ]
 
 
 def _method(roles: Mapping[str, Sequence[Scored]], word: str) -> dict[str, SeedsDifference]:

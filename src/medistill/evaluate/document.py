@@ -12,6 +12,7 @@ from medistill.evaluate.diagrams import diagrams
 from medistill.evaluate.difference import Difference, classical_tests
 from medistill.evaluate.grouped import Table
 from medistill.evaluate.intervals import LEVEL, Estimate
+from medistill.evaluate.label_predictions import LabelPredictions
 from medistill.evaluate.metrics import Metric
 from medistill.evaluate.scored import Scored, estimates
 
@@ -24,6 +25,17 @@ def overall(table: Table) -> list[Metric]:
 def judged_classes(table: Table, classes: Sequence[str]) -> list[str]:
     """Names of what has figures of its own: every class; of masks all but the background."""
     return list(classes)[table.background :]
+
+
+def labels_left_out(table: Table, classes: Sequence[str]) -> list[str]:
+    """A caveat that names the labels that no mean is over, if there are any."""
+    if not isinstance(table, LabelPredictions) or len(table.counted) == table.classes:
+        return []
+    left = ", ".join(classes[k] for k in range(table.classes) if k not in table.counted)
+    return [
+        f"Means over labels are of {len(table.counted)} of {table.classes}; in too few groups for "
+        f"them, in all or in one fold: {left}."
+    ]
 
 
 def model_values(
