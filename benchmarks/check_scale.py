@@ -26,6 +26,7 @@ from pathlib import Path
 from benchmarks.memory import Watch
 from benchmarks.scale_images import KINDS, decode_all, generated, show_all
 from medistill.check.survey import Survey, survey
+from medistill.core.ending import run_program
 from medistill.core.runtime import cpu_threads
 from medistill.core.types import ImageSet
 from medistill.data.storing import build_store
@@ -126,4 +127,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main, "check_scale")

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from timm.task import LogitDistillationTask
 from torch import Tensor, nn
 
+from medistill.core.ending import run_program
 from medistill.core.types import Task
 from medistill.data.batch import Batch
 from medistill.data.loader import ViewStream
@@ -233,4 +234,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main, "conformity")

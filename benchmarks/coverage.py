@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
+from medistill.core.ending import run_program
 from medistill.evaluate.arrays import Floats
 from medistill.evaluate.bootstrap import Statistic, draw_resamples, replicate
 from medistill.evaluate.intervals import Estimate, estimate_with_interval
@@ -268,4 +269,4 @@ def _label(world: World, truth: float, name: str) -> str:
 PRINTED = {"single": print_single, "paired": print_paired, "seeds": print_seeds}
 
 if __name__ == "__main__":
-    main()
+    run_program(main, "coverage")

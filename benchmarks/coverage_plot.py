@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.coverage import GROUPS, TRUTHS, World, singles
 from medistill.bundle.conformal import class_sets, fewest_groups
+from medistill.core.ending import run_program
 from medistill.evaluate.conformal import fit_conformal
 
 TITLES = {"auroc": "AUROC", "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy"}
@@ -95,4 +96,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main, "coverage_plot")

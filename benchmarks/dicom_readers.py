@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.dicom_cases import Case, cases, write
+from medistill.core.ending import run_program
 
 ROOT = Path(__file__).resolve().parent.parent
 #: One step of 8 bits: what cannot be seen on a display.
@@ -115,4 +116,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main, "dicom_readers")

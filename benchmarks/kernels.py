@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from medistill.core.allocator import keep_freed_memory
+from medistill.core.ending import run_program
 from medistill.models.kernels import quick_kernels
 
 #: Batch, heads, tokens, width of a head: the small recipes' student, MobileViT-XXS at 128 pixels,
@@ -110,4 +111,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main, "kernels")

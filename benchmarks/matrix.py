@@ -23,14 +23,14 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
-import yaml
 
 from benchmarks.fits import ROLES, Fit, scored_fit
-from benchmarks.plans import plan_recipe
+from benchmarks.plans import plan_recipe, read_plan
 from benchmarks.reuse import take_over_all
 from benchmarks.rows import Rows
 from benchmarks.search import Overrides, Search, winners
 from medistill.core.allocator import keep_freed_memory
+from medistill.core.ending import run_program
 from medistill.core.run_folder import RunFolder
 from medistill.recipe import Recipe
 from medistill.stages.console import ConsoleReporter
@@ -40,13 +40,6 @@ from medistill.stages.rehearsal import rehearse
 from medistill.stages.run import run
 
 COLUMNS = ("data", "method", "fold", "seed", "role", "part", "auroc", "loss", "seconds", "dice")
-
-
-def read_plan(path: Path, overrides: Overrides = ()) -> dict[str, Any]:
-    """A plan with overrides for all of its data sets."""
-    plan: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    plan["data"] = {name: [*given, *overrides] for name, given in plan["data"].items()}
-    return plan
 
 
 def cells(
@@ -110,4 +103,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main, "matrix")

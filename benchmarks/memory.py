@@ -24,6 +24,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from medistill.core.ending import run_program
+
 _SIDE = 64
 _MIB = 1024
 _SECONDS = 0.02
@@ -164,4 +166,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main, "memory")

@@ -20,6 +20,7 @@ from medistill.check.alignment import SIDE, aligned_likeness
 from medistill.check.near import are_one
 from medistill.check.pairs import loose_pairs, signs_of
 from medistill.check.reduction import looks_of, small_picture
+from medistill.core.ending import run_program
 from medistill.data.layouts import read_data
 from medistill.data.perceptual import low_frequency_bits
 
@@ -90,4 +91,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main, "near_copies")

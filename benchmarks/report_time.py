@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from medistill.core.ending import run_program
 from medistill.core.types import Task
 from medistill.evaluate.comparison import evaluate
 from medistill.evaluate.decision_values import decision_values
@@ -104,4 +105,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main, "report_time")

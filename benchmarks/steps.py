@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from medistill.core.allocator import keep_freed_memory
+from medistill.core.ending import run_program
 from medistill.core.types import Task
 from medistill.data.batch import Batch
 from medistill.methods.control import labels_alone
@@ -198,4 +199,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main, "steps")

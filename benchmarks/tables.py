@@ -18,6 +18,8 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from medistill.core.ending import run_program
+
 _PERSON = re.compile(r"person(\d+)_")
 #: Images a class of the three-class table: 317, 83 and 137 of the paper's 537, times 1.7.
 _THREE = {"normal": 540, "pneumonia": 141, "covid-19": 233}
@@ -101,4 +103,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main, "tables")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from medistill.core.ending import run_program
 from medistill.core.run_folder import RunFolder
 from medistill.data.loader import ViewStream
 from medistill.models.network import Network, feature_shapes
@@ -94,4 +95,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main, "terms")

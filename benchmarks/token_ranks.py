@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from medistill.core.ending import run_program
 from medistill.core.run_folder import RunFolder
 from medistill.data.loader import ViewStream, plain_batches
 from medistill.methods.rskd import RSKD
@@ -107,4 +108,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main, "token_ranks")

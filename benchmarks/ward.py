@@ -20,6 +20,7 @@ import torch
 
 from medistill.bundle.bundle import Bundle, open_bundle
 from medistill.bundle.engine import runs_here
+from medistill.core.ending import run_program
 from medistill.core.files import write_json
 from medistill.core.runtime import cpu_threads, hardware_summary
 from medistill.core.timing import percentile
@@ -139,4 +140,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main, "ward")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -18,7 +15,7 @@ from medistill.commands.extra import need_train
 from medistill.commands.inspect import inspect
 from medistill.commands.predict import predict
 from medistill.commands.serve import serve
-from medistill.core.errors import MENDABLE, MedistillError
+from medistill.core.ending import run_program
 
 app = typer.Typer(
     name="medistill",
@@ -210,34 +207,6 @@ def verify(
     verify_targets(run_folder, sample=sample, reporter=ConsoleReporter())
 
 
-_MEND = "Free space or mend the permissions, then run it again; finished stages are kept."
-
-
-class _StoppedError(BaseException):
-    """Ctrl-C; not an Exception, so that nothing on the way takes it for a fault."""
-
-
-def _stop(signum: int, frame: object) -> NoReturn:
-    raise _StoppedError
-
-
 def main() -> None:
     """Run the command line; a user's error is one message and exit code 2."""
-    signal.signal(signal.SIGINT, _stop)
-    try:
-        app()
-    except MedistillError as error:
-        _complain(str(error), error.exit_code)
-    except OSError as error:
-        if error.errno not in MENDABLE:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        what = os.strerror(error.errno)
-        _complain(f"{where}{what}. {_MEND}", MedistillError.exit_code)
-    except _StoppedError:
-        _complain("stopped. Finished stages are kept; run it again to go on.", 130)
-
-
-def _complain(text: str, code: int) -> NoReturn:
-    typer.echo(f"medistill: {text}", err=True)
-    sys.exit(code)
+    run_program(app, "medistill")

@@ -1,0 +1,52 @@
+"""How a program ends: what a user can mend is one message and an exit code, a bug a traceback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from medistill.core.errors import MENDABLE, MedistillError
+
+_MEND = "Free space or mend the permissions, then run it again; finished stages are kept."
+
+
+class _StoppedError(BaseException):
+    """Ctrl-C; not an Exception, so that nothing on the way takes it for a fault."""
+
+
+def run_program(work: Callable[[], object], name: str) -> None:
+    """Do a program's work from start to end.
+
+    Args:
+        work: all of it.
+        name: of the program, before its last message.
+
+    Raises:
+        SystemExit: 2 for a fault in what the user gave or a disk that refuses, 130 for Ctrl-C; the
+            message is on standard error.
+    """
+    signal.signal(signal.SIGINT, _stop)
+    try:
+        work()
+    except MedistillError as error:
+        _complain(name, str(error), error.exit_code)
+    except OSError as error:
+        if error.errno not in MENDABLE:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        what = os.strerror(error.errno)
+        _complain(name, f"{where}{what}. {_MEND}", MedistillError.exit_code)
+    except _StoppedError:
+        _complain(name, "stopped. Finished stages are kept; run it again to go on.", 130)
+
+
+def _stop(signum: int, frame: object) -> NoReturn:
+    raise _StoppedError
+
+
+def _complain(name: str, text: str, code: int) -> NoReturn:
+    sys.stderr.write(f"{name}: {text}\n")
+    sys.exit(code)
