@@ -2,8 +2,11 @@
 
 A plan's block ``search`` holds ``seed`` (of the trials; the confirmation has others), ``folds``
 (whose *select* parts judge), ``by`` (``auroc``, ``loss`` or ``dice``) and ``trials``: for
-``control`` and each searched method a list of lists of overrides, all of the same length. Nothing
-of *evaluate* is looked at.
+``control`` and each searched method a list of lists of overrides, all of the same length.
+
+A trial looks at nothing of its own fold's *evaluate*. With several folds the search is still not
+nested: one winner serves all folds, and what is *select* in one fold is *evaluate* in another.
+Method and control gain from that alike; whoever reports the figures says so.
 """
 
 from __future__ import annotations

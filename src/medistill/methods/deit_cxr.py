@@ -66,7 +66,8 @@ class DeiTCXR:
         kind: ``hard``, ``hard_weighted`` or ``soft``.
         soft_weight: a in [0, 1]; weight of the teacher against the labels.
         temperature: T of the soft kind.
-        class_weights: one number a class, above 0, for ``hard_weighted``; else empty.
+        class_weights: one number a class, above 0, in the order of the data's classes, for
+            ``hard_weighted``; else empty.
         standardise: compare standardised logits in the soft kind; needs three or more classes.
 
     Raises:

@@ -105,6 +105,12 @@ class Locality:
                 what=f"{len(set(chosen))} layers for {len(self.teacher_stages)} stages",
                 cure="Name one layer for each stage, in the same order.",
             )
+        if chosen is not None and list(chosen) != sorted(chosen):
+            raise RecipeError(
+                where="method.student_layers",
+                what=f"{list(chosen)} does not ascend",
+                cure="Name layers from the first to the last, and teacher_stages in that order.",
+            )
 
     @property
     def needs(self) -> frozenset[str]:

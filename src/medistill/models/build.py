@@ -53,7 +53,6 @@ def build_model(
     fit: Fit = "stretch",
     stored_size: int | None = None,
     window: str | None = None,
-    data_statistics: Statistics | None = None,
     where: str = "model",
 ) -> Network:
     """A network with random weights; nothing is downloaded.
@@ -65,7 +64,6 @@ def build_model(
         fit: how a picture that is not square becomes square.
         stored_size: short side of the stored images in pixels, for the preprocessing.
         window: gray scale of CT, for the preprocessing.
-        data_statistics: (mean, std) of the fit images in [0, 1]; needed by ``normalisation: data``.
         where: name of the recipe block, for messages.
 
     Raises:
@@ -74,7 +72,7 @@ def build_model(
     _check_values(spec, where)
     ours = is_ours(spec.name)
     backbone = (_vit if ours else _timm)(spec, classes, where)
-    mean, std = _normalisation(spec, data_statistics, where)
+    mean, std = _normalisation(spec, where)
     preprocessing = Preprocessing(
         size=spec.canvas or _image_size(spec, where),
         mean=mean,
@@ -84,7 +82,7 @@ def build_model(
         stored_size=stored_size,
         window=window,
     )
-    while_training = _training_statistics(spec, data_statistics, where)
+    while_training = _training_statistics(spec, where)
     network = Network(backbone, preprocessing, training_statistics=while_training)
     if not ours:
         # Convolutions keep to their weights' layout; channels last trains EfficientNet-Lite0 1.4
@@ -107,14 +105,12 @@ def _check_values(spec: ModelSpec, where: str) -> None:
         raise RecipeError(where=f"{where}.canvas", what=what, cure="Leave it out.")
 
 
-def _training_statistics(
-    spec: ModelSpec, data_statistics: Statistics | None, where: str
-) -> Statistics | None:
+def _training_statistics(spec: ModelSpec, where: str) -> Statistics | None:
     """Another normalisation while it trains, where the spec asks for one."""
     if spec.train_normalisation is None:
         return None
     other = dataclasses.replace(spec, normalisation=spec.train_normalisation)
-    return _normalisation(other, data_statistics, where)
+    return _normalisation(other, where)
 
 
 def is_ours(name: str) -> bool:
@@ -231,9 +227,9 @@ def _no_shrinkage(name: str, where: str) -> RecipeError:
     return RecipeError(where=f"{where}.shrinkage", what=what, cure=cure)
 
 
-def _normalisation(spec: ModelSpec, data: Statistics | None, where: str) -> Statistics:
+def _normalisation(spec: ModelSpec, where: str) -> Statistics:
     """Mean and std, one value a channel of the backbone."""
-    chosen = _named_normalisation(spec, data, where)
+    chosen = _named_normalisation(spec, where)
     mean, std = (tuple(float(value) for value in values) for values in chosen)
     if len(mean) != len(std) or len(mean) not in (1, 3):
         what = f"{len(mean)} mean and {len(std)} std values"
@@ -244,7 +240,7 @@ def _normalisation(spec: ModelSpec, data: Statistics | None, where: str) -> Stat
     return (mean * 3, std * 3) if len(mean) == 1 else (mean, std)
 
 
-def _named_normalisation(spec: ModelSpec, data: Statistics | None, where: str) -> Statistics:
+def _named_normalisation(spec: ModelSpec, where: str) -> Statistics:
     name = spec.normalisation
     if not isinstance(name, str):
         return name[0], name[1]
@@ -253,14 +249,12 @@ def _named_normalisation(spec: ModelSpec, data: Statistics | None, where: str) -
     if name == "published":
         defaults = timm_defaults(timm_name(spec.name), where=f"{where}.name")
         return defaults.mean, defaults.std
-    if name == "data" and data is not None:
-        return data
     if name in NORMALISATIONS:
         return NORMALISATIONS[name]
     raise RecipeError(
         where=f"{where}.normalisation",
-        what="the statistics of the data are not known here" if name == "data" else f"no '{name}'",
-        cure="Give published, imagenet, half, data, or a mean and a std.",
+        what=f"no '{name}'",
+        cure="Give published, imagenet, half, or a mean and a std.",
     )
 
 

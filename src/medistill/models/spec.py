@@ -34,8 +34,8 @@ class ModelSpec:
         drop_path: stochastic depth of the last block, from 0 to below 1.
         channels: input channels of the model, 3 or 1; gray images are repeated for 3.
         normalisation: ``published`` (what the model's published weights expect: for ours half,
-            and imagenet when distilled), ``imagenet``, ``half`` (mean and deviation .5), ``data``
-            (measured on the images), or (mean, std), each one value a channel.
+            and imagenet when distilled), ``imagenet``, ``half`` (mean and deviation .5), or
+            (mean, std), each one value a channel.
         train_normalisation: the same, used only while training, to repeat work whose training and
             test disagreed; None trains as it predicts.
     """

@@ -59,6 +59,11 @@ def test_layers_may_be_named() -> None:
         Locality(teacher_stages=("stage3",), student_layers=(1, 2))
 
 
+def test_layers_out_of_order_would_be_paired_with_other_stages() -> None:
+    with pytest.raises(RecipeError, match=r"\[5, 3\] does not ascend"):
+        Locality(teacher_stages=("stage4", "stage3"), student_layers=(5, 3))
+
+
 def test_a_normalised_teacher_has_no_scale() -> None:
     """Channels 1 and 3 have mean 2 and deviation 1: they become -1 and 1, so zeros are 1 apart."""
     method = Locality(teacher_stages=("stage3",), guide_weight=1.0, normalise=True)

@@ -52,14 +52,13 @@ def test_other_names_are_timms(name: str) -> None:
         ({"normalisation": "imagenet"}, IMAGENET_MEAN, IMAGENET_STD),
         ({"normalisation": "half", "channels": 1}, (0.5,), (0.5,)),
         ({"normalisation": ((0.2,), (0.4,))}, (0.2, 0.2, 0.2), (0.4, 0.4, 0.4)),
-        ({"normalisation": "data"}, (0.3, 0.3, 0.3), (0.1, 0.1, 0.1)),
     ],
 )
 def test_normalisation(
     given: dict[str, Any], mean: tuple[float, ...], std: tuple[float, ...]
 ) -> None:
     spec = ModelSpec(**{"depth": 1, **given} if "name" not in given else given)
-    seen = build_model(spec, classes=2, data_statistics=((0.3,), (0.1,))).preprocessing
+    seen = build_model(spec, classes=2).preprocessing
     assert (seen.mean, seen.std) == (mean, std)
 
 
@@ -89,7 +88,6 @@ def test_preprocessing_says_what_the_store_holds() -> None:
         ({"channels": 2}, "student.channels: 2 channels"),
         ({"drop_path": 1.0}, "student.drop_path: 1.0 is not a rate"),
         ({"normalisation": "imagnet"}, "student.normalisation: no 'imagnet'"),
-        ({"normalisation": "data"}, "student.normalisation: the statistics of the data"),
         ({"normalisation": ((0.5, 0.5), (0.5, 0.5))}, "2 mean and 2 std values"),
         (
             {"name": "vit_tiny_patch16_224", "image_size": 100},
