@@ -9,9 +9,13 @@ from pathlib import Path
 from medistill.core.run_folder import RunFolder
 
 
+#: Files that say what a finished stage, or a cache of targets, was made from.
+_SAID = ("manifest.json", "cache.json")
+
+
 def take_over(run: RunFolder, earlier: Path) -> None:
     """Link stages that another run finished; a stage made from other inputs is made anew later."""
-    for manifest in sorted(earlier.rglob("manifest.json")):
+    for manifest in sorted(file for name in _SAID for file in earlier.rglob(name)):
         stage = manifest.parent.relative_to(earlier)
         wanted = run.stage(stage.as_posix())
         if _is_shared(stage) and not wanted.exists():

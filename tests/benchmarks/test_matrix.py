@@ -26,6 +26,19 @@ def test_stages_from_the_same_inputs_are_taken_over(tmp_path: Path) -> None:
     assert (earlier.stage("fold-0/teacher") / "weights").read_text(encoding="utf-8") == "old"
 
 
+def test_cached_targets_are_taken_over(tmp_path: Path) -> None:
+    earlier, run = RunFolder(tmp_path / "ct-plain"), RunFolder(tmp_path / "ct-vit")
+    cache = earlier.path / "fold-0" / "targets" / "84d5"
+    cache.mkdir(parents=True)
+    for name in ("cache.json", "images.npy", "shard-00000.npy"):
+        (cache / name).write_text(name, encoding="utf-8")
+    take_over(run, earlier.path)
+    taken = run.path / "fold-0" / "targets" / "84d5"
+    assert sorted(file.name for file in taken.iterdir()) == sorted(
+        file.name for file in cache.iterdir()
+    )
+
+
 def test_what_is_there_already_stays(tmp_path: Path) -> None:
     earlier, run = RunFolder(tmp_path / "ct-plain"), RunFolder(tmp_path / "ct-vit")
     finished(earlier, "data", "old")
