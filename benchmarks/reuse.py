@@ -8,7 +8,6 @@ from pathlib import Path
 
 from medistill.core.run_folder import RunFolder
 
-
 #: Files that say what a finished stage, or a cache of targets, was made from.
 _SAID = ("manifest.json", "cache.json")
 
