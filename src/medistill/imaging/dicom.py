@@ -19,7 +19,13 @@ from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import pixel_array
 
 from medistill.core.errors import MedistillError
-from medistill.imaging.dicom_gray import displayed, displayed_levels, has_few_values
+from medistill.imaging.dicom_frame import lift_frame
+from medistill.imaging.dicom_gray import (
+    check_units,
+    displayed,
+    displayed_levels,
+    has_few_values,
+)
 from medistill.imaging.dicom_header import Layout, check_layout, parse_dicom
 from medistill.imaging.dicom_native import native_values
 from medistill.imaging.dicom_stream import check_stream
@@ -34,7 +40,8 @@ def decode_dicom(
     """Decode an open DICOM file of one frame.
 
     The gray scale is ``window`` for CT, else the file's VOI LUT, else its first window, else the
-    range of its declared depth (CT: -1024 to 3071 HU). Padding is black.
+    range of its declared depth (CT: -1024 to 3071 HU). Padding is black. Enhanced files say both
+    rescale and window for each frame or for all.
 
     Args:
         stream: the file, positioned at its start.
@@ -46,12 +53,15 @@ def decode_dicom(
         (H, W) gray, or (H, W, 3) for RGB, YBR and palette files.
 
     Raises:
-        DataError: no picture, damaged, of several frames, compressed in an unsupported way, or too
-            large; names the reason.
+        DataError: no picture, damaged, of several frames, compressed in an unsupported way, too
+            large, or CT without Hounsfield units to which ``window`` could apply; names the reason.
     """
     with named_faults(where):
         dataset = parse_dicom(stream, where)
         layout = check_layout(dataset, where, frame)
+        lift_frame(dataset, layout, where)
+        if window is not None:
+            check_units(dataset, layout, window, where)
         check_stream(dataset, layout, where)
         raw: NDArray[np.generic] | None = native_values(dataset, layout)
         if raw is None:

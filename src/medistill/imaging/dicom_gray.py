@@ -17,6 +17,7 @@ from pydicom.tag import Tag
 
 from medistill.imaging.dicom_header import Layout
 from medistill.imaging.levels import Float, Levels
+from medistill.imaging.picture import refusal
 from medistill.imaging.window import FULL_HU, Window, apply_window
 
 _PADDED = "padding black"
@@ -39,6 +40,23 @@ _SCALARS = [
 _MOST_TABLES, _STEP = 64, 1024
 Values = NDArray[np.float64]
 Shown = tuple[Values, tuple[str, ...]]
+
+
+def check_units(dataset: Dataset, layout: Layout, window: Window, where: object) -> None:
+    """Refuse a window in Hounsfield units for gray CT whose numbers are none.
+
+    Raises:
+        DataError: neither a rescale nor a modality LUT.
+    """
+    gray = layout.samples == 1 and layout.photometric != "PALETTE COLOR"
+    if not gray or layout.modality != "CT" or dataset.get("ModalityLUTSequence"):
+        return
+    if _rescale(dataset) is None:
+        raise refusal(
+            where,
+            f"is CT without a rescale to Hounsfield units, in which the window {window} is given",
+            "Export it with RescaleSlope and RescaleIntercept, or name no window.",
+        )
 
 
 def displayed(
@@ -143,10 +161,12 @@ def _tabled(
 
 
 def _rounded(first: int, last: int, dtype: np.dtype[Any]) -> tuple[int, int]:
-    """A range that pictures of one series share, within what the type can hold."""
+    """A range that pictures of one series share, within what type and table can hold."""
     limits = np.iinfo(dtype)
     low, high = first // _STEP * _STEP, -(-(last + 1) // _STEP) * _STEP - 1
-    return max(low, int(limits.min)), min(high, int(limits.max))
+    low, high = max(low, int(limits.min)), min(high, int(limits.max))
+    # Numbers of 32 bits may span a full table, which a rounded range would exceed.
+    return (low, high) if high - low < _LARGEST_TABLE else (first, last)
 
 
 def _from(first: int, raw: NDArray[np.generic]) -> NDArray[np.uint16]:
@@ -180,10 +200,17 @@ def _without_unused_bits(raw: NDArray[np.generic], layout: Layout) -> NDArray[np
 def _modality(stored: NDArray[np.int64], dataset: Dataset) -> tuple[Values, tuple[str, ...]]:
     if dataset.get("ModalityLUTSequence"):
         return _modality_table(stored, dataset), ("modality LUT",)
-    if dataset.get("RescaleSlope") is None or dataset.get("RescaleIntercept") is None:
+    rescale = _rescale(dataset)
+    if rescale is None:
         return stored.astype(np.float64), ()
-    step = f"{float(dataset.RescaleSlope):g} x + {float(dataset.RescaleIntercept):g}"
+    step = "{:g} x + {:g}".format(*rescale)
     return np.asarray(apply_modality_lut(stored, dataset), np.float64), (step,)
+
+
+def _rescale(dataset: Dataset) -> tuple[float, float] | None:
+    """Slope and intercept, where both are given."""
+    slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
+    return None if slope is None or intercept is None else (float(slope), float(intercept))
 
 
 def _modality_table(stored: NDArray[np.int64], dataset: Dataset) -> Values:
@@ -207,7 +234,7 @@ def _voi(physical: Values, dataset: Dataset, layout: Layout, window: Window | No
         function = str(dataset.get("VOILUTFunction") or "LINEAR")
         step = f"window {windows[0]}" + (f", first of {len(windows)}" if windows[1:] else "")
         return apply_window(physical, windows[0], function=function), (step,)
-    if ct and dataset.get("RescaleIntercept") is not None:
+    if ct and _rescale(dataset) is not None:
         return apply_window(physical, FULL_HU), ("no window declared: -1024 to 3071 HU",)
     low, high = _declared_range(dataset, layout)
     scaled = np.clip((physical - low) / (high - low), 0, 1)
@@ -240,10 +267,10 @@ def _declared_range(dataset: Dataset, layout: Layout) -> tuple[float, float]:
         return 0.0, 2.0 ** int(dataset.ModalityLUTSequence[0].LUTDescriptor[2]) - 1
     low = -(2.0 ** (layout.bits_stored - 1)) if layout.signed else 0.0
     high = low + 2.0**layout.bits_stored - 1
-    slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
-    if slope is None or intercept is None:
+    rescale = _rescale(dataset)
+    if rescale is None:
         return low, high
-    ends = sorted(float(slope) * end + float(intercept) for end in (low, high))
+    ends = sorted(rescale[0] * end + rescale[1] for end in (low, high))
     if ends[0] == ends[1]:
         raise ValueError("a rescale slope of 0")
     return ends[0], ends[1]

@@ -25,6 +25,8 @@ _GRAY_TAGS = [
     "VOILUTFunction",
     "PixelPaddingValue",
     "PixelPaddingRangeLimit",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
 ]
 _PIXEL_TAGS = [
     "SOPClassUID",

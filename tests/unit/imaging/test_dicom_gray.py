@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from medistill.core.errors import DataError
 from medistill.imaging.dicom_gray import displayed, displayed_levels, has_few_values
 from medistill.imaging.dicom_header import check_layout
 from medistill.imaging.reader import read_image
@@ -25,6 +26,8 @@ def _windowed(values: NDArray[Any], centre: float, width: float) -> NDArray[np.f
     return np.where(values > centre - 0.5 + (width - 1) / 2, 1.0, shown)
 
 
+#: Numbers of 32 bits that span fewer than 2^16 values and cross a multiple of 2^16.
+WIDE = np.linspace(1000, 66100, 300 * 300).round().astype(np.uint32).reshape(300, 300)
 CT = {"Modality": "CT", "WindowCenter": -600, "WindowWidth": 1500}
 STORED: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
     "signed": (HU.astype(np.int16), {"RescaleSlope": 1, "RescaleIntercept": 0}),
@@ -75,10 +78,21 @@ STORED: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
 }
 
 
+#: The same for pictures that are no CT of the scene above.
+OTHERS: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
+    "32 bits across 2^16": (WIDE, {"WindowCenter": 33000, "WindowWidth": 66000}),
+    "signed 32 bits across 0": (
+        WIDE.astype(np.int32) - 33000,
+        {"WindowCenter": 0, "WindowWidth": 66000},
+    ),
+}
+
+
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
-@pytest.mark.parametrize("way", STORED)
+@pytest.mark.parametrize("way", [*STORED, *OTHERS])
 def test_table_of_values_gives_the_gray_of_every_pixel(way: str, photometric: str) -> None:
-    stored, elements = STORED[way]
+    stored, elements = {**STORED, **OTHERS}[way]
+    assert way in STORED or has_few_values(stored)
     dataset = dataset_of(stored, **{**CT, **elements, "PhotometricInterpretation": photometric})
     for padding in (None, int(stored.ravel()[7]), int(stored.min()) + 3):
         if padding is not None:
@@ -149,6 +163,25 @@ def test_window_by_name_replaces_that_of_ct_alone(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_image(cr, window="lung").pixels, read_image(cr).pixels)
 
 
+def test_window_is_refused_for_ct_without_hounsfield_units(tmp_path: Path) -> None:
+    stored, table_of = STORED["modality table"]
+    for name, elements in {"none": {}, "half": {"RescaleIntercept": -1024}}.items():
+        path = save(tmp_path / f"{name}.dcm", stored, **CT, **elements)
+        with pytest.raises(DataError, match=r"CT without a rescale to .* window 40/400 .* Export"):
+            read_image(path, window="mediastinum")
+        assert "window -600/1500" in read_image(path).history
+    tabled = save(tmp_path / "lut.dcm", stored, **{**CT, **table_of})
+    assert "window 40/400" in read_image(tabled, window="mediastinum").history
+    colour = save(tmp_path / "rgb.dcm", np.zeros((4, 4, 3), dtype=np.uint8), Modality="CT")
+    assert not read_image(colour, window="lung").pixels.any()
+
+
+def test_ct_with_half_a_rescale_is_not_called_hounsfield_units(tmp_path: Path) -> None:
+    values = np.array([[0, 4095]], dtype=np.uint16)
+    path = save(tmp_path / "a.dcm", values, bits=12, Modality="CT", RescaleIntercept=-1024)
+    np.testing.assert_allclose(read_image(path).pixels, [[0, 1]], atol=1e-7)
+
+
 def test_ct_without_a_window_shows_12_bits_of_hounsfield_units(tmp_path: Path) -> None:
     signed = save(
         tmp_path / "a.dcm", HU.astype(np.int16), Modality="CT", RescaleSlope=1, RescaleIntercept=0
@@ -190,8 +223,6 @@ def test_padding_is_black(tmp_path: Path, photometric: str) -> None:
 
 
 def test_slope_of_zero_is_refused(tmp_path: Path) -> None:
-    from medistill.core.errors import DataError
-
     path = save(
         tmp_path / "a.dcm",
         np.zeros((2, 2), dtype=np.uint8),
