@@ -13,7 +13,7 @@ from pathlib import Path
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.folder import images_below
-from medistill.data.table import Table, filled, is_table, load_table
+from medistill.data.table import Table, agreed, filled, is_table, load_table
 
 CLASSES = ("Normal", "Pneumonia", "COVID")
 SOURCES = (
@@ -41,7 +41,8 @@ def read_deit_covid(path: Path) -> ImageSet:
         path: the table, or its folder.
 
     Raises:
-        DataError: no such table, no image, an unknown fold, or a row without one class.
+        DataError: no such table, no image, an unknown fold, a row without one class, or rows of
+            one image that contradict each other.
     """
     found = _table(path)
     if found is None:
@@ -50,7 +51,8 @@ def read_deit_covid(path: Path) -> ImageSet:
     root = found.parent
     here = {image.name: image for image in images_below(root)}
     named = [_cleaned(name) for name in filled(table, "image index")]
-    listed = dict(zip(named, table.rows, strict=True))
+    said = [{key: row[key] for key in table.columns[1:]} for row in table.rows]
+    listed = agreed(table, named, said)
     samples = tuple(
         Sample(
             path=here[name],

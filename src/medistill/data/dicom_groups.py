@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 from medistill.core.errors import DataError
@@ -36,10 +36,41 @@ def study_of(identity: Identity | None) -> str:
     return "" if identity is None else identity.study
 
 
-def group_of(identity: Identity | None, name: str) -> str:
-    """Patient where it is known, else study, else the file itself."""
+def groups_of(known: Mapping[str, Identity], otherwise: Mapping[str, str]) -> dict[str, str]:
+    """What no split may cut: the patient where it is known, else the study.
+
+    The issuer of a patient id counts only where several issuers gave it, and only if every file
+    with that id names its own: a file that names none may show any of these patients.
+
+    Args:
+        known: identifiers by name, of one tree.
+        otherwise: every name, and the group where neither patient nor study is known.
+    """
+    issuers = _issuers(known)
+    apart = {patient for patient in shared_ids(known) if "" not in issuers[patient]}
+    return {name: _group(known.get(name), own, apart) for name, own in otherwise.items()}
+
+
+def shared_ids(known: Mapping[str, Identity]) -> set[str]:
+    """Patient ids that several issuers gave, so that an id alone names no one patient."""
+    return {patient for patient, found in _issuers(known).items() if len(found - {""}) > 1}
+
+
+def _issuers(known: Mapping[str, Identity]) -> dict[str, set[str]]:
+    """By patient id; an empty text where a file names no issuer."""
+    found: dict[str, set[str]] = {}
+    for identity in known.values():
+        if identity.patient:
+            found.setdefault(identity.patient, set()).add(identity.issuer)
+    return found
+
+
+def _group(identity: Identity | None, otherwise: str, apart: Container[str]) -> str:
     if identity is None:
-        return name
+        return otherwise
+    if identity.patient in apart:
+        # As HL7 writes an id with its authority.
+        return f"patient {identity.patient}^^^{identity.issuer}"
     if identity.patient:
         return f"patient {identity.patient}"
-    return f"study {identity.study}" if identity.study else name
+    return f"study {identity.study}" if identity.study else otherwise

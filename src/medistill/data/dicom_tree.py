@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from itertools import islice
 from pathlib import Path
 
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
-from medistill.data.dicom_groups import attributes_of, group_of, identities, study_of
+from medistill.data.dicom_groups import (
+    attributes_of,
+    groups_of,
+    identities,
+    shared_ids,
+    study_of,
+)
 from medistill.data.folder import NO_PATIENTS
-from medistill.data.table import LABELS, Table, filled, is_table, load_table
+from medistill.data.table import LABELS, Table, agreed, filled, is_table, load_table
 from medistill.data.table_labels import Labels, read_labels
 from medistill.imaging.identity import Identity
 from medistill.imaging.sniff import HEAD_BYTES, is_dicom
@@ -32,14 +39,16 @@ def read_dicom_tree(root: Path) -> ImageSet:
     """Read a tree of DICOM files.
 
     The table has a column ``label`` (or ``labels``) and one of ``path``, ``file`` (name without
-    folders), ``study`` (StudyInstanceUID) and ``patient`` (PatientID). The group is the patient,
-    else the study. Files of several frames are listed and refused when they are decoded.
+    folders), ``study`` (StudyInstanceUID) and ``patient`` (PatientID, without its issuer). A value
+    may repeat with the same label. The group is the patient, else the study. Files of several
+    frames are listed and refused when they are decoded.
 
     Args:
         root: the folder.
 
     Raises:
-        DataError: no table, no such column, no DICOM file, or a row that matches no file.
+        DataError: no table, no such column, no DICOM file, a row that matches no file, a file name
+            of several folders, a patient id of several issuers, or two labels for one value.
     """
     table = _only_table(root)
     label_column, key = table.one_of(LABELS), table.one_of(_KEYS)
@@ -52,24 +61,25 @@ def read_dicom_tree(root: Path) -> ImageSet:
     paths = {p.relative_to(root).as_posix(): p for p in _files(root) if _is_dicom_file(p)}
     known = identities(paths)
     labels = read_labels(filled(table, label_column), where=table.path, column=label_column)
-    rows = dict(zip(filled(table, key), labels.values, strict=True))
-    samples = _samples(paths, known, key, rows)
-    _check(table, key, rows, samples, known)
+    rows = agreed(table, filled(table, key), labels.values)
+    keys = {name: _key_of(name, known.get(name), key) for name in paths}
+    _check(table, key, rows, keys, known)
+    samples = _samples(paths, known, {name: rows.get(own) for name, own in keys.items()})
     return _image_set(root, labels, samples, known)
 
 
 def _samples(
     paths: Mapping[str, Path],
     known: Mapping[str, Identity],
-    key: str,
-    rows: Mapping[str, int | tuple[float, ...] | None],
+    labels: Mapping[str, int | tuple[float, ...] | None],
 ) -> tuple[Sample, ...]:
+    groups = groups_of(known, {name: name for name in paths})
     return tuple(
         Sample(
             path=paths[name],
             name=name,
-            label=rows.get(_key_of(name, known.get(name), key)),
-            group=group_of(known.get(name), name),
+            label=labels[name],
+            group=groups[name],
             attributes=attributes_of(known.get(name)),
             study=study_of(known.get(name)),
         )
@@ -104,17 +114,27 @@ def _check(
     table: Table,
     key: str,
     rows: Mapping[str, object],
-    samples: tuple[Sample, ...],
+    keys: Mapping[str, str],
     known: Mapping[str, Identity],
 ) -> None:
-    found = {_key_of(s.name, known.get(s.name), key) for s in samples}
-    strangers = sorted(set(rows) - found)
-    if strangers:
-        raise DataError(
-            where=table.path,
-            what=f"{len(strangers)} values of '{key}' match no file, for example '{strangers[0]}'",
-            cure="Remove these rows, or add the files.",
-        )
+    """Every row must mean files, and which ones must be beyond doubt."""
+    held = Counter(keys.values())
+    strangers = [value for value in rows if not held[value]]
+    _refuse(table, key, strangers, "match no file", "Remove these rows, or add the files.")
+    if key == "file":
+        several = [value for value in rows if held[value] > 1]
+        cure = "Name a column path (with the folders) or patient instead of file."
+        _refuse(table, key, several, "are names of several files", cure)
+    if key == "patient":
+        shared = sorted(shared_ids(known).intersection(rows))
+        cure = "Name a column study or path instead of patient."
+        _refuse(table, key, shared, "are ids of several patients, by their issuers", cure)
+
+
+def _refuse(table: Table, key: str, values: Collection[str], fault: str, cure: str) -> None:
+    if values:
+        what = f"{len(values)} values of '{key}' {fault}, for example '{min(values)}'"
+        raise DataError(where=table.path, what=what, cure=cure)
 
 
 def _only_table(root: Path) -> Table:

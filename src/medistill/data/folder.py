@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
-from medistill.data.dicom_groups import attributes_of, group_of, identities, study_of
+from medistill.data.dicom_groups import attributes_of, groups_of, identities, study_of
 from medistill.data.duplicates import identical_files
 from medistill.imaging.reader import is_image_name
 
@@ -52,8 +52,7 @@ def read_folder(root: Path) -> ImageSet:
     paths = {name: path for name, path, _, _ in found}
     known = identities(paths)
     patients = all(name in known and known[name].patient for name in paths)
-    same = identical_files(paths)
-    group = {name: group_of(known.get(name), same[name]) for name in paths}
+    group = groups_of(known, identical_files(paths))
     samples = tuple(
         Sample(
             path=path,

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
@@ -20,6 +20,7 @@ from medistill.data.table_labels import Labels, masked, read_class_columns, read
 LABELS, _GROUPS = ("label", "labels"), ("patient", "group")
 _KNOWN = frozenset({"path", "split", *LABELS, *_GROUPS})
 _DELIMITERS = ",;\t"
+Value = TypeVar("Value")
 _SHOWN = 3
 _PATIENT_FOLDER = re.compile(r"(?:^|/)(patient[ _-]?\d+)/", re.IGNORECASE)
 
@@ -188,6 +189,29 @@ def filled(table: Table, column: str) -> list[str]:
             else "Fill it in, or remove the rows.",
         )
     return cells
+
+
+def agreed(table: Table, keys: Sequence[str], values: Sequence[Value]) -> dict[str, Value]:
+    """What the rows say of each key; rows of one key must say the same.
+
+    Args:
+        table: the table, for errors.
+        keys: one a row, in order; they may repeat.
+        values: what each row says of its key.
+
+    Raises:
+        DataError: two rows contradict each other.
+    """
+    first: dict[str, tuple[int, Value]] = {}
+    for row, (key, value) in enumerate(zip(keys, values, strict=True), start=1):
+        before, said = first.setdefault(key, (row, value))
+        if said != value:
+            raise DataError(
+                where=table.path,
+                what=f"rows {before} and {row} contradict each other about '{key}'",
+                cure="Keep the one that is right.",
+            )
+    return {key: value for key, (_, value) in first.items()}
 
 
 def _rows(numbers: list[int]) -> str:

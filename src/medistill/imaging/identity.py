@@ -14,7 +14,8 @@ from medistill.imaging.picture import refusal
 from medistill.imaging.sniff import HEAD_BYTES, is_dicom
 
 _KEYWORDS = {
-    "patient": ("PatientID", "IssuerOfPatientID"),
+    "patient": ("PatientID",),
+    "issuer": ("IssuerOfPatientID",),
     "study": ("StudyInstanceUID",),
     "series": ("SeriesInstanceUID",),
     "laterality": ("ImageLaterality", "Laterality"),
@@ -25,7 +26,7 @@ _KEYWORDS = {
     "frames": ("NumberOfFrames",),
 }
 _TAGS = [Tag(word) for words in _KEYWORDS.values() for word in words]
-_JOINED = ("patient", "device")
+_JOINED = ("device",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,8 @@ class Identity:
     """Identifiers of one DICOM file; empty texts where it does not say.
 
     Attributes:
-        patient: patient id with its issuer.
+        patient: patient id.
+        issuer: who gave that id, for example a hospital.
         study: study instance UID.
         series: series instance UID.
         laterality: L, R, U or B.
@@ -45,6 +47,7 @@ class Identity:
     """
 
     patient: str = ""
+    issuer: str = ""
     study: str = ""
     series: str = ""
     laterality: str = ""

@@ -42,6 +42,16 @@ def test_bad_rows_are_refused(tmp_path: Path, row: str, words: str) -> None:
         read_deit_covid(_set(tmp_path, row))
 
 
+@pytest.mark.parametrize("other", ["N_1.png ,0,1,0,train", "N_1.png,1,0,0,test"])
+def test_rows_of_one_image_that_contradict_each_other_are_refused(
+    tmp_path: Path, other: str
+) -> None:
+    rows = ("N_1.png,1,0,0,train", "ciaa199.pdf-001-a.png,0,0,1,train")
+    with pytest.raises(DataError, match=r"rows 1 and 3 contradict each other about 'N_1\.png'"):
+        read_deit_covid(_set(tmp_path, *rows, other))
+    assert len(read_deit_covid(_set(tmp_path, *rows, rows[0])).samples) == 2
+
+
 def test_other_tables_are_not_it(tmp_path: Path) -> None:
     (tmp_path / "covid_labels.csv").write_text("path,label\n")
     assert not is_deit_covid(tmp_path)

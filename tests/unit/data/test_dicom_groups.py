@@ -6,7 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from medistill.data.dicom_groups import attributes_of, group_of, identities, study_of
+from medistill.data.dicom_groups import (
+    attributes_of,
+    groups_of,
+    identities,
+    shared_ids,
+    study_of,
+)
 from medistill.imaging.identity import Identity
 from tests.unit.data.pictures import save_noise
 from tests.unit.imaging.dicom_files import save
@@ -20,10 +26,39 @@ def test_only_dicom_files_have_an_identity(tmp_path: Path) -> None:
     assert {name: held.patient for name, held in found.items()} == {"a.dcm": "7"}
 
 
-def test_group() -> None:
-    assert group_of(Identity(patient="7", study="1.2"), "a") == "patient 7"
-    assert group_of(Identity(study="1.2"), "a") == "study 1.2"
-    assert group_of(Identity(), "a") == group_of(None, "a") == "a"
+def _groups(*found: Identity) -> list[str]:
+    """Groups of files that hold these identifiers, in order."""
+    known = {str(number): identity for number, identity in enumerate(found)}
+    return list(groups_of(known, {name: f"file {name}" for name in known}).values())
+
+
+def test_group_is_the_patient_else_the_study_else_what_is_given() -> None:
+    found = _groups(Identity(patient="7", study="1.2"), Identity(study="1.2"), Identity())
+    assert found == ["patient 7", "study 1.2", "file 2"]
+    assert groups_of({}, {"a.png": "same bytes"}) == {"a.png": "same bytes"}
+
+
+def test_one_patient_is_one_group_whether_or_not_a_file_names_the_issuer() -> None:
+    found = _groups(Identity(patient="7", issuer="here"), Identity(patient="7"))
+    assert found == ["patient 7", "patient 7"]
+
+
+def test_files_without_a_patient_are_no_patient_of_their_issuer() -> None:
+    found = _groups(Identity(issuer="here", study="1"), Identity(issuer="here"))
+    assert found == ["study 1", "file 1"]
+
+
+def test_two_issuers_of_one_id_are_two_patients() -> None:
+    here, there = Identity(patient="7", issuer="here"), Identity(patient="7", issuer="there")
+    assert _groups(here, there, here) == [
+        "patient 7^^^here",
+        "patient 7^^^there",
+        "patient 7^^^here",
+    ]
+    assert shared_ids({"a": here, "b": there, "c": Identity(issuer="x")}) == {"7"}
+    # A file that names no issuer may be of either: what is in doubt is not cut.
+    assert _groups(here, there, Identity(patient="7")) == ["patient 7"] * 3
+    assert shared_ids({"a": here, "b": Identity(patient="7")}) == set()
 
 
 def test_attributes_name_no_person_and_the_study_is_apart() -> None:

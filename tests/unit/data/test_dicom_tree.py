@@ -54,6 +54,40 @@ def test_rows_without_file_are_refused(tmp_path: Path) -> None:
         read_dicom_tree(_tree(tmp_path, "patient,label\np1,a\np2,b\np9,a\n"))
 
 
+def test_contradictory_rows_are_refused_and_equal_ones_are_not(tmp_path: Path) -> None:
+    root = _tree(tmp_path, "patient,label\np1,ill\np2,well\np1,well\n")
+    with pytest.raises(DataError, match="rows 1 and 3 contradict each other about 'p1'. Keep the"):
+        read_dicom_tree(root)
+    (root / "labels.csv").write_text("patient,label\np1,ill\np2,well\np1,ill\n")
+    assert [s.label for s in read_dicom_tree(root).samples] == [0, 0, 1]
+
+
+def test_file_names_of_several_folders_are_refused(tmp_path: Path) -> None:
+    for who in ("p1", "p2", "p3"):
+        save(tmp_path / who / "IM1.dcm", PIXELS, PatientID=who)
+    save(tmp_path / "p3" / "IM2.dcm", PIXELS, PatientID="p3")
+    (tmp_path / "labels.csv").write_text("file,label\nIM1.dcm,ill\nIM2.dcm,well\n")
+    words = r"1 values of 'file' are names of several files, .* 'IM1\.dcm'.* path .* or patient"
+    with pytest.raises(DataError, match=words):
+        read_dicom_tree(tmp_path)
+
+
+def test_labels_join_the_patient_id_without_its_issuer(tmp_path: Path) -> None:
+    issuers = {"a": {"IssuerOfPatientID": "here"}, "b": {}}
+    for name, issuer in issuers.items():
+        save(tmp_path / f"{name}.dcm", PIXELS, PatientID="p1", **issuer)
+    save(tmp_path / "c.dcm", PIXELS, PatientID="p2", IssuerOfPatientID="here")
+    table = "patient,label\np1,ill\np2,well\n"
+    (tmp_path / "labels.csv").write_text(table)
+    images = read_dicom_tree(tmp_path)
+    assert [s.label for s in images.samples] == [0, 0, 1]
+    assert [s.group for s in images.samples] == ["patient p1", "patient p1", "patient p2"]
+    save(tmp_path / "d.dcm", PIXELS, PatientID="p1", IssuerOfPatientID="there")
+    words = r"ids of several patients, by their issuers, for example 'p1'\. Name a column study"
+    with pytest.raises(DataError, match=words):
+        read_dicom_tree(tmp_path)
+
+
 def test_table_without_a_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Name one column label, and one path"):
         read_dicom_tree(_tree(tmp_path, "who,label\np1,a\np2,b\n"))

@@ -28,7 +28,8 @@ def test_identifiers_are_read(tmp_path: Path) -> None:
         ManufacturerModelName="X",
     )
     assert read_identity(path) == Identity(
-        patient="7 here",
+        patient="7",
+        issuer="here",
         study="1.2",
         series="1.2.3",
         laterality="L",
