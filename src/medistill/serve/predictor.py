@@ -17,14 +17,14 @@ from medistill.bundle.schema import Graph
 from medistill.bundle.trust import POOLED
 from medistill.core.errors import DataError, MissingExtraError, RecipeError
 from medistill.core.types import Plane
-from medistill.imaging.reader import Picture, read_image
+from medistill.imaging.reader import Picture
 from medistill.imaging.resize import render, to_stored
 from medistill.imaging.window import parse_window
 from medistill.serve.deciding import cleaned, decided
 from medistill.serve.inputs import Input, find_inputs
 from medistill.serve.prediction import Prediction
 from medistill.serve.session import open_session
-from medistill.serve.volumes import LastVolume
+from medistill.serve.volumes import InputReader
 
 Images = NDArray[np.float32]
 Chances = NDArray[np.float64]
@@ -143,9 +143,24 @@ class Predictor:
             BundleError: the graph fails.
         """
         inputs = (item for item in find_inputs(paths, plane) if item.name not in done)
-        with LastVolume() as volume:
-            while batch := list(islice(inputs, batch_size)):
-                yield from self._predict_batch(batch, volume)
+        return self.predict_inputs(inputs, batch_size)
+
+    def predict_inputs(
+        self, inputs: Iterable[Input], batch_size: int = BATCH_SIZE
+    ) -> Iterator[Prediction]:
+        """Predict single pictures, in order, as :meth:`predict_files` does those that it finds.
+
+        Args:
+            inputs: files, and slices of volumes.
+            batch_size: images that run together.
+
+        Raises:
+            BundleError: the graph fails.
+        """
+        left = iter(inputs)
+        with InputReader() as reader:
+            while batch := list(islice(left, batch_size)):
+                yield from self._predict_batch(batch, reader)
 
     def predict_prepared(self, batch: Sequence[Prepared]) -> list[Prediction]:
         """What is said of each prepared image, in order.
@@ -174,24 +189,20 @@ class Predictor:
         )
         return Prepared(name, self.prepare(picture), (height, width), foreign)
 
-    def _predict_batch(self, batch: list[Input], volume: LastVolume) -> Iterator[Prediction]:
-        read = [self._read(item, volume) for item in batch]
+    def _predict_batch(self, batch: list[Input], reader: InputReader) -> Iterator[Prediction]:
+        read = [self._read(item, reader) for item in batch]
         prepared = [found for found in read if isinstance(found, Prepared)]
         answers = iter(self.predict_prepared(prepared) if prepared else ())
         for item, found in zip(batch, read, strict=True):
             said = next(answers) if isinstance(found, Prepared) else found
             yield dataclasses.replace(said, source=item)
 
-    def _read(self, item: Input, volume: LastVolume) -> Prepared | Prediction:
+    def _read(self, item: Input, reader: InputReader) -> Prepared | Prediction:
         """The prepared image, or why there is none."""
         if item.problem is not None:
             return Prediction(path=item.name, problem=item.problem)
         try:
-            if item.frame is None:
-                picture = read_image(item.path, window=self._window)
-            else:
-                picture = volume.picture(item, self._window)
-            return self.prepare_named(picture, item.name)
+            return self.prepare_named(reader.picture(item, self._window), item.name)
         except DataError as error:
             return Prediction(path=item.name, problem=error.what)
         except MissingExtraError as error:

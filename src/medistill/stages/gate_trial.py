@@ -110,9 +110,9 @@ def _of_bundle(
 
 
 def _stopped(predictor: Predictor, folder: Path) -> Mapping[str, Any]:
-    """How many of a folder's readable images are not trusted; each counts as a group."""
-    paths = [item.path for item in evenly(list(find_inputs([folder])))]
-    said = [each.trusted for each in predictor.predict_files(paths) if each.problem is None]
+    """How many of a folder's readable images and slices are not trusted; each is a group."""
+    asked = evenly(list(find_inputs([folder])))
+    said = [each.trusted for each in predictor.predict_inputs(asked) if each.problem is None]
     if not said:
         raise DataError(where=folder, what="holds no readable image", cure="Name another folder.")
     stopped = np.array([trusted is False for trusted in said])

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
-from medistill.core.errors import DataError
+from medistill.core.errors import DataError, MissingExtraError
 from medistill.core.files import write_bytes
 from medistill.explain.maps import explain_batch
 from medistill.explain.overlay import overlay
-from medistill.imaging.reader import read_image
 from medistill.imaging.resize import render, to_stored
 from medistill.models.network import Network
-from medistill.serve.inputs import find_inputs
+from medistill.recipe import DataBlock
+from medistill.serve.inputs import Input, find_inputs
+from medistill.serve.volumes import InputReader
 from medistill.stages.context import Reporter, SilentReporter
 from medistill.stages.data import prepare_data
 from medistill.stages.run import open_run
@@ -38,12 +39,14 @@ def explain_images(
 
     Args:
         out_of: a run whose student is trained; its first fold and seed are shown.
-        images: files and folders; what cannot be read is named and left out.
+        images: files and folders, of volumes every axial slice; what cannot be read is named and
+            left out.
         out: folder of the overlays; ``explained`` in the run by default.
         reporter: where to speak; silent by default.
 
     Returns:
-        The folder; a file is called ``<image>.<role>.<method>.png``.
+        The folder; a file is called ``<number>-<image>.<role>.<method>.png``, and of a volume
+        ``<image>`` ends in the plane and number of the slice.
 
     Raises:
         DataError: not one image could be read, or the run makes masks.
@@ -64,21 +67,36 @@ def explain_images(
     }
     folder = Path(out) if out is not None else context.run.stage("explained")
     folder.mkdir(parents=True, exist_ok=True)
-    data, done = context.recipe.data, 0
-    for item in find_inputs([Path(image) for image in images]):
-        try:
-            picture = read_image(item.path)
-        except DataError as error:
-            speaker.say(f"left out: {error}")
-            continue
-        stored = to_stored(picture, stored_size=data.stored_size, channels=data.channels)
+    done = 0
+    for item, stored in _stored(images, context.recipe.data, speaker):
         done += 1
         for role, network in networks.items():
-            stem = f"{done:04d}-{item.path.stem}.{role}"
+            stem = f"{done:04d}-{_stem(item)}.{role}"
             speaker.say(_write(folder, stem, stored, network, prepared.images.classes, role))
     if not done:
         raise DataError(where=images[0], what="no image could be read", cure="Check the files.")
     return folder
+
+
+def _stored(
+    images: Sequence[str | Path], data: DataBlock, speaker: Reporter
+) -> Iterator[tuple[Input, np.ndarray]]:
+    """What can be read, in the gray scale and the stored form that the run was trained on."""
+    with InputReader() as reader:
+        for item in find_inputs([Path(image) for image in images]):
+            try:
+                picture = reader.picture(item, data.window)
+            except (DataError, MissingExtraError) as error:
+                speaker.say(f"left out: {error}")
+                continue
+            yield item, to_stored(picture, stored_size=data.stored_size, channels=data.channels)
+
+
+def _stem(item: Input) -> str:
+    """Name of a file without its ending; for a slice with its plane and number."""
+    if item.frame is None:
+        return item.path.stem
+    return f"{item.path.name.split('.nii')[0]}-{item.plane}{item.frame:05}"
 
 
 def _write(

@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 
 from medistill.bundle.trust import POOLED
-from medistill.core.errors import DataError
+from medistill.core.errors import DataError, MissingExtraError
 from medistill.data.phantom.drawing import draw_phantom
 from medistill.evaluate.strange import StrangeSet
-from medistill.imaging.reader import read_image
 from medistill.imaging.resize import render, to_stored
 from medistill.models.network import Network
 from medistill.serve.inputs import find_inputs
+from medistill.serve.volumes import InputReader
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.prediction import answer_batches
@@ -127,12 +127,13 @@ def _phantoms(prepared: Prepared) -> list[Stored]:
 def _read(folder: Path, context: Context) -> list[Stored]:
     data = context.recipe.data
     found: list[Stored] = []
-    for item in evenly(list(find_inputs([folder]))):
-        try:
-            picture = read_image(item.path)
-        except DataError:
-            continue  # counted as absent; what is left is enough to judge the gate
-        found.append(to_stored(picture, stored_size=data.stored_size, channels=data.channels))
+    with InputReader() as reader:
+        for item in evenly(list(find_inputs([folder]))):
+            try:
+                picture = reader.picture(item, data.window)
+            except (DataError, MissingExtraError):
+                continue  # counted as absent; what is left is enough to judge the gate
+            found.append(to_stored(picture, stored_size=data.stored_size, channels=data.channels))
     if not found:
         raise DataError(
             where=folder,

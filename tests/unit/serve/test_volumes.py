@@ -13,7 +13,7 @@ from medistill.imaging.reader import read_image
 from medistill.imaging.volume import OpenVolume
 from medistill.serve.inputs import find_inputs
 from medistill.serve.predictor import Predictor
-from medistill.serve.volumes import LastVolume
+from medistill.serve.volumes import InputReader
 from tests.unit.bundle.handmade import gray_bundle
 from tests.unit.serve.segmenting import segmenting_bundle
 
@@ -32,9 +32,9 @@ def test_a_volume_is_opened_once_for_all_its_slices(
     monkeypatch.setattr(
         OpenVolume, "__init__", lambda self, path: (opened.append(path), begin(self, path))[1]
     )
-    with LastVolume() as volume:
+    with InputReader() as reader:
         for item in find_inputs(paths):
-            shown = volume.picture(item, None).pixels
+            shown = reader.picture(item, None).pixels
             assert np.array_equal(shown, read_image(item.path, frame=item.frame).pixels)
     assert opened == paths
 
@@ -45,12 +45,12 @@ def test_a_volume_that_cannot_be_unpacked_is_tried_once(
     path = save(tmp_path / "a.nii.gz", 5)
     items = list(find_inputs([path]))
     path.write_bytes(path.read_bytes()[:-20])
-    with LastVolume() as volume:
+    with InputReader() as reader:
         with pytest.raises(DataError, match="cannot be read"):
-            volume.picture(items[0], None)
+            reader.picture(items[0], None)
         monkeypatch.setattr(OpenVolume, "__init__", lambda *_: pytest.fail("opened again"))
         with pytest.raises(DataError, match="cannot be read"):
-            volume.picture(items[1], None)
+            reader.picture(items[1], None)
 
 
 def test_slices_without_a_gray_scale_are_problems_that_name_the_reason(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ SMALL = (
     "data.path=phantom:count=140,size=32",
     "data.unlabelled=phantom:count=12,size=32,seed=1",
     "data.stored_size=32",
+    "data.window=lung",
     "data.workers=0",
     "views.count=2",
     "teacher.model={name: vit, image_size: 32, patch_size: 8, width: 32, depth: 2, heads: 2}",

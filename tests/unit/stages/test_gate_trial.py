@@ -12,6 +12,7 @@ from medistill.core.errors import DataError
 from medistill.core.files import read_json
 from medistill.stages.context import SilentReporter
 from medistill.stages.gate_trial import try_gate
+from tests.unit.stages.scans import DEPTH, save_ct, save_volume
 
 
 @pytest.fixture
@@ -46,6 +47,14 @@ def test_a_bundle_is_asked_about_the_given_folders(finished: Path, colours: Path
     assert found["false_alarms"]["estimate"] < 0.3
     with pytest.raises(DataError, match="a bundle brings no images"):
         try_gate(finished / "bundle", reporter=SilentReporter())
+
+
+def test_a_volume_is_asked_about_once_a_slice(finished: Path, tmp_path: Path) -> None:
+    save_ct(tmp_path / "scans/a.dcm")
+    save_volume(tmp_path / "scans/b.nii.gz")
+    for model in (finished, finished / "bundle"):
+        found = try_gate(model, far=[tmp_path / "scans"], reporter=SilentReporter())
+        assert found["sets"]["scans"]["images"] == 1 + DEPTH
 
 
 def test_a_folder_without_images_is_named(finished: Path, tmp_path: Path) -> None:
