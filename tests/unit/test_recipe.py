@@ -54,6 +54,15 @@ REFUSED = [
     ("data.fold=1", RecipeError, "fold 1 does not exist among 1 folds"),
     ("data.folds=0", RecipeError, "0 folds are impossible"),
     ("seeds=0", RecipeError, "0 seeds are impossible"),
+    ("data.stored_size=0", RecipeError, "data.stored_size: 0 is not possible. Give at least 8"),
+    ("data.workers=-1", RecipeError, "data.workers: -1 is not possible"),
+    ("data.seed=-1", RecipeError, "data.seed: -1 is not possible"),
+    ("teacher.members=0", RecipeError, "teacher.members: 0 is not possible"),
+    ("export.opset=3", RecipeError, "export.opset: 3 is not possible"),
+    ("export.bound=-1", RecipeError, "export.bound: -1.0 is not possible"),
+    ("export.agreement=5", RecipeError, "export.agreement: 5.0 is not possible"),
+    ("control.lr=-1", RecipeError, "control.lr: -1.0 is not possible"),
+    ("control.weight_decay=-1", RecipeError, "control.weight_decay: -1.0 is not possible"),
     ("teacher.fit=null", RecipeError, "needs a weights file"),
     ("train.lr", RecipeError, "not of the form key=value"),
     ("name.first=x", RecipeError, "'name' is a value, not a block"),
@@ -102,3 +111,19 @@ def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, text: str, words: s
 def test_an_unknown_recipe_gets_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'demo'"):
         load_recipe("demoo")
+
+
+@pytest.mark.parametrize("values", ["[]", "[0]", "[0.1, -1]"])
+def test_a_probe_needs_a_penalty(values: str) -> None:
+    with pytest.raises(RecipeError, match=r"teacher\.probe\.penalties: .* are no penalties"):
+        load_recipe("kdvit-small-cnn", (f"teacher.probe.penalties={values}",))
+
+
+def test_a_probe_needs_a_view() -> None:
+    with pytest.raises(RecipeError, match=r"teacher\.probe\.views: 0 is not possible"):
+        load_recipe("kdvit-small-cnn", ("teacher.probe.views=0",))
+
+
+def test_a_control_cannot_learn_less_than_the_lowest_rate() -> None:
+    with pytest.raises(RecipeError, match=r"control\.lr: 0\.001 is not possible"):
+        load_recipe("demo", ("train.min_lr=0.001", "control.lr=0.0001"))

@@ -117,9 +117,15 @@ class RunFolder:
         return outputs
 
     def is_current(self, name: str, inputs: Mapping[str, Any]) -> bool:
-        """Whether the stage is finished and was made from exactly these inputs."""
-        path = self.stage(name) / MANIFEST
-        return path.exists() and read_json(path)["inputs_hash"] == sha256_json(inputs)
+        """Whether the stage is finished and was made from exactly these inputs.
+
+        A stage that a kill hit while it was put into its place is put there now.
+        """
+        wanted = sha256_json(inputs)
+        partial = self.stage(f"{name}.partial")
+        if _made_from(partial) == wanted:
+            _put(partial, self.stage(name))
+        return _made_from(self.stage(name)) == wanted
 
     @contextmanager
     def writing(self, name: str, inputs: Mapping[str, Any]) -> Iterator[StageWriter]:
@@ -140,8 +146,13 @@ class RunFolder:
                 "seconds": round(time.monotonic() - started, 2),
             },
         )
-        (folder / _INPUTS).unlink()
-        _replace_folder(folder, self.stage(name))
+        _put(folder, self.stage(name))
+
+
+def _made_from(folder: Path) -> str | None:
+    """Hash of the inputs in a folder's manifest; None where it has none."""
+    path = folder / MANIFEST
+    return str(read_json(path)["inputs_hash"]) if path.exists() else None
 
 
 def _claim(folder: Path, inputs: Mapping[str, Any]) -> bool:
@@ -155,7 +166,7 @@ def _claim(folder: Path, inputs: Mapping[str, Any]) -> bool:
     return False
 
 
-def _replace_folder(new: Path, final: Path) -> None:
+def _put(new: Path, final: Path) -> None:
     """Rename ``new`` to ``final``; a kill in between leaves at least one whole folder."""
     old = final.with_name(f"{final.name}.old")
     shutil.rmtree(old, ignore_errors=True)
@@ -163,3 +174,4 @@ def _replace_folder(new: Path, final: Path) -> None:
         final.rename(old)
     new.rename(final)
     shutil.rmtree(old, ignore_errors=True)
+    (final / _INPUTS).unlink(missing_ok=True)

@@ -200,6 +200,9 @@ def _resize(
     given, wanted = state.get("pos_embed"), own.get("pos_embed")
     if given is None or wanted is None or given.shape[0::2] != wanted.shape[0::2]:
         return state
+    # PiT and VOLO keep theirs as a map of one size; another size is told as a misfit.
+    if given.dim() != 3 or not hasattr(model, "num_prefix_tokens"):
+        return state
     prefix = 0 if getattr(model, "no_embed_class", False) else model.num_prefix_tokens
     before = grid_side(given.shape[1], prefix=prefix)
     after = grid_side(wanted.shape[1], prefix=prefix)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from medistill.core.errors import RecipeError
 from medistill.recipe.blocks import Recipe
+from medistill.recipe.ranges import range_faults
 
 
 def check_combination(recipe: Recipe, where: str) -> None:
@@ -22,6 +25,8 @@ Fault = tuple[bool, str, str, str]
 
 def _impossible(recipe: Recipe) -> list[Fault]:
     return [
+        *range_faults(recipe),
+        *_control(recipe),
         *_mixing(recipe),
         *_teacher(recipe),
         *_selection(recipe),
@@ -162,6 +167,19 @@ def _shares(recipe: Recipe) -> list[Fault]:
             "Give smaller shares, or more folds." if folds > 1 else "Give smaller shares.",
         ),
     ]
+
+
+def _control(recipe: Recipe) -> list[Fault]:
+    """What the control's own values do to the training that it shares with the student."""
+    own = {
+        key: each for key, each in dataclasses.asdict(recipe.control).items() if each is not None
+    }
+    try:
+        dataclasses.replace(recipe.train, **own)
+    except RecipeError as error:
+        name = error.where.rpartition(".")[2]
+        return [(True, f"control.{name if name in own else 'lr'}", error.what, error.cure)]
+    return []
 
 
 def _decide(recipe: Recipe) -> list[Fault]:

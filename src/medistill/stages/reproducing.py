@@ -11,6 +11,7 @@ from medistill.core.errors import RunFolderError
 from medistill.core.files import read_json, write_json
 from medistill.recipe import Recipe
 from medistill.stages.context import Reporter, SilentReporter
+from medistill.train.settings import TrainSettings
 
 PROMISE = (
     "Bit-identical weights are promised by --exact on the same machine with the same number of "
@@ -22,16 +23,22 @@ _COMPARED = ("recipe", "data", "teacher", "weights", "versions", "hardware")
 
 def exact_recipe(recipe: Recipe) -> Recipe:
     """The recipe with deterministic kernels in every training of it."""
-    teacher = recipe.teacher
-    fit = teacher.fit and dataclasses.replace(teacher.fit, exact=True)
+    teacher, own = recipe.teacher, recipe.predistil
     base = teacher.predistil
-    if base is not None:
-        base = dataclasses.replace(base, train=dataclasses.replace(base.train, exact=True))
     return dataclasses.replace(
         recipe,
-        train=dataclasses.replace(recipe.train, exact=True),
-        teacher=dataclasses.replace(teacher, fit=fit, predistil=base),
+        train=_exact(recipe.train),
+        teacher=dataclasses.replace(
+            teacher,
+            fit=teacher.fit and _exact(teacher.fit),
+            predistil=base and dataclasses.replace(base, train=_exact(base.train)),
+        ),
+        predistil=own and dataclasses.replace(own, train=_exact(own.train)),
     )
+
+
+def _exact(train: TrainSettings) -> TrainSettings:
+    return dataclasses.replace(train, exact=True)
 
 
 def reproduce(

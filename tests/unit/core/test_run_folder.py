@@ -59,6 +59,27 @@ def test_the_finished_stage_stays_until_its_successor_is_whole(tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.iterdir()) == ["stage"]
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_stage_that_a_kill_hit_on_its_way_to_its_place_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replaced: bool
+) -> None:
+    run = RunFolder(tmp_path)
+    if replaced:
+        write(run, {"a": 1}, "old")
+
+    def killed(new: Path, final: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("medistill.core.run_folder._put", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write(run, {"a": 2}, "new")
+    assert run.is_current("stage", {"a": 2})
+    assert (run.stage("stage") / "file").read_text() == "new"
+    assert not run.is_current("stage", {"a": 1})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["stage"]
+
+
 def test_an_unfinished_stage_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="the stage 'student' has not been finished"):
         RunFolder(tmp_path).manifest("student")

@@ -204,3 +204,12 @@ def test_hash_sees_the_normalisation() -> None:
     one = Network(backbone, Preprocessing(size=32))
     other = Network(backbone, Preprocessing(size=32, mean=(0.5,), std=(0.5,)))
     assert state_hash(one) != state_hash(other)
+
+
+@pytest.mark.parametrize("name", ["pit_ti_224", "volo_d1_224"])
+def test_positions_kept_as_a_map_are_loaded_as_they_are(name: str) -> None:
+    backbone = TimmModel(name, classes=2)
+    state = {key: value.clone() for key, value in backbone.state_dict().items()}
+    state["pos_embed"] = state["pos_embed"] + 1
+    fit_weights(backbone, state, source="test")
+    assert torch.equal(backbone.state_dict()["pos_embed"], state["pos_embed"])

@@ -86,6 +86,12 @@ def test_exact_reaches_every_training() -> None:
     assert recipe.teacher.predistil.train.exact
 
 
+def test_exact_reaches_the_students_label_free_stage() -> None:
+    recipe = exact_recipe(load_recipe("affinity-small"))
+    assert recipe.predistil is not None
+    assert recipe.predistil.train.exact
+
+
 def test_what_differs_is_said(finished: Path, tmp_path: Path) -> None:
     before = provenance(finished)
     same = differing(before, before)
