@@ -4,8 +4,9 @@
 
 Files are generated; nothing else is needed. For each number of images a process of its own reads
 and checks them, fits a small teacher (or a probe on EfficientNet-Lite0's published weights), caches
-its targets, and trains a student and a control for one epoch. Printed: for each stage the largest memory of the process so far, of its own (anonymous)
-and resident with the files that it maps, and how the last number of images compares with the first.
+its targets, and trains a student and a control for one epoch. Printed: for each stage the largest
+memory of the process so far, of its own (anonymous) and resident with the files that it maps, and
+how the last number of images compares with the first.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ class RowFile:
 
     def __init__(self, folder: Path) -> None:
         self._stream = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        # What is mapped stays mapped without the stream.
+        weakref.finalize(self, self._stream.close)
         self._dtype: np.dtype[Any] = np.dtype(np.float64)
         self._width = self._count = 0
 

@@ -12,9 +12,9 @@ from medistill.models.network import Network
 from medistill.models.weights import load_weights
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
+from medistill.stages.networks import block_json, build
 from medistill.stages.start_weights import load_start, start_hash, start_of
 from medistill.stages.targets import distil_rows, make_targets, teacher_side
-from medistill.stages.networks import block_json, build
 from medistill.stages.training import Training, steps_for, train
 from medistill.teacher.frozen import FrozenTeacher
 

@@ -118,7 +118,9 @@ def settled_roles(context: Context, prepared: Prepared) -> frozenset[Role]:
     recipe, found = context.recipe, set[Role]()
     data = {"data": prepared.store.data_hash}
     teacher = {**data, "teacher": block_json(recipe.teacher)}
-    if all(_finished(context, f"{context.scope(fold)}teacher", teacher) for fold in context.folds()):
+    if all(
+        _finished(context, f"{context.scope(fold)}teacher", teacher) for fold in context.folds()
+    ):
         found |= {"elder", "teacher"}
     student = {**data, "student": block_json(recipe.student)}
     wanted = {"student": student, "control": {**student, "base": start_hash(recipe)}}

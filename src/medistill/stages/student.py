@@ -19,10 +19,10 @@ from medistill.models.weights import load_weights
 from medistill.recipe import ControlBlock
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
+from medistill.stages.networks import block_json, build
 from medistill.stages.predistil import predistil_steps, predistil_student, start_student
 from medistill.stages.start_weights import start_hash
 from medistill.stages.targets import distil_rows, teacher_side
-from medistill.stages.networks import block_json, build
 from medistill.stages.training import Training, steps_for, train
 from medistill.teacher.frozen import FrozenTeacher
 from medistill.teacher.targets import Targets

@@ -49,7 +49,9 @@ def _inputs(context: Context, prepared: Prepared, fold: int, base: Path | None) 
         "weights": sha256_file(given) if given and given.is_file() else str(given),
     }
     # The loss on labels can have values of the student's method: RMS-Net's focus, RSKD's weights.
-    return inputs if block.fit is None else {**inputs, "method": block_json(_loss(context, prepared))}
+    return (
+        inputs if block.fit is None else {**inputs, "method": block_json(_loss(context, prepared))}
+    )
 
 
 def _loss(context: Context, prepared: Prepared) -> Method:
