@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -136,3 +137,26 @@ def test_means_in_a_file_give_the_same_fit(
         heads.append(probe.head.weight.detach().clone())
     assert found[0].losses == pytest.approx(found[1].losses, rel=1e-9)
     torch.testing.assert_close(heads[0], heads[1], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_no_copy_of_means_in_a_file_is_made_in_memory(several: bool, tmp_path: Path) -> None:
+    _, probe = _probe(2)
+    gather = functools.partial(mapped_rows, folder=tmp_path)
+    made = _examples(0, len(probe.mean), 2, count=150_000)
+    labels = made.labels
+    if several:
+        labels = np.eye(2)[labels]
+        labels[::7, 0] = np.nan
+    size = made.means.nbytes
+    mapped = Examples(means=gather(iter([made.means.astype(np.float32)])), labels=labels)
+    few = Examples(means=mapped.means[:100], labels=labels[:100])
+    del made
+    fit_probe(probe, few, few, [1.0])  # what is imported on the way is no copy
+    tracemalloc.start()
+    try:
+        fit_probe(probe, mapped, few, [1.0], gather=gather)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < size / 2
