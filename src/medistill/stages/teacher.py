@@ -48,10 +48,10 @@ def _inputs(context: Context, prepared: Prepared, fold: int, base: Path | None) 
         "views": dataclasses.asdict(teacher_views(context)),
         "weights": sha256_file(given) if given and given.is_file() else str(given),
     }
-    # The loss on labels can have values of the student's method: RMS-Net's focus, RSKD's weights.
-    return (
-        inputs if block.fit is None else {**inputs, "method": block_json(_loss(context, prepared))}
-    )
+    if block.fit is not None:
+        # The loss on labels can have values of the student's method: RMS-Net's focus, for one.
+        inputs["method"] = block_json(_loss(context, prepared))
+    return inputs
 
 
 def _loss(context: Context, prepared: Prepared) -> Method:

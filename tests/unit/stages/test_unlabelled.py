@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from medistill.core.files import sha256_json
 from medistill.core.run_folder import RunFolder
 from medistill.core.types import Parts
+from medistill.stages import teacher_base
 from medistill.stages.context import Context, SilentReporter
 from medistill.stages.data import Prepared, open_data, prepare_data
 from medistill.stages.run import open_recipe
@@ -140,3 +142,30 @@ def test_a_set_without_overlaps_keeps_its_rows(finished: Path) -> None:
     stages = json.loads((finished / "seed-0/student/manifest.json").read_text())
     parts = prepared.parts[0]
     assert stages["inputs"]["rows"] == sha256_json([[*parts.fit, *rows], parts.select])
+
+
+def test_a_teacher_before_labels_learns_from_what_each_fold_may_use(
+    table: Path, others: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt: list[set[int]] = []
+
+    def train(context: Context, prepared: Prepared, rows: Sequence[int], folder: Path) -> None:
+        learnt.append(set(rows))
+
+    monkeypatch.setattr(teacher_base, "_predistil", train)
+    changes = (f"data.path={table}", f"data.unlabelled={others}", "data.folds=3", *CHANGES)
+    context = Context(
+        open_recipe("kdvit-small", overrides=changes), RunFolder(tmp_path), SilentReporter()
+    )
+    prepared = prepare_data(context)
+    files = {teacher_base.predistil(context, prepared, fold) for fold in range(3)}
+    assert files == {tmp_path / f"fold-{k}/teacher-base/weights.safetensors" for k in range(3)}
+    for fold, rows in enumerate(learnt):
+        groups = {prepared.images.samples[row].group for row in rows}
+        assert groups & held_groups(prepared, fold) == set()
+    # Once for all where all may use the same.
+    same = dataclasses.replace(prepared, unlabelled=dict.fromkeys(range(3), prepared.unlabelled[0]))
+    for fold in range(3):
+        found = teacher_base.predistil(context, same, fold)
+        assert found == tmp_path / "teacher-base/weights.safetensors"
+    assert len(learnt) == 4
