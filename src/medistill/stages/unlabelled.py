@@ -31,8 +31,9 @@ class Unlabelled:
         """How many were left out of the fold, as it is called, and why; None where all are used."""
         if not self.left_out:
             return None
-        reasons = ", ".join(f"{count} {reason}" for reason, count in self.left_out.items())
-        return f"Left out{fold}: {sum(self.left_out.values())} unlabelled images: {reasons}."
+        reasons = ", ".join(f"{number} {reason}" for reason, number in self.left_out.items())
+        count = sum(self.left_out.values())
+        return f"Left out{fold}: {count} unlabelled image{'s' * (count > 1)}: {reasons}."
 
 
 def is_labelled(sample: Sample) -> bool:
@@ -80,7 +81,7 @@ def usable_unlabelled(
             return "of a published val or test"
         if digest in known:
             return "equal to labelled ones"
-        return f"copies of images {where}" if held.intersection(copies.get(row, ())) else None
+        return f"copied from an image {where}" if held.intersection(copies.get(row, ())) else None
 
     found = {
         row: reason(row, sample, digest)

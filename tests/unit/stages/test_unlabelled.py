@@ -97,7 +97,7 @@ def test_copies_of_what_is_held_out_are_left_out(table: Path, others: Path, tmp_
         "unlabelled/near-train.png",
     }
     left_out = prepared.unlabelled[0].left_out
-    assert left_out["copies of images in select, calibrate or evaluate"] == 1
+    assert left_out["copied from an image in select, calibrate or evaluate"] == 1
     assert left_out["equal to labelled ones"] == 1
 
 
