@@ -1,11 +1,12 @@
 """Whether the largest memory of a run grows with the number of images.
 
-    python -m benchmarks.memory --images 1000 8000 --out /tmp/memory
+    python -m benchmarks.memory --images 1000 8000 --out /tmp/memory [--probe]
 
 Files are generated; nothing else is needed. For each number of images a process of its own reads
-and checks them, fits a small teacher, caches its targets, and trains a student and a control for
-one epoch. Printed: for each stage the largest memory of the process so far, of its own (anonymous)
-and resident with the files that it maps, and how the last number of images compares with the first.
+and checks them, fits a small teacher (or a probe on EfficientNet-Lite0's published weights), caches
+its targets, and trains a student and a control for one epoch. Printed: for each stage the largest
+memory of the process so far, of its own (anonymous) and resident with the files that it maps, and
+how the last number of images compares with the first.
 """
 
 from __future__ import annotations
@@ -44,6 +45,12 @@ _OVERRIDES = (
     "method={name: kdvit, temperature: 2.0, soft_weight: 0.9}",
     "train.epochs=1",
     "train.warmup_epochs=0",
+)
+_PROBE = (
+    "teacher.model={name: tf_efficientnet_lite0, image_size: 32}",
+    "teacher.weights=published",
+    "teacher.fit=null",
+    "teacher.probe={views: 4, penalties: [0.1, 1.0]}",
 )
 Peaks = dict[str, dict[str, int]]
 
@@ -92,7 +99,7 @@ def draw(folder: Path, images: int) -> None:
         Image.fromarray(pixels).save(path)
 
 
-def measure(folder: Path) -> Peaks:
+def measure(folder: Path, overrides: tuple[str, ...]) -> Peaks:
     """Run the stages in this process; what had been the peak after each of them, in KiB."""
     from medistill.core.run_folder import RunFolder
     from medistill.stages.context import Context, SilentReporter
@@ -102,7 +109,7 @@ def measure(folder: Path) -> Peaks:
     from medistill.stages.targets import make_targets
     from medistill.stages.teacher import fit_teacher
 
-    recipe = open_recipe("demo", data=folder / "images", overrides=_OVERRIDES)
+    recipe = open_recipe("demo", data=folder / "images", overrides=overrides)
     context = Context(recipe, RunFolder(folder / "run"), SilentReporter())
     watch, peaks = Watch(), Peaks()
 
@@ -125,12 +132,13 @@ def measure(folder: Path) -> Peaks:
     return peaks
 
 
-def apart(out: Path, images: int) -> Peaks:
+def apart(out: Path, images: int, *, probe: bool) -> Peaks:
     """The same in a process of its own, so that nothing of another number stays."""
     folder = out / str(images)
     shutil.rmtree(folder / "run", ignore_errors=True)
     draw(folder / "images", images)
     command = [sys.executable, "-m", "benchmarks.memory", "--child", str(folder)]
+    command += ["--probe"] if probe else []
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     peaks: Peaks = json.loads(done.stdout.splitlines()[-1])
     return peaks
@@ -157,12 +165,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, nargs="+", default=[1000, 8000])
     parser.add_argument("--out", type=Path, default=Path("memory"))
+    parser.add_argument("--probe", action="store_true", help="a probe is the teacher")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        print(json.dumps(measure(given.child)))
+        overrides = (*_OVERRIDES, *(_PROBE if given.probe else ()))
+        print(json.dumps(measure(given.child, overrides)))
         return
-    print(table({images: apart(given.out, images) for images in given.images}))
+    found = {n: apart(given.out, n, probe=given.probe) for n in given.images}
+    print(table(found))
 
 
 if __name__ == "__main__":

@@ -22,9 +22,9 @@ from medistill.models.weights import load_published, load_weights
 from medistill.recipe import Recipe, load_recipe
 from medistill.stages.context import Context, SilentReporter
 from medistill.stages.data import Prepared, prepare_data
+from medistill.stages.networks import build
 from medistill.stages.predistil import start_student
 from medistill.stages.rehearsal import rehearse
-from medistill.stages.teacher import build
 from medistill.teacher.frozen import FrozenTeacher
 from medistill.teacher.live import LiveTargets
 

@@ -26,7 +26,7 @@ from medistill.models.network import Network
 from medistill.recipe import Recipe, load_recipe
 from medistill.stages.context import Context, SilentReporter
 from medistill.stages.data import Prepared, prepare_data
-from medistill.stages.teacher import build
+from medistill.stages.networks import build
 from medistill.teacher.frozen import FrozenTeacher
 
 

@@ -51,6 +51,12 @@ REFUSED = [
     ("student=small", RecipeError, "student: is 'small', not a block"),
     ("teacher.cross_fit=true", RecipeError, "at least 2 members"),
     ("train.mixup=0.2", RecipeError, "mixed images have no cached targets"),
+    (
+        "train.patience=3",
+        RecipeError,
+        r"train.patience: it would end the student before its control, which takes as many steps\. "
+        r"Remove it, or set teacher.fit.patience\.$",
+    ),
     ("data.fold=1", RecipeError, "fold 1 does not exist among 1 folds"),
     ("data.folds=0", RecipeError, "0 folds are impossible"),
     ("seeds=0", RecipeError, "0 seeds are impossible"),
@@ -76,6 +82,12 @@ def test_an_impossible_override_says_how_to_mend_it(
 ) -> None:
     with pytest.raises(kind, match=words):
         load_recipe("demo", (override,))
+
+
+def test_a_teacher_may_stop_early() -> None:
+    fit = load_recipe("demo", ("teacher.fit.patience=3",)).teacher.fit
+    assert fit is not None
+    assert fit.patience == 3
 
 
 def test_mixing_across_the_folds_of_a_cross_fitted_teacher_is_refused() -> None:

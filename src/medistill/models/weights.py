@@ -15,7 +15,7 @@ from medistill.core.errors import WeightsError
 from medistill.core.files import sha256_file
 from medistill.models.network import Network
 from medistill.models.positions import grid_side, resize_positions
-from medistill.models.published import published_weights
+from medistill.models.published import CURE, published_weights, require_reachable
 from medistill.models.segmentation import Segmenter
 from medistill.models.shrinkage import Shrinkage
 from medistill.models.timm_bridge import TimmModel
@@ -28,6 +28,7 @@ __all__ = [
     "load_published",
     "load_weights",
     "published_weights",
+    "require_published",
     "save_weights",
     "state_hash",
 ]
@@ -82,7 +83,9 @@ def load_weights(
     return WeightsProof(**{**vars(proof), "sha256": sha256_file(path)})
 
 
-def load_published(module: nn.Module, model_name: str, *, ignore_head: bool = True) -> WeightsProof:
+def load_published(
+    module: nn.Module, model_name: str, *, ignore_head: bool = True, cure: str = CURE
+) -> WeightsProof:
     """Load the weights published for a model.
 
     Args:
@@ -90,15 +93,16 @@ def load_published(module: nn.Module, model_name: str, *, ignore_head: bool = Tr
         model_name: as in the recipe: ``vit_tiny`` to ``vit_large`` (timm's weights of that size,
             DeiT's when distilled), or a timm name.
         ignore_head: leave classifiers of another number of classes out, and say so.
+        cure: what an error says to do where they cannot be had.
 
     Raises:
-        WeightsError: nothing was published, or it cannot be reached; says the two cures.
+        WeightsError: nothing was published, or it cannot be reached.
     """
     backbone = _backbone(module)
     if isinstance(backbone, Segmenter):  # its decoder is always new
-        return load_published(backbone.encoder, model_name, ignore_head=True)
-    name = _published_name(backbone, model_name)
-    state = published_weights(name)
+        return load_published(backbone.encoder, model_name, ignore_head=True, cure=cure)
+    name = _published_name(backbone, model_name, cure)
+    state = published_weights(name, cure=cure)
     # Relative positions start at zero, local parts and shrinkage at random: nobody published
     # weights for them.
     ours = isinstance(backbone, VisionTransformer) and bool(backbone.relative or backbone.local)
@@ -110,6 +114,17 @@ def load_published(module: nn.Module, model_name: str, *, ignore_head: bool = Tr
         strict=not added,
         ignore_head=ignore_head,
     )
+
+
+def require_published(module: nn.Module, model_name: str, *, cure: str = CURE) -> None:
+    """Refuse what :func:`load_published` would find nowhere; fetch nothing.
+
+    Raises:
+        WeightsError: as :func:`load_published`.
+    """
+    backbone = _backbone(module)
+    backbone = backbone.encoder if isinstance(backbone, Segmenter) else backbone
+    require_reachable(_published_name(backbone, model_name, cure), cure=cure)
 
 
 def fit_weights(
@@ -177,7 +192,7 @@ def _backbone(module: nn.Module) -> nn.Module:
     return module.backbone if isinstance(module, Network) else module
 
 
-def _published_name(backbone: nn.Module, model_name: str) -> str:
+def _published_name(backbone: nn.Module, model_name: str, cure: str) -> str:
     """The timm name whose weights fit our ViT of that size."""
     if not isinstance(backbone, VisionTransformer):
         return model_name
@@ -185,7 +200,7 @@ def _published_name(backbone: nn.Module, model_name: str) -> str:
         raise WeightsError(
             where=model_name,
             what="no weights are published for a ViT of one's own sizes",
-            cure="Set weights to null for a random start, or to a weights file.",
+            cure=cure,
         )
     if backbone.distilled:
         return f"deit{model_name.removeprefix('vit')}_distilled_patch{backbone.patch_size}_224"

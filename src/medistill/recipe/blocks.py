@@ -41,7 +41,8 @@ class DataBlock:
         fold: run this fold only (0 to K-1), or null for all.
         seed: seed of the parts.
         shares: shares of the parts.
-        unlabelled: folder or phantom specification of further images without labels, or null.
+        unlabelled: folder or phantom specification of further images without labels, or null. What
+            tells of held-out images (their groups, their copies) is left out.
         allow: fatal findings of the check, by name, in spite of which to train.
         skip_unreadable: leave unreadable images out instead of stopping.
         workers: processes that decode images and draw phantoms; 0 works in this one.

@@ -104,6 +104,12 @@ def _selection(recipe: Recipe) -> list[Fault]:
             "'last' is for training without labels",
             "Set it to auroc or loss.",
         ),
+        (
+            train.patience is not None,
+            "train.patience",
+            "it would end the student before its control, which takes as many steps",
+            "Remove it, or set teacher.fit.patience.",
+        ),
     ]
 
 

@@ -20,6 +20,7 @@ from medistill.core.files import read_json
 from medistill.core.types import ImageSet, Parts
 from medistill.data.layouts import LAYOUTS, read_data
 from medistill.stages.context import Reporter, SilentReporter
+from medistill.stages.unlabelled import is_labelled
 
 if TYPE_CHECKING:  # the recipe's blocks bring torch, which checking data does not need
     from medistill.recipe import DataBlock
@@ -87,7 +88,7 @@ def noting(images: ImageSet, block: DataBlock, folder: Path) -> Survey:
 
 def subject_before_training(images: ImageSet, noted: Survey) -> Subject:
     """The labelled images of a set with their facts, before parts are cut."""
-    labelled = tuple(s for s in images.samples if s.label is not None or s.mask is not None)
+    labelled = tuple(filter(is_labelled, images.samples))
     facts = noted.facts().only(sample.name for sample in labelled)
     judged = dataclasses.replace(images, samples=labelled)
     return Subject(images=judged, facts=facts, parts={})

@@ -32,11 +32,16 @@ from medistill.stages.check import (
     with_copies_together,
 )
 from medistill.stages.context import Context
+from medistill.stages.stage_means import StageMeans
+from medistill.stages.unlabelled import (
+    Unlabelled,
+    copies_of_labelled,
+    is_labelled,
+    usable_unlabelled,
+)
 
 STAGE = "data"
-
-# By row: (views, features) float64, the means of a body's stages.
-StageMeans = dict[int, NDArray[np.float64]]
+_PARTS = "parts.json"
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Prepared:
         store: decoded pixels.
         labels: (N, C) float32 class probabilities, NaN rows where unlabelled.
         parts: the four parts of each fold.
-        unlabelled: rows without labels that equal no labelled image.
+        unlabelled: images without labels, as each fold may use them.
         masks: masks by row, for segmentation; else None.
         removed: training images left out because their group lies in the evaluation part.
         views: rendered views that are kept for the next training.
@@ -59,7 +64,7 @@ class Prepared:
     store: Store
     labels: NDArray[np.float32]
     parts: Mapping[int, Parts]
-    unlabelled: tuple[int, ...]
+    unlabelled: Mapping[int, Unlabelled]
     removed: int
     masks: Masks | None = None
     views: RememberedViews = field(default_factory=RememberedViews, repr=False)
@@ -69,10 +74,17 @@ class Prepared:
 def prepare_data(context: Context) -> Prepared:
     """Run the data stage, or open it when its inputs have not changed."""
     block = context.recipe.data
-    inputs = _inputs(block)
-    if not context.run.is_current(STAGE, inputs):
+    inputs, folder = _inputs(block), context.run.stage(STAGE)
+    if not context.run.is_current(STAGE, inputs) or not _knows_copies(folder):
         _write(context, inputs)
-    return open_data(context.run.stage(STAGE))
+    return open_data(folder)
+
+
+def _knows_copies(folder: Path) -> bool:
+    """Whether copies among images without labels were looked for: early runs trained on them."""
+    if "copies" in read_json(folder / _PARTS):
+        return True
+    return all(is_labelled(sample) for sample in _load(folder / "images.json").samples)
 
 
 def _inputs(block: DataBlock) -> dict[str, Any]:
@@ -132,10 +144,13 @@ def _write(context: Context, inputs: Mapping[str, Any]) -> None:
         parts = _cut(images, block)
         check_before_training(images, labelled, parts, block, stage.folder / "check", reporter)
         _save(stage.folder / "images.json", _moved(images, stage.folder, context.run.stage(STAGE)))
-        removed = len(conflicting_rows(images)) if block.folds == 1 else 0
         write_json(
-            stage.folder / "parts.json",
-            {"removed": removed, "folds": {str(k): p.named() for k, p in parts.items()}},
+            stage.folder / _PARTS,
+            {
+                "removed": _removed(images) if block.folds == 1 else 0,
+                "copies": copies_of_labelled(images, noted.facts()),
+                "folds": {str(k): p.named() for k, p in parts.items()},
+            },
         )
         _save_table(stage.folder / "parts.csv", images, parts)
         stage.outputs.update(data_hash=store.data_hash, images=len(store), layout=images.name)
@@ -168,6 +183,11 @@ def _cut(images: ImageSet, block: DataBlock) -> dict[int, Parts]:
         fold: fold_parts(images, folds=block.folds, fold=fold, seed=block.seed, fractions=fractions)
         for fold in range(block.folds)
     }
+
+
+def _removed(images: ImageSet) -> int:
+    """Labelled images that the published split leaks."""
+    return sum(is_labelled(images.samples[row]) for row in conflicting_rows(images))
 
 
 def _moved(images: ImageSet, partial: Path, final: Path) -> ImageSet:
@@ -210,7 +230,8 @@ def open_data(folder: Path) -> Prepared:
     """Open a finished data stage."""
     images = _load(folder / "images.json")
     store = open_store(folder / "store")
-    saved = read_json(folder / "parts.json")
+    saved = read_json(folder / _PARTS)
+    copies = {int(row): rows for row, rows in saved.get("copies", {}).items()}
     parts = {
         int(fold): Parts(**{part: tuple(rows[part]) for part in PART_NAMES})
         for fold, rows in saved["folds"].items()
@@ -220,7 +241,10 @@ def open_data(folder: Path) -> Prepared:
         store=store,
         labels=labels_matrix(images),
         parts=parts,
-        unlabelled=_usable_unlabelled(images, store),
+        unlabelled={
+            fold: usable_unlabelled(images, store.hashes, cut, copies)
+            for fold, cut in parts.items()
+        },
         removed=saved["removed"],
         masks=Masks(images.samples, len(images.classes)) if images.task == "segmentation" else None,
     )
@@ -240,16 +264,3 @@ def _load_sample(value: dict[str, Any]) -> Sample:
     value["mask"] = None if value["mask"] is None else Path(value["mask"])
     value["label"] = label_of(value["label"])
     return Sample(**value)
-
-
-def _usable_unlabelled(images: ImageSet, store: Store) -> tuple[int, ...]:
-    """Unlabelled rows, without those whose pixels equal a labelled image's."""
-    pairs = list(enumerate(zip(images.samples, store.hashes, strict=True)))
-    known = {digest for _, (sample, digest) in pairs if _is_labelled(sample)}
-    return tuple(
-        row for row, (sample, digest) in pairs if not _is_labelled(sample) and digest not in known
-    )
-
-
-def _is_labelled(sample: Sample) -> bool:
-    return sample.label is not None or sample.mask is not None

@@ -23,11 +23,12 @@ from medistill.stages.flow import data_flow
 from medistill.stages.judging import Judged, judge, pool
 from medistill.stages.mask_measuring import Segmenter, mask_table, worst_masks
 from medistill.stages.mask_prediction import ask_network, ask_teacher
+from medistill.stages.networks import block_json
 from medistill.stages.provenance import provenance_of
 from medistill.stages.sizes import sizes_of
 from medistill.stages.strange import strange_answers
 from medistill.stages.student import open_student, stage_name
-from medistill.stages.teacher import block_json, open_teacher
+from medistill.stages.teacher import open_teacher
 
 EVALUATION = "evaluation"
 #: Raised when a report says something new, so that finished runs are judged again.

@@ -261,7 +261,7 @@ def _prepared(
     masks = None
     if images.task == "segmentation":
         masks = Masks(images.samples, len(images.classes))
-    return Prepared(images, store, labels_matrix(images), {}, (), 0, masks)
+    return Prepared(images, store, labels_matrix(images), {}, {}, 0, masks)
 
 
 def with_classes(images: ImageSet, classes: Sequence[str]) -> ImageSet:

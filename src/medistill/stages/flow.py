@@ -22,7 +22,7 @@ def data_flow(context: Context, prepared: Prepared) -> dict[str, Any]:
         "folds": len(context.folds()),
         "stored": len(images.samples),
         "labelled": labelled,
-        "unlabelled": len(prepared.unlabelled),
+        "unlabelled": len(prepared.unlabelled[fold].rows),
         "removed": prepared.removed,
         "parts": {
             name: _part(prepared, rows) for name, rows in prepared.parts[fold].named().items()

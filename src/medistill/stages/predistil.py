@@ -7,14 +7,14 @@ from pathlib import Path
 
 import torch
 
-from medistill.core.files import sha256_file, sha256_json
+from medistill.core.files import sha256_json
 from medistill.models.network import Network
-from medistill.models.weights import load_published, load_weights
-from medistill.recipe import Recipe
+from medistill.models.weights import load_weights
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
+from medistill.stages.networks import block_json, build
+from medistill.stages.start_weights import load_start, start_hash, start_of
 from medistill.stages.targets import distil_rows, make_targets, teacher_side
-from medistill.stages.teacher import block_json, build
 from medistill.stages.training import Training, steps_for, train
 from medistill.teacher.frozen import FrozenTeacher
 
@@ -44,7 +44,7 @@ def predistil_student(
         "data": prepared.store.data_hash,
         "rows": sha256_json(distil_rows(prepared, fold)),
         "student": block_json(recipe.student),
-        "start": student_start(recipe),
+        "start": start_hash(recipe),
         "predistil": block_json(recipe.predistil),
         "views": block_json(recipe.views),
         "teacher": teacher.weights_hash,
@@ -57,22 +57,14 @@ def predistil_student(
     return context.run.stage(name) / "weights.safetensors"
 
 
-def student_start(recipe: Recipe) -> str | None:
-    """What a student's first weights are, for its manifest."""
-    given = Path(recipe.student_weights) if recipe.student_weights else None
-    return sha256_file(given) if given and given.is_file() else recipe.student_weights
-
-
 def start_student(context: Context, prepared: Prepared, base: Path | None = None) -> Network:
     """The student before its training: distilled without labels, published, given or random."""
-    recipe = context.recipe
-    network = build(context, prepared, recipe.student)
+    network = build(context, prepared, context.recipe.student)
+    start = start_of(context.recipe, "student")
     if base is not None:
         load_weights(network.backbone, base)
-    elif recipe.student_weights == "published":
-        load_published(network.backbone, recipe.student.name, ignore_head=True)
-    elif recipe.student_weights is not None:
-        load_weights(network.backbone, Path(recipe.student_weights), ignore_head=True)
+    elif start is not None:
+        load_start(network, start)
     return network
 
 

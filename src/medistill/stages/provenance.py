@@ -44,7 +44,7 @@ def provenance_of(context: Context, prepared: Prepared) -> dict[str, Any]:
         "seconds": seconds,
         "energy_estimate": energy_estimate(sum(seconds.values()), int(hardware["threads"])),
         "removed": prepared.removed,
-        "unlabelled": len(prepared.unlabelled),
+        "unlabelled": len(prepared.unlabelled[folds[0]].rows),
     }
 
 

@@ -17,7 +17,9 @@ from medistill.recipe import Recipe, StudentPredistilBlock
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.mask_rehearsal import check_masks
-from medistill.stages.teacher import build_for
+from medistill.stages.networks import build_for
+from medistill.stages.start_weights import Role, check_start, settled_roles, start_of
+from medistill.stages.targets import distil_rows
 from medistill.train.settings import TrainSettings
 
 
@@ -72,26 +74,29 @@ class Given:
         task: what the labels are.
         classes: how many.
         rows: images of the fold with fewest that a step of the student may show.
+        settled: roles that need their first weights no more.
     """
 
     task: Task
     classes: int
     rows: int
+    settled: frozenset[Role] = frozenset()
 
 
 def rehearse(context: Context, prepared: Prepared) -> None:
     """Build every pair with random weights and let the methods refuse what they cannot do.
 
-    Costs two forward passes of one image a pair.
+    Costs two forward passes of one image a pair, and reading the files of weights.
 
     Raises:
         RecipeError: a method cannot do what the recipe, the data or the networks ask of it.
+        WeightsError: weights that a network is to start from cannot be used or had.
     """
-    rows = min(len(prepared.parts[fold].fit) for fold in context.folds())
     given = Given(
         task=prepared.images.task,
         classes=len(prepared.images.classes),
-        rows=rows + len(prepared.unlabelled),
+        rows=min(len(distil_rows(prepared, fold)) for fold in context.folds()),
+        settled=settled_roles(context, prepared),
     )
     rehearse_given(context.recipe, given, context.reporter.say)
 
@@ -106,6 +111,7 @@ def rehearse_given(recipe: Recipe, given: Given, say: Callable[[str], None]) -> 
 
     Raises:
         RecipeError: as ``rehearse``.
+        WeightsError: as ``rehearse``.
     """
     for lecture in lectures(recipe):
         _check_task(lecture, given.task)
@@ -120,6 +126,7 @@ def rehearse_given(recipe: Recipe, given: Given, say: Callable[[str], None]) -> 
             feature_shapes(student, lecture.method.wants(student)),
             feature_shapes(teacher, features),
         )
+        _check_starts(lecture, recipe, given, student, teacher)
         _say_inert(lecture, given.classes, say)
         if lecture.method is recipe.method:
             if recipe.teacher.fit is not None:
@@ -162,6 +169,24 @@ def _check_batch(lecture: Lecture, rows: int) -> None:
             f"has {size}",
             cure=f"Give at least {lecture.method.smallest_batch}, better 32.",
         )
+
+
+def _check_starts(
+    lecture: Lecture, recipe: Recipe, given: Given, student: Network, teacher: Network
+) -> None:
+    """Refuse weights that a network cannot start from; networks that appear twice are asked once.
+
+    The networks are overwritten: nothing is asked of their values.
+    """
+    starting: dict[Role, Network] = {}
+    if lecture.trail == "teacher.predistil":
+        starting = {"elder": teacher}
+    elif lecture.method is recipe.method:
+        starting = {"teacher": teacher, "student": student}
+    for role, network in starting.items():
+        start = start_of(recipe, role)
+        if start is not None and role not in given.settled:
+            check_start(network, start)
 
 
 def _check_needs(lecture: Lecture, teacher: Network) -> None:

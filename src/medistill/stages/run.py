@@ -195,13 +195,17 @@ def _save_recipe(context: Context) -> None:
 
 def _say_data(context: Context, prepared: Prepared) -> None:
     images = prepared.images
-    parts = prepared.parts[context.folds()[0]]
+    fold = context.folds()[0]
+    parts, unlabelled = prepared.parts[fold], prepared.unlabelled[fold]
     counts = ", ".join(f"{name} {len(rows)}" for name, rows in parts.named().items())
     context.reporter.say(
         f"Data: {len(prepared.store)} images ({images.name}), classes "
         f"{', '.join(images.classes)}; {counts}"
-        + (f"; unlabelled {len(prepared.unlabelled)}" if prepared.unlabelled else "")
+        + (f"; unlabelled {len(unlabelled.rows)}" if unlabelled.rows else "")
     )
+    left_out = unlabelled.sentence("" if context.scope(fold) == "" else f" of fold {fold}")
+    if left_out:
+        context.reporter.say(left_out)
     if prepared.removed:
         context.reporter.say(
             f"Left out: {prepared.removed} training images whose {images.group_word} "

@@ -19,14 +19,10 @@ from medistill.models.weights import load_weights
 from medistill.recipe import ControlBlock
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
-from medistill.stages.predistil import (
-    predistil_steps,
-    predistil_student,
-    start_student,
-    student_start,
-)
+from medistill.stages.networks import block_json, build
+from medistill.stages.predistil import predistil_steps, predistil_student, start_student
+from medistill.stages.start_weights import start_hash
 from medistill.stages.targets import distil_rows, teacher_side
-from medistill.stages.teacher import block_json, build
 from medistill.stages.training import Training, steps_for, train
 from medistill.teacher.frozen import FrozenTeacher
 from medistill.teacher.targets import Targets
@@ -115,9 +111,9 @@ def _seeded(settings: TrainSettings, seed: int) -> TrainSettings:
 
 
 def control_settings(train: TrainSettings, control: ControlBlock) -> TrainSettings:
-    """The student's settings with the control's own searched values; never an early stop."""
+    """The student's settings with the control's own searched values."""
     own = {key: value for key, value in dataclasses.asdict(control).items() if value is not None}
-    return dataclasses.replace(train, patience=None, **own)
+    return dataclasses.replace(train, **own)
 
 
 def stage_name(context: Context, fold: int, seed: int, role: str) -> str:
@@ -137,7 +133,7 @@ def _inputs(context: Context, prepared: Prepared, pupil: Pupil, steps: int) -> d
         "teacher": teacher.weights_hash if teacher else None,
         "targets": block_json(recipe.targets) if teacher else None,
         "steps_per_epoch": steps,
-        "base": sha256_file(pupil.base) if pupil.base else student_start(recipe),
+        "base": sha256_file(pupil.base) if pupil.base else start_hash(recipe),
     }
 
 

@@ -22,8 +22,8 @@ def teacher_side(targets: Targets | None, teacher: FrozenTeacher | None) -> int 
 
 
 def distil_rows(prepared: Prepared, fold: int) -> tuple[int, ...]:
-    """What the student sees: the *fit* part and all unlabelled images."""
-    return prepared.parts[fold].fit + prepared.unlabelled
+    """What the student sees: the *fit* part and what the fold may use without labels."""
+    return prepared.parts[fold].fit + prepared.unlabelled[fold].rows
 
 
 def teacher_precision(recipe: Recipe) -> Precision:

@@ -1,4 +1,4 @@
-"""Teacher stage: (optionally) distil it without labels, fit its members, freeze them."""
+"""Teacher stage: fit its members on the labels and freeze them."""
 
 from __future__ import annotations
 
@@ -11,23 +11,21 @@ import torch
 
 from medistill.core.files import sha256_file, sha256_json
 from medistill.data.parts import cross_folds, cut_part
-from medistill.data.views import ViewPolicy
 from medistill.methods.control import labels_alone
-from medistill.models.build import ModelSpec, build_model
+from medistill.methods.method import Method
 from medistill.models.network import Network
 from medistill.models.probe import probed
-from medistill.models.weights import load_published, load_weights
-from medistill.recipe import Recipe, TeacherBlock
+from medistill.models.weights import load_weights
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
+from medistill.stages.networks import block_json, build
 from medistill.stages.probe import ProbeFitter
-from medistill.stages.targets import teacher_precision
+from medistill.stages.stage_means import StageMeans
+from medistill.stages.start_weights import load_start, start_of
+from medistill.stages.teacher_base import predistil, teacher_views
 from medistill.stages.training import Training, train
 from medistill.teacher.frozen import FrozenTeacher
-from medistill.teacher.live import LiveTargets
 from medistill.train.checkpoint import cpu_copy, save_weights
-
-BASE = "teacher-base"
 
 
 def fit_teacher(context: Context, prepared: Prepared, fold: int) -> FrozenTeacher:
@@ -43,30 +41,22 @@ def fit_teacher(context: Context, prepared: Prepared, fold: int) -> FrozenTeache
 def _inputs(context: Context, prepared: Prepared, fold: int, base: Path | None) -> dict[str, Any]:
     block, parts = context.recipe.teacher, prepared.parts[fold]
     given = base or (Path(block.weights) if block.weights not in (None, "published") else None)
-    return {
+    inputs = {
         "data": prepared.store.data_hash,
         "rows": sha256_json([parts.fit, parts.select]),
         "teacher": block_json(block),
         "views": dataclasses.asdict(teacher_views(context)),
         "weights": sha256_file(given) if given and given.is_file() else str(given),
     }
+    if block.fit is not None:
+        # The loss on labels can have values of the student's method: RMS-Net's focus, for one.
+        inputs["method"] = block_json(_loss(context, prepared))
+    return inputs
 
 
-def block_json(block: object) -> Any:
-    """A recipe block as plain JSON values."""
-    return _plain(block)
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"": type(value).__name__, **fields}
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
-
-
-def teacher_views(context: Context) -> ViewPolicy:
-    """Augmentation for fitting the teacher: its own, or the recipe's."""
-    return context.recipe.teacher.views or context.recipe.views
+def _loss(context: Context, prepared: Prepared) -> Method:
+    """What a fitted teacher learns the labels by."""
+    return labels_alone(context.recipe.method, prepared.images.task)
 
 
 def _write(
@@ -80,8 +70,7 @@ def _write(
     block = context.recipe.teacher
     with context.run.writing(name, inputs) as stage:
         plans = member_rows(context, prepared, fold)
-        views = teacher_views(context)
-        prober = _prober(prepared, block, views, str(inputs["weights"]))
+        prober = _prober(context, prepared, str(inputs["weights"]))
         for number, (rows, select) in enumerate(plans):
             final = stage.folder / f"member-{number}.safetensors"
             if final.exists():
@@ -107,17 +96,17 @@ def _write(
         )
 
 
-def _prober(
-    prepared: Prepared, block: TeacherBlock, views: ViewPolicy, weights: str
-) -> ProbeFitter | None:
+def _prober(context: Context, prepared: Prepared, weights: str) -> ProbeFitter | None:
     """A fitter of probes that knows what this body said of the images in earlier folds."""
+    block, views = context.recipe.teacher, teacher_views(context)
     if block.probe is None:
         return None
     body = sha256_json(
         [block_json(block.model), block.weights, block_json(views), block.probe.views, weights]
     )
-    seen = prepared.stage_means.setdefault(body, {})
-    return ProbeFitter(prepared, block.probe, views, seen)
+    if body not in prepared.stage_means:
+        prepared.stage_means[body] = StageMeans(context.run.path, block.probe.views)
+    return ProbeFitter(prepared, block.probe, views, prepared.stage_means[body])
 
 
 def _hashes(prepared: Prepared, rows: Sequence[int]) -> list[str]:
@@ -166,34 +155,16 @@ def _start(context: Context, prepared: Prepared, number: int, base: Path | None)
     # Members that are not fitted whole have one body, its unused classifier too.
     torch.manual_seed(block.fit.seed + number if block.fit else 0)
     network = build(context, prepared, block.model)
+    start = start_of(context.recipe, "teacher")
     if base is not None:
         proof = load_weights(network.backbone, base, ignore_head=True)
-    elif block.weights == "published":
-        proof = load_published(network.backbone, block.model.name, ignore_head=True)
-    elif block.weights is not None:
-        proof = load_weights(network.backbone, Path(block.weights), ignore_head=True)
+    elif start is not None:
+        proof = load_start(network, start)
     else:
         return network
     if number == 0:
         context.reporter.say(f"Teacher weights: {proof}")
     return network
-
-
-def build(context: Context, prepared: Prepared, spec: ModelSpec) -> Network:
-    """A network for this run's classes and stored images."""
-    return build_for(context.recipe, spec, classes=len(prepared.images.classes))
-
-
-def build_for(recipe: Recipe, spec: ModelSpec, *, classes: int) -> Network:
-    """A network for so many classes and the images that a recipe stores."""
-    return build_model(
-        spec,
-        classes=classes,
-        channels=recipe.data.channels,
-        stored_size=recipe.data.stored_size,
-        window=recipe.data.window,
-        fit=recipe.views.fit,
-    )
 
 
 def _fit_member(
@@ -213,7 +184,7 @@ def _fit_member(
     train(
         Training(
             network=network,
-            method=labels_alone(context.recipe.method, prepared.images.task),
+            method=_loss(context, prepared),
             rows=rows,
             select=select,
             views=teacher_views(context),
@@ -241,60 +212,3 @@ def _freeze(context: Context, prepared: Prepared, folder: Path, fold: int) -> Fr
         members.append(network)
     held = held_out(context, prepared, fold) if block.cross_fit else None
     return FrozenTeacher(members, held_out=held, task=prepared.images.task)
-
-
-def predistil(context: Context, prepared: Prepared, fold: int) -> Path | None:
-    """Distil the teacher itself from another model, without labels; the file of its weights.
-
-    It learns from the unlabelled images, once for all folds; where there are none, from the
-    fold's own *fit* images, and then once a fold.
-    """
-    block = context.recipe.teacher.predistil
-    if block is None:
-        return None
-    rows = prepared.unlabelled or prepared.parts[fold].fit
-    name = BASE if prepared.unlabelled else f"{context.scope(fold)}{BASE}"
-    inputs = {
-        "data": prepared.store.data_hash,
-        "rows": sha256_json(rows),
-        "predistil": block_json(block),
-        "precision": context.recipe.targets.precision,
-        "model": block_json(context.recipe.teacher.model),
-        "views": block_json(teacher_views(context)),
-    }
-    if not context.run.is_current(name, inputs):
-        with context.run.writing(name, inputs) as stage:
-            _predistil(context, prepared, rows, stage.folder)
-    return context.run.stage(name) / "weights.safetensors"
-
-
-def _predistil(context: Context, prepared: Prepared, rows: Sequence[int], folder: Path) -> None:
-    block = context.recipe.teacher.predistil
-    if block is None:
-        raise ValueError("no predistil block")
-    torch.manual_seed(block.train.seed)
-    student = build(context, prepared, context.recipe.teacher.model)
-    elder = build(context, prepared, block.model)
-    if block.weights == "published":
-        load_published(elder.backbone, block.model.name, ignore_head=True)
-    else:
-        load_weights(elder.backbone, Path(block.weights), ignore_head=True)
-    frozen = FrozenTeacher([elder], held_out=None)
-    train(
-        Training(
-            network=student,
-            method=block.method,
-            rows=rows,
-            select=(),
-            views=teacher_views(context),
-            settings=block.train,
-            targets=LiveTargets(
-                frozen, block.method.needs, precision=teacher_precision(context.recipe)
-            ),
-            teacher_size=elder.view_size,
-        ),
-        prepared,
-        folder,
-        context.reporter.training(BASE),
-    )
-    frozen.verify_unchanged()

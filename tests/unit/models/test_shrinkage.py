@@ -75,7 +75,7 @@ def test_a_network_without_mobilevit_blocks_is_refused(name: str) -> None:
 
 def test_published_weights_load_and_shrinkage_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     published = build_model(ModelSpec(name=XXS), classes=1000).backbone.state_dict()
-    monkeypatch.setattr("medistill.models.weights.published_weights", lambda _: published)
+    monkeypatch.setattr("medistill.models.weights.published_weights", lambda _, **__: published)
     network = build_model(ModelSpec(name=XXS, shrinkage="r4"), classes=14)
     proof = load_published(network.backbone, XXS)
     assert proof.loaded == len(published) - 2  # all but the classifier

@@ -207,7 +207,7 @@ def test_published_weights_load_beside_what_nobody_published(
 ) -> None:
     plain, more = small(), small(relative="qkv", local="leff")
     published = plain.state_dict()
-    monkeypatch.setattr("medistill.models.weights.published_weights", lambda _: published)
+    monkeypatch.setattr("medistill.models.weights.published_weights", lambda _, **__: published)
     monkeypatch.setattr("medistill.models.weights._published_name", lambda *_: "ours")
     proof = load_published(more, "vit_tiny")
     assert proof.loaded == len([name for name in published if ".mlp." not in name])

@@ -170,7 +170,7 @@ def test_our_named_sizes_ask_for_timms_weights(
 ) -> None:
     asked, model = [], vit(distilled=distilled)
 
-    def answer(name: str) -> dict[str, torch.Tensor]:
+    def answer(name: str, **_: object) -> dict[str, torch.Tensor]:
         asked.append(name)
         return vit(distilled=distilled, seed=1).state_dict()
 

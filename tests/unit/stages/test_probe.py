@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
-from medistill.core.errors import RecipeError
+from medistill.core.errors import RecipeError, RunFolderError
 from medistill.data.views import ViewPolicy
 from medistill.models.build import ModelSpec, build_model
 from medistill.models.probe import StageProbe, probed
 from medistill.models.published import published_weights
 from medistill.recipe import ProbeBlock, load_recipe
-from medistill.stages.data import StageMeans, open_data
+from medistill.stages.data import open_data
 from medistill.stages.probe import ProbeFitter
 from medistill.stages.run import open_run, teach
+from medistill.stages.stage_means import StageMeans
 from medistill.stages.teacher import open_teacher
 from tests.unit.stages.conftest import SMALL
 
@@ -81,7 +85,9 @@ def test_members_know_what_they_were_fitted_on(taught: Path) -> None:
     assert len({tuple(answer.flatten().tolist()) for answer in asked}) == 2
 
 
-def test_several_labels_are_fitted_with_the_images_that_know_them(taught: Path) -> None:
+def test_several_labels_are_fitted_with_the_images_that_know_them(
+    taught: Path, tmp_path: Path
+) -> None:
     prepared = open_data(taught / "data")
     images = dataclasses.replace(prepared.images, task="multi-label")
     labels = prepared.labels.copy()
@@ -90,7 +96,8 @@ def test_several_labels_are_fitted_with_the_images_that_know_them(taught: Path) 
     teacher = open_teacher(open_run(taught), prepared, 0)
     network = teacher.members[0]
     rows = list(prepared.parts[0].fit)
-    fitter = ProbeFitter(several, ProbeBlock(views=1, penalties=(0.1,)), load_recipe("demo").views)
+    block, policy = ProbeBlock(views=1, penalties=(0.1,)), load_recipe("demo").views
+    fitter = ProbeFitter(several, block, policy, StageMeans(tmp_path, views=1))
     found = fitter.fit(network, rows, rows)
     with torch.no_grad():
         batch = torch.stack([torch.from_numpy(np.zeros((1, 32, 32), np.float32))])
@@ -112,11 +119,11 @@ def test_impossible_probes_are_refused(overrides: tuple[str, ...], words: str) -
         load_recipe("demo", overrides=overrides)
 
 
-def test_what_a_body_said_is_kept_for_the_next_fold(taught: Path) -> None:
+def test_what_a_body_said_is_kept_for_the_next_fold(taught: Path, tmp_path: Path) -> None:
     prepared, policy = open_data(taught / "data"), ViewPolicy(count=2)
     network = probed(build_model(ModelSpec(name="tf_efficientnet_lite0", image_size=32), classes=2))
     rows, shown = prepared.parts[0].fit[:4], []
-    seen: StageMeans = {}
+    seen = StageMeans(tmp_path, views=2)
     body = network.backbone.body
     assert isinstance(body, torch.nn.Module)
     body.register_forward_hook(lambda *_: shown.append(1))
@@ -124,4 +131,34 @@ def test_what_a_body_said_is_kept_for_the_next_fold(taught: Path) -> None:
         fitter = ProbeFitter(prepared, ProbeBlock(views=2, penalties=(1.0,)), policy, seen)
         fitter.fit(network, rows, rows)
     assert len(shown) == 1
-    assert set(seen) == set(rows)
+    assert seen.missing([*rows, -1]) == [-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_views_of_an_interrupted_image_are_asked_again(tmp_path: Path) -> None:
+    kept = StageMeans(tmp_path, views=3)
+    means = np.arange(24, dtype=np.float32).reshape(12, 2)
+
+    def torn() -> Iterator[NDArray[np.float32]]:
+        yield means[:4]
+        raise KeyboardInterrupt
+
+    kept.add([7], [means[:2], means[2:3]])
+    with pytest.raises(KeyboardInterrupt):
+        kept.add([2, 5], torn())
+    assert kept.missing([7, 5, 2, 5]) == [2, 5]
+    kept.add([2, 5], [means[6:11], means[11:]])
+    found = np.concatenate(list(kept.blocks([5, 7, 2], views=2)))
+    np.testing.assert_array_equal(found, means[[9, 10, 0, 1, 6, 7]])
+
+
+def test_a_full_disk_is_told(taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no")
+
+    prepared, block = open_data(taught / "data"), ProbeBlock(views=1, penalties=(1.0,))
+    network = probed(build_model(ModelSpec(name="tf_efficientnet_lite0", image_size=32), classes=2))
+    fitter = ProbeFitter(prepared, block, ViewPolicy(), StageMeans(tmp_path, views=1))
+    monkeypatch.setattr("medistill.core.row_file.RowFile.append", full)
+    with pytest.raises(RunFolderError, match="cannot be written: No space left on device"):
+        fitter.fit(network, prepared.parts[0].fit[:4], prepared.parts[0].fit[:4])

@@ -141,5 +141,5 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
 
 def test_unlabelled_phantoms_reach_the_student(finished: Path) -> None:
     prepared = open_data(finished / "data")
-    assert len(prepared.unlabelled) == 12
-    assert not set(prepared.unlabelled) & set(prepared.parts[0].fit)
+    assert len(prepared.unlabelled[0].rows) == 12
+    assert not set(prepared.unlabelled[0].rows) & set(prepared.parts[0].fit)

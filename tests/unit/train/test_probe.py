@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import tracemalloc
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,9 +13,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from medistill.core.row_file import mapped_rows
 from medistill.models.build import ModelSpec, build_model
 from medistill.models.network import Network
 from medistill.models.probe import StageProbe, probed
+from medistill.train import probe as fitting
 from medistill.train.probe import Examples, fit_probe
 
 
@@ -108,3 +114,49 @@ def test_each_of_several_labels_is_scikit_learns_regression_on_what_is_known() -
     truth, chances = torch.from_numpy(labels), seen.double()
     each = -(truth * chances.log() + (1 - truth) * (1 - chances).log())
     assert found.losses[0.5] == pytest.approx(each.nansum(dim=1).mean().item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_means_in_a_file_give_the_same_fit(
+    several: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, probe = _probe(3)
+    examples = _examples(0, len(probe.mean), 3)
+    if several:
+        labels = np.eye(3)[examples.labels]
+        labels[::7, 0] = np.nan
+        examples = Examples(means=examples.means, labels=labels)
+    found, heads = [], []
+    # One block in memory; many blocks in files.
+    for rows, gather in (
+        (4096, fitting.in_memory),
+        (7, functools.partial(mapped_rows, folder=tmp_path)),
+    ):
+        monkeypatch.setattr(fitting, "_BLOCK", rows)
+        found.append(fit_probe(probe, examples, examples, [0.1, 1.0], gather=gather))
+        heads.append(probe.head.weight.detach().clone())
+    assert found[0].losses == pytest.approx(found[1].losses, rel=1e-9)
+    torch.testing.assert_close(heads[0], heads[1], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_no_copy_of_means_in_a_file_is_made_in_memory(several: bool, tmp_path: Path) -> None:
+    _, probe = _probe(2)
+    gather = functools.partial(mapped_rows, folder=tmp_path)
+    made = _examples(0, len(probe.mean), 2, count=150_000)
+    labels = made.labels
+    if several:
+        labels = np.eye(2)[labels]
+        labels[::7, 0] = np.nan
+    size = made.means.nbytes
+    mapped = Examples(means=gather(iter([made.means.astype(np.float32)])), labels=labels)
+    few = Examples(means=mapped.means[:100], labels=labels[:100])
+    del made
+    fit_probe(probe, few, few, [1.0])  # what is imported on the way is no copy
+    tracemalloc.start()
+    try:
+        fit_probe(probe, mapped, few, [1.0], gather=gather)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < size / 2

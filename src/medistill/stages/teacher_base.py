@@ -1,0 +1,83 @@
+"""The teacher before labels: distilled without them from another model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from medistill.core.files import sha256_json
+from medistill.data.views import ViewPolicy
+from medistill.stages.context import Context
+from medistill.stages.data import Prepared
+from medistill.stages.networks import block_json, build
+from medistill.stages.start_weights import load_start, start_of
+from medistill.stages.targets import teacher_precision
+from medistill.stages.training import Training, train
+from medistill.teacher.frozen import FrozenTeacher
+from medistill.teacher.live import LiveTargets
+
+BASE = "teacher-base"
+
+
+def teacher_views(context: Context) -> ViewPolicy:
+    """Augmentation for fitting the teacher: its own, or the recipe's."""
+    return context.recipe.teacher.views or context.recipe.views
+
+
+def predistil(context: Context, prepared: Prepared, fold: int) -> Path | None:
+    """Distil the teacher itself from another model, without labels; the file of its weights.
+
+    It learns from the unlabelled images, once for all folds where all may use the same; where
+    there are none, from the fold's own *fit* images, and then once a fold.
+    """
+    block = context.recipe.teacher.predistil
+    if block is None:
+        return None
+    rows = prepared.unlabelled[fold].rows or prepared.parts[fold].fit
+    shared = len({unlabelled.rows for unlabelled in prepared.unlabelled.values()} | {rows}) == 1
+    name = BASE if shared else f"{context.scope(fold)}{BASE}"
+    inputs = {
+        "data": prepared.store.data_hash,
+        "rows": sha256_json(rows),
+        "predistil": block_json(block),
+        "precision": context.recipe.targets.precision,
+        "model": block_json(context.recipe.teacher.model),
+        "views": block_json(teacher_views(context)),
+    }
+    if not context.run.is_current(name, inputs):
+        with context.run.writing(name, inputs) as stage:
+            _predistil(context, prepared, rows, stage.folder)
+    return context.run.stage(name) / "weights.safetensors"
+
+
+def _predistil(context: Context, prepared: Prepared, rows: Sequence[int], folder: Path) -> None:
+    block = context.recipe.teacher.predistil
+    if block is None:
+        raise ValueError("no predistil block")
+    torch.manual_seed(block.train.seed)
+    student = build(context, prepared, context.recipe.teacher.model)
+    elder = build(context, prepared, block.model)
+    start = start_of(context.recipe, "elder")
+    if start is not None:
+        load_start(elder, start)
+    frozen = FrozenTeacher([elder], held_out=None)
+    train(
+        Training(
+            network=student,
+            method=block.method,
+            rows=rows,
+            select=(),
+            views=teacher_views(context),
+            settings=block.train,
+            targets=LiveTargets(
+                frozen, block.method.needs, precision=teacher_precision(context.recipe)
+            ),
+            teacher_size=elder.view_size,
+        ),
+        prepared,
+        folder,
+        context.reporter.training(BASE),
+    )
+    frozen.verify_unchanged()
