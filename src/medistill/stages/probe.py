@@ -15,6 +15,7 @@ from medistill.models.network import Network
 from medistill.models.probe import StageProbe
 from medistill.recipe import ProbeBlock
 from medistill.stages.data import Prepared, StageMeans
+from medistill.train.device import run_device
 from medistill.train.probe import Examples, ProbeFit, fit_probe
 
 _BATCH = 16
@@ -88,11 +89,11 @@ class ProbeFitter:
             steps=range(order.steps),
             size=network.preprocessing.size,
         )
-        device = next(network.parameters()).device
-        network.eval()
+        device = run_device()
+        network.eval().to(device)
         with torch.inference_mode():
             found = [
-                probe.stage_means(network.normalised(batch.images.to(device))).double().cpu()
+                probe.stage_means(network.normalised(batch.images.to(device))).cpu().double()
                 for batch in batches
             ]
         means = torch.cat(found).reshape(len(new), self._block.views, -1).numpy()

@@ -26,6 +26,7 @@ from medistill.stages.training import Training, train
 from medistill.teacher.frozen import FrozenTeacher
 from medistill.teacher.live import LiveTargets
 from medistill.train.checkpoint import cpu_copy, save_weights
+from medistill.train.device import run_device
 
 BASE = "teacher-base"
 
@@ -226,7 +227,7 @@ def _fit_member(
 
 
 def open_teacher(context: Context, prepared: Prepared, fold: int) -> FrozenTeacher:
-    """The frozen teacher of a finished stage."""
+    """The frozen teacher of a finished stage, on the device of the run."""
     folder = context.run.stage(f"{context.scope(fold)}teacher")
     return _freeze(context, prepared, folder, fold)
 
@@ -240,7 +241,9 @@ def _freeze(context: Context, prepared: Prepared, folder: Path, fold: int) -> Fr
         load_weights(network.backbone, folder / f"member-{number}.safetensors")
         members.append(network)
     held = held_out(context, prepared, fold) if block.cross_fit else None
-    return FrozenTeacher(members, held_out=held, task=prepared.images.task)
+    # Hashed where it was made; a move changes no bit.
+    teacher = FrozenTeacher(members, held_out=held, task=prepared.images.task)
+    return teacher.to(run_device())
 
 
 def predistil(context: Context, prepared: Prepared, fold: int) -> Path | None:
@@ -279,7 +282,7 @@ def _predistil(context: Context, prepared: Prepared, rows: Sequence[int], folder
         load_published(elder.backbone, block.model.name, ignore_head=True)
     else:
         load_weights(elder.backbone, Path(block.weights), ignore_head=True)
-    frozen = FrozenTeacher([elder], held_out=None)
+    frozen = FrozenTeacher([elder], held_out=None).to(run_device())
     train(
         Training(
             network=student,
@@ -289,7 +292,7 @@ def _predistil(context: Context, prepared: Prepared, rows: Sequence[int], folder
             views=teacher_views(context),
             settings=block.train,
             targets=LiveTargets(
-                frozen, block.method.needs, precision=teacher_precision(context.recipe)
+                frozen, block.method.needs, precision=teacher_precision(context.recipe, frozen)
             ),
             teacher_size=elder.view_size,
         ),

@@ -54,7 +54,7 @@ class TrainSettings:
             epoch's average, where there are no labels to choose by.
         patience: epochs without a better checkpoint after which training stops; null never.
         seed: of initial adapters, dropout and mixing.
-        precision: ``auto`` takes bf16 autocast where the processor has it, else float32.
+        precision: ``auto`` takes bf16 autocast where the device has it, else float32.
         workers: processes that render views.
         exact: only deterministic kernels, for the same result on the same GPU twice.
 

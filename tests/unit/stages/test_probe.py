@@ -13,12 +13,15 @@ from medistill.core.errors import RecipeError
 from medistill.data.views import ViewPolicy
 from medistill.models.build import ModelSpec, build_model
 from medistill.models.probe import StageProbe, probed
+from medistill.models.profile import count_parameters, multiply_adds
 from medistill.models.published import published_weights
 from medistill.recipe import ProbeBlock, load_recipe
+from medistill.stages import probe as stage
 from medistill.stages.data import StageMeans, open_data
 from medistill.stages.probe import ProbeFitter
 from medistill.stages.run import open_run, teach
 from medistill.stages.teacher import open_teacher
+from tests.elsewhere import elsewhere
 from tests.unit.stages.conftest import SMALL
 
 PROBE = (
@@ -125,3 +128,33 @@ def test_what_a_body_said_is_kept_for_the_next_fold(taught: Path) -> None:
         fitter.fit(network, rows, rows)
     assert len(shown) == 1
     assert set(seen) == set(rows)
+
+
+def test_a_body_is_shown_images_on_the_device_of_the_run(
+    taught: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = open_data(taught / "data")
+    recipe = open_run(taught).recipe
+    network = probed(build_model(ModelSpec(name="tf_efficientnet_lite0", image_size=32), classes=2))
+    rows, block = prepared.parts[0].fit[:2], ProbeBlock(views=2)
+
+    def shown() -> StageMeans:
+        seen: StageMeans = {}
+        ProbeFitter(prepared, block, recipe.views, seen)._show(network, network.backbone, rows)
+        return seen
+
+    expected = shown()
+    with elsewhere() as there:
+        monkeypatch.setattr(stage, "run_device", lambda: there)
+        found = shown()
+        assert next(network.parameters()).device == there
+    for row in rows:
+        np.testing.assert_allclose(found[row], expected[row], atol=1e-5)
+
+
+def test_a_probed_teacher_costs_one_body_and_all_heads(taught: Path) -> None:
+    teacher = open_teacher(open_run(taught), open_data(taught / "data"), 0)
+    whole, first = teacher.as_network(), teacher.members[0]
+    head = first.backbone.head.weight.numel() + first.backbone.head.bias.numel()
+    assert count_parameters(whole) == count_parameters(first) + head
+    assert multiply_adds(whole) == multiply_adds(first) + first.backbone.head.weight.numel()
