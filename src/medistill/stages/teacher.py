@@ -55,14 +55,10 @@ def _inputs(context: Context, prepared: Prepared, fold: int, base: Path | None) 
 
 def block_json(block: object) -> Any:
     """A recipe block as plain JSON values."""
-    return _plain(block)
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"": type(value).__name__, **fields}
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+    if dataclasses.is_dataclass(block) and not isinstance(block, type):
+        fields = {f.name: block_json(getattr(block, f.name)) for f in dataclasses.fields(block)}
+        return {"": type(block).__name__, **fields}
+    return [block_json(item) for item in block] if isinstance(block, tuple) else block
 
 
 def teacher_views(context: Context) -> ViewPolicy:
