@@ -92,7 +92,7 @@ def step_parts(pair: Pair, repeats: int, profile: bool) -> dict[str, float]:
     adapters = pair.method.adapters(feature_shapes(pair.network, want), shapes)
     trainee = Trainee(pair.network, adapters, pair.method).train()
     optimiser = make_optimiser(trainee, pair.settings, torch.device("cpu"))
-    bf16 = resolve_precision(pair.settings.precision) == "bf16-mixed"
+    bf16 = resolve_precision(pair.settings.precision, torch.device("cpu")) == "bf16-mixed"
 
     def one() -> list[float]:
         marks = [time.process_time()]
@@ -135,7 +135,8 @@ def asking(
 
     def one() -> float:
         start = time.process_time()
-        teacher.targets(images, recipe.method.needs, hashes, precision=teacher_precision(recipe))
+        precision = teacher_precision(recipe, teacher)
+        teacher.targets(images, recipe.method.needs, hashes, precision=precision)
         return time.process_time() - start
 
     times = [one() for _ in range(repeats + 1)][1:]

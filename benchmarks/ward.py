@@ -112,6 +112,7 @@ def _calls(run: Path, threads: int) -> tuple[dict[str, Call], str]:
     """What is timed, and the name of the default variant."""
     context = open_run(run)
     student = open_student(context, prepare_data(context), context.folds()[0], 0, "student")
+    student = student.cpu()
     large = build_model(ModelSpec(name="vit_base", image_size=224), classes=2).eval()
     bundle = open_bundle(run / BUNDLE)
     calls = {LARGE: _eager(large), STUDENT: _eager(student)}

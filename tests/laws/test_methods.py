@@ -26,6 +26,7 @@ from medistill.models.outputs import Outputs
 from medistill.models.segmentation import Segmenter
 from medistill.models.timm_bridge import TimmModel
 from medistill.models.vit import VisionTransformer
+from tests.elsewhere import elsewhere
 
 CLASSES, IMAGES = 3, 4
 UNLABELLED = float("nan")
@@ -307,6 +308,20 @@ def test_terms_are_finite_scalars_of_float32_at_least_zero(lesson: Lesson) -> No
 def test_no_gradient_reaches_the_targets(lesson: Lesson) -> None:
     torch.stack(list(lesson.terms().values())).sum().backward()
     assert all(target.grad is None for target in lesson.targets.targets.values())
+
+
+@every_pair
+def test_terms_are_computed_where_the_networks_are(lesson: Lesson) -> None:
+    with elsewhere() as there:
+        lesson.student.to(there)
+        lesson.adapters.to(there)
+        lesson.batch = lesson.batch.to(there)
+        given = {name: value.detach() for name, value in lesson.targets.targets.items()}
+        lesson.hear({name: value.to(there) for name, value in given.items()})
+        terms = lesson.terms()
+        assert {term.device for term in terms.values()} == {there}
+        torch.stack(list(terms.values())).sum().backward()
+        assert next(lesson.student.parameters()).grad.device == there
 
 
 @every_pair

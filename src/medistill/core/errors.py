@@ -69,6 +69,10 @@ class BundleError(MedistillError):
     """A bundle that is damaged, foreign or of an unknown schema."""
 
 
+class MachineError(MedistillError):
+    """A device or a launcher of processes that does not allow what was asked for."""
+
+
 class MissingExtraError(MedistillError):
     """A command whose optional dependencies are not installed.
 

@@ -75,7 +75,8 @@ def opening(
 ) -> str | None:
     """What must be said first: the teacher is as good and no slower, so nothing was gained.
 
-    As good: the student is not better beyond chance. None otherwise, or without two latencies.
+    As good: the student is not better beyond chance. Scores and times are those of all members of a
+    teacher. None otherwise, or without two latencies.
     """
     teacher_ms, student_ms = (sizes.get(r, {}).get("latency_ms") for r in ("teacher", "student"))
     if teacher is None or student_minus_teacher is None:
@@ -86,7 +87,7 @@ def opening(
         return None
     rank = "better than" if student_minus_teacher.verdict == "worse" else "as good as"
     return (
-        f"Use the teacher: it is {rank} the student ({metric.in_text} "
+        f"Use the teacher{_members(sizes['teacher'])}: it is {rank} the student ({metric.in_text} "
         f"{_number(teacher.estimate)} against {_number(student.estimate)}) and no slower "
         f"({float(teacher_ms):.1f} ms against {float(student_ms):.1f} ms an image)."
     )
@@ -109,12 +110,18 @@ def cost(sizes: Mapping[str, Mapping[str, Any]]) -> str | None:
     runtime = f" ({student['runtime']})" if "runtime" in student else ""
     figures = (
         f"has {student['parameters']:,} parameters and takes {student['latency_ms']:.3g} ms an "
-        f"image; its teacher has {teacher['parameters']:,} and takes "
+        f"image; its teacher{_members(teacher)} has {teacher['parameters']:,} and takes "
         f"{teacher['latency_ms']:.3g} ms{runtime}."
     )
     if failed:
         return f"The student is not {' and not '.join(failed)} than its teacher: it {figures}"
     return f"The student {figures}"
+
+
+def _members(teacher: Mapping[str, Any]) -> str:
+    """Whose cost it is, where several answer together."""
+    members = teacher.get("members", 1)
+    return f" (all {members} members)" if members > 1 else ""
 
 
 def standing(student: Estimate, *, metric: Metric, evidence: Evidence) -> str:

@@ -27,27 +27,27 @@ def explain_batch(network: Network, images: Tensor, classes: Tensor) -> dict[str
     """Maps of images for one class each.
 
     Args:
-        network: in eval mode; its weights need no gradients.
-        images: (B, C, S, S) in [0, 1].
+        network: in eval mode on any device; its weights need no gradients.
+        images: (B, C, S, S) in [0, 1] on any device; moved to the network's.
         classes: (B,) class numbers.
 
     Returns:
-        For each of ``map_names`` a (B, S, S) map in [0, 1], its largest value 1 (all 0 where
-        nothing raises the class), enlarged bilinearly.
+        For each of ``map_names`` a (B, S, S) map in [0, 1] on the processor, its largest value 1
+        (all 0 where nothing raises the class), enlarged bilinearly.
 
     Raises:
         RecipeError: an architecture without blocks of tokens and without feature maps.
     """
-    backbone = _transformer(network)
+    backbone, device = _transformer(network), network.mean.device
     with torch.enable_grad():
-        asked = images.detach().clone().requires_grad_()
+        asked, chosen = images.detach().clone().to(device).requires_grad_(), classes.to(device)
         found = (
-            _of_cnn(network, asked, classes)
+            _of_cnn(network, asked, chosen)
             if backbone is None
-            else _of_transformer(network, backbone, asked, classes)
+            else _of_transformer(network, backbone, asked, chosen)
         )
     side = images.shape[-1]
-    return {name: _enlarged(each.detach(), side) for name, each in found.items()}
+    return {name: _enlarged(each.detach(), side).cpu() for name, each in found.items()}
 
 
 def _of_transformer(

@@ -35,9 +35,9 @@ def deletion_insertion(
     insertion area; compare with a map of random numbers.
 
     Args:
-        network: in eval mode.
-        images: (B, C, S, S) in [0, 1].
-        maps: (B, S, S).
+        network: in eval mode on any device.
+        images: (B, C, S, S) in [0, 1], on the processor.
+        maps: (B, S, S), on the processor as all that follows.
         classes: (B,) class numbers.
         steps: steps from none to all pixels.
         exclusive: whether the classes exclude each other; labels take the logistic function.
@@ -72,7 +72,11 @@ def randomised(network: Network, *, seed: int = 0) -> Network:
     with torch.no_grad():
         for weight in other.parameters():
             flat = weight.flatten()
-            weight.copy_(flat[torch.randperm(flat.numel(), generator=random)].reshape(weight.shape))
+            weight.copy_(
+                flat[torch.randperm(flat.numel(), generator=random).to(flat.device)].reshape(
+                    weight.shape
+                )
+            )
     return other.eval()
 
 
@@ -131,7 +135,7 @@ def _blurred(images: Tensor) -> Tensor:
 
 
 def _chance(network: Network, images: Tensor, classes: Tensor, exclusive: bool) -> Maps:
-    logits = network(images).logits.float()
+    logits = network(images.to(network.mean.device)).logits.float().cpu()
     chances = logits.softmax(dim=1) if exclusive else logits.sigmoid()
     return np.asarray(chances.gather(1, classes[:, None])[:, 0].numpy(), dtype=np.float64)
 

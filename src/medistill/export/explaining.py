@@ -62,6 +62,7 @@ def explaining(network: Network) -> tuple[Network, Mapping[str, str]] | None:
     if not isinstance(network.backbone, TimmModel):
         return None
     wrapped = Network(ActivationBackbone(network.backbone), network.preprocessing).eval()
+    wrapped.to(network.mean.device)
     return (wrapped, {ACTIVATION: ACTIVATION}) if _adds_up(wrapped) else None
 
 

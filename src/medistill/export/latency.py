@@ -16,7 +16,7 @@ from medistill.bundle.engine import open_engine
 from medistill.core.errors import ExportError
 from medistill.core.timing import percentile, times_in_turns
 from medistill.core.types import Task
-from medistill.export.onnx_graph import INPUT, LOGITS, export_onnx
+from medistill.export.onnx_graph import INPUT, LOGITS, export_onnx, portable_copy
 from medistill.export.parity import check_parity
 from medistill.models.network import Network
 
@@ -50,7 +50,7 @@ def latencies(
     threads: int = 1,
     runs: int = 20,
 ) -> Latencies:
-    """Median time of one image through each network, measured in turns.
+    """Median time of one image through each network on the processor, measured in turns.
 
     Every network is exported, its graph is held against it on random images, and all graphs run
     in onnxruntime with as many threads. If one of them cannot be exported, all run in eager
@@ -94,9 +94,9 @@ def _call(graph: bytes, network: Network, threads: int) -> Callable[[], object]:
 
 
 def _in_pytorch(networks: Mapping[str, Network], threads: int, runs: int) -> Mapping[str, float]:
-    with torch.inference_mode(), _threads(threads), _eval(networks):
+    with torch.inference_mode(), _threads(threads):
         calls = {
-            name: partial(network, torch.zeros((1, *network.input_shape)))
+            name: partial(portable_copy(network), torch.zeros((1, *network.input_shape)))
             for name, network in networks.items()
         }
         return _medians(calls, runs)
@@ -117,15 +117,3 @@ def _threads(threads: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextmanager
-def _eval(networks: Mapping[str, Network]) -> Iterator[None]:
-    modes = {name: network.training for name, network in networks.items()}
-    for network in networks.values():
-        network.eval()
-    try:
-        yield
-    finally:
-        for name, network in networks.items():
-            network.train(modes[name])

@@ -13,7 +13,7 @@ class Queue(nn.Module):
     """The last Q embeddings of a frozen teacher, oldest replaced first.
 
     Nothing of it is learned, but it is part of a method's adapters, so that a resumed training goes
-    on with the queue that it was stopped with. Several processes share that of the first.
+    on with the queue that it was stopped with.
 
     Args:
         length: Q.

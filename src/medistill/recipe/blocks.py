@@ -131,7 +131,7 @@ class TargetsBlock:
     Attributes:
         mode: ``cached`` stores the teacher's word for every view once; ``live`` asks it each step.
         precision: in which the teacher computes: ``float32``, ``bfloat16``, or ``auto``, which is
-            bfloat16 where the processor has it.
+            bfloat16 where its device has it.
     """
 
     mode: Literal["cached", "live"] = "cached"

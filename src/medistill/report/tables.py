@@ -16,6 +16,7 @@ _UNITS = {
     "multiply_adds": "Multiply-adds an image",
     "latency_ms": "Time an image, ms",
     "image_size": "Image side, pixels",
+    "members": "Members, which answer together",
     "graph_bytes": "ONNX graph, bytes",
 }
 _MANY = 12

@@ -31,7 +31,7 @@ _RUNS, _SHOWN = 3, 8
 def network_rows(
     path: Path, *, threads: int, memory_bytes: int | None, runs: int
 ) -> list[dict[str, Any]]:
-    """Teacher (its first member), student and control of the first fold and seed."""
+    """Teacher (all its members), student and control of the first fold and seed."""
     rows = []
     for role in ROLES:
         network = _open(path, role)
@@ -39,7 +39,7 @@ def network_rows(
             "medistill.stages.bench_networks",
             [str(path), role],
             name="eager PyTorch",
-            file_bytes=sum(4 * tensor.numel() for tensor in network.state_dict().values()),
+            file_bytes=_file_bytes(network),
             threads=threads,
             memory_bytes=memory_bytes,
             runs=runs,
@@ -53,12 +53,21 @@ def network_rows(
     return rows
 
 
+def _file_bytes(network: Network) -> int:
+    """Of its weights in float32; a body that members share counts once."""
+    state = network.state_dict(keep_vars=True)
+    return sum(
+        4 * tensor.numel() for tensor in {id(each): each for each in state.values()}.values()
+    )
+
+
 def _open(path: Path, role: str) -> Network:
+    """On the processor, which is what is measured."""
     context = open_run(path)
     prepared, fold = prepare_data(context), context.folds()[0]
     if role == "teacher":
-        return open_teacher(context, prepared, fold).members[0]
-    return open_student(context, prepared, fold, 0, role)
+        return open_teacher(context, prepared, fold).as_network().cpu()
+    return open_student(context, prepared, fold, 0, role).cpu()
 
 
 def _kernels(network: Network) -> dict[str, float]:

@@ -6,18 +6,21 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
-from medistill.core.runtime import has_fast_bf16
 from medistill.data.views import ViewPolicy, draw_view, render_view
 from medistill.models.build import build_model
 from medistill.models.network import Network, feature_shapes
 from medistill.models.profile import count_parameters
 from medistill.models.spec import ModelSpec
 from medistill.recipe import Recipe
+from medistill.train.device import run_device
+from medistill.train.optimiser import make_optimiser
+from medistill.train.precision import resolve_precision
 
 CLASSES = 2
 #: Weights, gradients, AdamW's two moments and the moving average, 4 bytes each.
@@ -25,6 +28,7 @@ TRAINED_BYTES = 20
 # A forward pass alone keeps one layer's maps at a time, a backward pass all of them.
 _LAYERS = 8
 _VIEWS = 5
+_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,18 +73,21 @@ def measure(
     One that is only asked is not trained here either: a step of a large teacher may need more
     memory than the whole run.
     """
-    network = build_model(spec, classes=CLASSES, channels=recipe.data.channels)
+    device = run_device()
+    network = build_model(spec, classes=CLASSES, channels=recipe.data.channels).to(device)
     shapes = feature_shapes(network, needs & network.feature_names)
-    optimiser = torch.optim.AdamW(network.parameters(), fused=True)
-    images = torch.rand((batch, *network.input_shape))
+    optimiser = make_optimiser(network, recipe.train, device)
+    images = torch.rand((batch, *network.input_shape), device=device)
     # Two: some networks cannot normalise over one.
     count, side = batch if trained else 2, network.view_size
-    learnt = torch.rand((count, network.input_shape[0], side, side))
+    learnt = torch.rand((count, network.input_shape[0], side, side), device=device)
     saved = _step(network, optimiser, learnt) / len(learnt)
-    steps = [_seconds(lambda: _step(network, optimiser, learnt)) for _ in range(2 * trained)]
+    steps = [
+        _seconds(lambda: _step(network, optimiser, learnt), device) for _ in range(2 * trained)
+    ]
     network.eval()
     with torch.inference_mode():
-        forward = _seconds(lambda: network(images))
+        forward = _seconds(lambda: network(images), device)
     return Cost(
         step=min(steps) / batch if trained else 0.0,
         forward=forward / batch,
@@ -100,7 +107,8 @@ def _step(network: Network, optimiser: torch.optim.Optimizer, images: torch.Tens
         return tensor
 
     network.train()
-    precision = torch.autocast("cpu", dtype=torch.bfloat16, enabled=has_fast_bf16())
+    bf16 = resolve_precision("auto", images.device) == "bf16-mixed"
+    precision = torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=bf16)
     with saved_tensors_hooks(note, lambda tensor: tensor):
         with precision:
             loss = network(images).logits.float().square().mean()
@@ -120,10 +128,19 @@ def _view_seconds(recipe: Recipe, policy: ViewPolicy, size: int) -> float:
         view = draw_view(policy, content_hash="0" * 64, view=number)
         render_view(stored, view, size=size, fit=policy.fit)
 
-    return sorted(_seconds(lambda n=number: render(n)) for number in range(_VIEWS))[_VIEWS // 2]  # type: ignore[misc]
+    taken = [_seconds(partial(render, number), _CPU) for number in range(_VIEWS)]
+    return sorted(taken)[_VIEWS // 2]
 
 
-def _seconds(call: Callable[[], object]) -> float:
+def _seconds(call: Callable[[], object], device: torch.device) -> float:
+    """Until the device has done it: it may work on long after it was told to."""
+    _wait(device)
     started = time.perf_counter()
     call()
+    _wait(device)
     return time.perf_counter() - started
+
+
+def _wait(device: torch.device) -> None:
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)

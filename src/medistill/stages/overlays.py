@@ -62,7 +62,7 @@ def explain_images(
             cure="Write them with 'medistill predict BUNDLE IMAGE --masks FOLDER'.",
         )
     networks = {
-        "teacher": open_teacher(context, prepared, fold).members[0].eval(),
+        "teacher": open_teacher(context, prepared, fold).members[0],
         "student": open_student(context, prepared, fold, 0, "student"),
     }
     folder = Path(out) if out is not None else context.run.stage("explained")
@@ -112,7 +112,7 @@ def _write(
     image = render(stored, size=seen.size, fit=seen.fit)
     batch = torch.from_numpy(image[None])
     with torch.inference_mode():
-        said = network(batch).logits.argmax(dim=1)
+        said = network(batch.to(network.mean.device)).logits.argmax(dim=1)
     for name, heat in explain_batch(network, batch, said.clone()).items():
         stream = io.BytesIO()
         Image.fromarray(overlay(image, heat[0].numpy())).save(stream, format="PNG")

@@ -12,6 +12,7 @@ from medistill.stages.prediction import BATCH
 from medistill.stages.rehearsal import Given, rehearse_given
 from medistill.stages.survey import Survey, survey
 from medistill.stages.training import steps_for
+from medistill.train.launcher import refuse_several
 
 # Seconds an image on one core: decode, hash and check it; draw a phantom.
 _READ, _DRAW = 0.025, 0.02
@@ -68,9 +69,11 @@ def plan(recipe: Recipe, out: Path) -> str:
     perhaps a half; a busy machine, then or now, moves them.
 
     Raises:
+        MachineError: a launcher started several processes.
         RecipeError: what is refused before training, as far as names, labels and networks tell.
         DataError: no images were named, or they cannot be read.
     """
+    refuse_several()
     seen = survey(recipe)
     sizes = _sizes(recipe, seen)
     said: list[str] = []

@@ -18,6 +18,7 @@ from medistill.models.probe import StageProbe
 from medistill.recipe import ProbeBlock
 from medistill.stages.data import Prepared
 from medistill.stages.stage_means import StageMeans
+from medistill.train.device import run_device
 from medistill.train.disk import told_if_refused
 from medistill.train.probe import Examples, ProbeFit, fit_probe
 
@@ -102,8 +103,8 @@ class ProbeFitter:
             steps=range(order.steps),
             size=network.preprocessing.size,
         )
-        device = next(network.parameters()).device
-        network.eval()
+        device = run_device()
+        network.eval().to(device)
         with torch.inference_mode():
             found = (
                 probe.stage_means(network.normalised(batch.images.to(device))).float().cpu().numpy()

@@ -22,6 +22,8 @@ from medistill.stages.reproducing import exact_recipe
 from medistill.stages.student import train_control, train_student
 from medistill.stages.targets import make_targets
 from medistill.stages.teacher import fit_teacher
+from medistill.train.launcher import refuse_several
+from medistill.train.seeding import prepare_exactness
 
 RECIPE = "recipe.yaml"
 
@@ -76,6 +78,7 @@ def run(
     Raises:
         MedistillError: what the user can mend.
     """
+    refuse_several()
     context = _context(open_recipe(recipe, data=data, overrides=overrides), out, reporter)
     with context.run.locked():
         _save_recipe(context)
@@ -98,6 +101,7 @@ def teach(
     reporter: Reporter | None = None,
 ) -> Path:
     """Run the data and teacher stages of every fold."""
+    refuse_several()
     context = _context(open_recipe(recipe, data=data, overrides=overrides), out, reporter)
     with context.run.locked():
         _save_recipe(context)
@@ -110,6 +114,7 @@ def teach(
 
 def distill(out: str | Path, *, reporter: Reporter | None = None) -> Path:
     """Continue a run up to its students and controls."""
+    refuse_several()
     context = open_run(out, reporter)
     with context.run.locked():
         _distill(context, prepare_data(context))
@@ -185,6 +190,9 @@ def open_run(out: str | Path, reporter: Reporter | None = None) -> Context:
 
 def _context(recipe: Recipe, out: str | Path, reporter: Reporter | None) -> Context:
     keep_freed_memory()
+    if recipe.train.exact:
+        # Teachers are asked on the device before anything is trained.
+        prepare_exactness()
     return Context(recipe, RunFolder(Path(out)), reporter or SilentReporter())
 
 

@@ -18,7 +18,8 @@ _THREADS = 1
 def sizes_of(context: Context, prepared: Prepared, fold: int) -> dict[str, dict[str, Any]]:
     """Size and speed of teacher and student, both exported and timed in one go.
 
-    A teacher of several members is measured as one member; ``members`` says how many there are.
+    A teacher of several members is measured as what answers an image: all of them, and a body that
+    they share once. ``members`` says how many there are.
     The control is the student's own architecture.
 
     Returns:
@@ -27,7 +28,7 @@ def sizes_of(context: Context, prepared: Prepared, fold: int) -> dict[str, dict[
     """
     teacher = open_teacher(context, prepared, fold)
     networks = {
-        "teacher": teacher.members[0],
+        "teacher": teacher.as_network(),
         "student": open_student(context, prepared, fold, 0, "student"),
     }
     found = latencies(networks, task=prepared.images.task, threads=_THREADS)

@@ -26,6 +26,7 @@ from medistill.stages.targets import distil_rows, teacher_side
 from medistill.stages.training import Training, steps_for, train
 from medistill.teacher.frozen import FrozenTeacher
 from medistill.teacher.targets import Targets
+from medistill.train.device import run_device
 from medistill.train.settings import TrainSettings
 
 
@@ -170,8 +171,8 @@ def _train(context: Context, prepared: Prepared, pupil: Pupil) -> None:
 
 
 def open_student(context: Context, prepared: Prepared, fold: int, seed: int, role: str) -> Network:
-    """A finished student or control, in eval mode."""
+    """A finished student or control, in eval mode on the device of the run."""
     folder: Path = context.run.stage(stage_name(context, fold, seed, role))
     network = build(context, prepared, context.recipe.student)
     load_weights(network.backbone, folder / "weights.safetensors")
-    return network.eval()
+    return network.eval().to(run_device())

@@ -26,12 +26,12 @@ def distil_rows(prepared: Prepared, fold: int) -> tuple[int, ...]:
     return prepared.parts[fold].fit + prepared.unlabelled[fold].rows
 
 
-def teacher_precision(recipe: Recipe) -> Precision:
-    """In which the teacher computes here; ``auto`` as training understands it."""
+def teacher_precision(recipe: Recipe, teacher: FrozenTeacher) -> Precision:
+    """In which the teacher computes where it is; ``auto`` as training understands it."""
     wished = recipe.targets.precision
     if wished != "auto":
         return wished
-    return "bfloat16" if resolve_precision("auto") == "bf16-mixed" else "float32"
+    return "bfloat16" if resolve_precision("auto", teacher.device) == "bf16-mixed" else "float32"
 
 
 def make_targets(
@@ -51,14 +51,14 @@ def make_targets(
     if not needs:
         return None
     if recipe.targets.mode == "live":
-        return LiveTargets(teacher, needs, precision=teacher_precision(recipe))
+        return LiveTargets(teacher, needs, precision=teacher_precision(recipe, teacher))
     plan = plan_cache(
         store=prepared.store,
         rows=distil_rows(prepared, fold),
         policy=recipe.views,
         teacher=teacher,
         needs=needs,
-        precision=teacher_precision(recipe),
+        precision=teacher_precision(recipe, teacher),
     )
     # Named by its key: a changed teacher or view policy gets a cache of its own.
     name = f"{context.scope(fold)}targets/{sha256_json(plan.key.to_json())[:12]}"

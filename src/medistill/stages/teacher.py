@@ -26,6 +26,7 @@ from medistill.stages.teacher_base import predistil, teacher_views
 from medistill.stages.training import Training, train
 from medistill.teacher.frozen import FrozenTeacher
 from medistill.train.checkpoint import cpu_copy, save_weights
+from medistill.train.device import run_device
 
 
 def fit_teacher(context: Context, prepared: Prepared, fold: int) -> FrozenTeacher:
@@ -197,7 +198,7 @@ def _fit_member(
 
 
 def open_teacher(context: Context, prepared: Prepared, fold: int) -> FrozenTeacher:
-    """The frozen teacher of a finished stage."""
+    """The frozen teacher of a finished stage, on the device of the run."""
     folder = context.run.stage(f"{context.scope(fold)}teacher")
     return _freeze(context, prepared, folder, fold)
 
@@ -211,4 +212,6 @@ def _freeze(context: Context, prepared: Prepared, folder: Path, fold: int) -> Fr
         load_weights(network.backbone, folder / f"member-{number}.safetensors")
         members.append(network)
     held = held_out(context, prepared, fold) if block.cross_fit else None
-    return FrozenTeacher(members, held_out=held, task=prepared.images.task)
+    # Hashed where it was made; a move changes no bit.
+    teacher = FrozenTeacher(members, held_out=held, task=prepared.images.task)
+    return teacher.to(run_device())

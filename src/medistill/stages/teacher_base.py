@@ -17,6 +17,7 @@ from medistill.stages.targets import teacher_precision
 from medistill.stages.training import Training, train
 from medistill.teacher.frozen import FrozenTeacher
 from medistill.teacher.live import LiveTargets
+from medistill.train.device import run_device
 
 BASE = "teacher-base"
 
@@ -62,7 +63,7 @@ def _predistil(context: Context, prepared: Prepared, rows: Sequence[int], folder
     start = start_of(context.recipe, "elder")
     if start is not None:
         load_start(elder, start)
-    frozen = FrozenTeacher([elder], held_out=None)
+    frozen = FrozenTeacher([elder], held_out=None).to(run_device())
     train(
         Training(
             network=student,
@@ -72,7 +73,7 @@ def _predistil(context: Context, prepared: Prepared, rows: Sequence[int], folder
             views=teacher_views(context),
             settings=block.train,
             targets=LiveTargets(
-                frozen, block.method.needs, precision=teacher_precision(context.recipe)
+                frozen, block.method.needs, precision=teacher_precision(context.recipe, frozen)
             ),
             teacher_size=elder.view_size,
         ),

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from medistill.core.errors import TargetsError
 from medistill.core.files import sha256_json
@@ -17,6 +15,7 @@ from medistill.models.network import Network
 from medistill.models.outputs import Outputs
 from medistill.models.probe import StageProbe
 from medistill.models.weights import state_hash
+from medistill.teacher.together import Together, mean_logits, with_one_body
 
 Precision = Literal["float32", "bfloat16"]
 # Stands for "no member was kept from this image", so that all of them answer.
@@ -39,7 +38,8 @@ class FrozenTeacher(nn.Module):
     which no softmax sees. One network alone gives its raw logits. Intermediates are averaged
     plainly, which means something only for members that started from the same weights.
 
-    The members are frozen in place, not copied.
+    The members are frozen in place, not copied. Probes whose bodies are equal have one body from
+    then on, which is asked once for all of them.
 
     Args:
         members: networks of one input size and number of classes; at least one.
@@ -67,12 +67,25 @@ class FrozenTeacher(nn.Module):
         self.requires_grad_(False)
         self.train()
         self.weights_hash = self._hash_now()
-        self._one_body = _have_one_body(members)
+        _share_body(members)
 
     @property
     def members(self) -> tuple[Network, ...]:
         """The networks, frozen."""
         return tuple(member for member in self._members if isinstance(member, Network))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the members compute."""
+        return next(self.parameters()).device
+
+    def as_network(self) -> Network:
+        """What an image asks that no member was fitted on: one member, or all of them together."""
+        members = self.members
+        if len(members) == 1:
+            return members[0]
+        together = Together([each.backbone for each in members], task=self.task)
+        return Network(together, members[0].preprocessing).to(self.device).eval()
 
     @property
     def size(self) -> int:
@@ -138,9 +151,8 @@ class FrozenTeacher(nn.Module):
         self._check_names(names)
         # Somebody may hold a member and have switched it; an answer is always one of eval mode.
         self.train()
-        weight = next(self.parameters())
-        asked = images.to(weight.device)
-        with torch.inference_mode(), _precision(weight.device, precision):
+        asked = images.to(self.device)
+        with torch.inference_mode(), _precision(self.device, precision):
             answers = self._answer(asked, names, content_hashes)
         # An inference tensor cannot be saved for a backward pass; a clone made out here can.
         return {name: value.clone().to(images.device) for name, value in answers.items()}
@@ -163,7 +175,7 @@ class FrozenTeacher(nn.Module):
         """Of each image, what the member, or the members, that may answer for it say."""
         chosen = [self._held_out.get(content, _ALL) for content in content_hashes]
         # Few images at a time are slow: one body is asked about all of them together.
-        everything = self._said(self.members, images, names) if self._one_body else None
+        everything = self._said(self.members, images, names) if self._probes else None
         whole: dict[str, Tensor] = {}
         for fold in sorted(set(chosen)):
             rows = torch.tensor([row for row, each in enumerate(chosen) if each == fold])
@@ -188,27 +200,19 @@ class FrozenTeacher(nn.Module):
     def _outputs(
         self, members: Sequence[Network], images: Tensor, want: frozenset[str]
     ) -> list[Outputs]:
-        probes = [each.backbone for each in members if isinstance(each.backbone, StageProbe)]
-        if not self._one_body or len(probes) < len(members):
-            return [member(images, want) for member in members]
-        return probes[0].answers_of(probes, members[0].normalised(images), want)
+        if probes := self._probes:
+            return probes[0].answers_of(probes, members[0].normalised(images), want)
+        return [member(images, want) for member in members]
+
+    @property
+    def _probes(self) -> list[StageProbe]:
+        """The members' backbones where they have one body, so that all are asked at once."""
+        return with_one_body([each.backbone for each in self.members])
 
     def _mean(self, name: str, values: list[Tensor]) -> Tensor:
-        if len(values) == 1:
-            return values[0]
-        stacked = torch.stack(values)
-        if name != "logits":
-            return stacked.mean(dim=0)
-        if self.task == "multi-label":
-            return _log_mean(functional.logsigmoid(stacked)) - _log_mean(
-                functional.logsigmoid(-stacked)
-            )
-        return _log_mean(functional.log_softmax(stacked, dim=2))
-
-
-def _log_mean(logarithms: Tensor) -> Tensor:
-    """Logarithm of the mean over the first axis of what these are the logarithms of."""
-    return torch.logsumexp(logarithms, dim=0) - math.log(len(logarithms))
+        if name == "logits":
+            return mean_logits(values, self.task)
+        return values[0] if len(values) == 1 else torch.stack(values).mean(dim=0)
 
 
 def _named(outputs: Outputs, names: frozenset[str]) -> dict[str, Tensor]:
@@ -220,12 +224,14 @@ def _precision(device: torch.device, precision: Precision) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
-def _have_one_body(members: Sequence[Network]) -> bool:
-    """Whether all members are probes of equal bodies, so that one answer of it serves them all."""
+def _share_body(members: Sequence[Network]) -> None:
+    """Give probes of equal bodies, which see images alike, the first one's body."""
     probes = [each.backbone for each in members if isinstance(each.backbone, StageProbe)]
     bodies = {state_hash(probe.body) for probe in probes}
     inputs = {member.preprocessing.hash for member in members}
-    return len(probes) == len(members) and len(bodies) == len(inputs) == 1
+    if len(probes) == len(members) and len(bodies) == len(inputs) == 1:
+        for probe in probes:
+            probe.body = probes[0].body
 
 
 def _check_members(members: Sequence[Network], held_out: Mapping[str, int]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from torch import nn
 
 from medistill.core.errors import RunFolderError
@@ -23,20 +24,22 @@ def fingerprint(
     method: object,
     network: nn.Module,
     *,
+    device: torch.device,
     steps_per_epoch: int,
     inputs: Mapping[str, str],
 ) -> dict[str, str]:
     """Every value that the result of a training depends on, by the name a user knows it by.
 
     Args:
-        settings: precision is noted as resolved on this machine.
+        settings: precision is noted as resolved on the device.
         method: a dataclass; its fields are noted.
         network: its tensors' names and shapes are noted, as one hash.
+        device: where it trains.
         steps_per_epoch: as given to the loop.
         inputs: hashes of what the caller feeds in, for example of data and teacher.
     """
     values: dict[str, object] = {f"train.{name}": value for name, value in asdict(settings).items()}
-    values["train.precision"] = resolve_precision(settings.precision)
+    values["train.precision"] = resolve_precision(settings.precision, device)
     values["method"] = type(method).__name__
     fields = asdict(cast(Any, method))
     values |= {f"method.{name}": value for name, value in fields.items()}

@@ -26,19 +26,17 @@ class History:
     kill cut off leaves no trace and none appears twice.
 
     Args:
-        folder: gets ``history.csv`` and ``tensorboard/``; None writes nothing.
+        folder: gets ``history.csv`` and ``tensorboard/``.
         rows: of the epochs done so far.
     """
 
-    def __init__(self, folder: Path | None, rows: Sequence[Row]) -> None:
+    def __init__(self, folder: Path, rows: Sequence[Row]) -> None:
         self._folder, self._shown = folder, 0
-        self._writer = _new_writer(folder / "tensorboard") if folder else None
+        self._writer = _new_writer(folder / "tensorboard")
         self.update(rows)
 
     def update(self, rows: Sequence[Row]) -> None:
         """Write the rows that are new since the last call; ``rows`` are all of them."""
-        if not (self._folder and self._writer):
-            return
         for row in rows[self._shown :]:
             _show(self._writer, row)
         self._shown = len(rows)
@@ -50,8 +48,7 @@ class History:
 
     def close(self) -> None:
         """Finish TensorBoard's file."""
-        if self._writer:
-            self._writer.close()
+        self._writer.close()
 
 
 def as_csv(rows: Sequence[Row]) -> str:

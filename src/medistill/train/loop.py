@@ -17,7 +17,7 @@ from medistill.models.network import Network
 from medistill.teacher.targets import Targets
 from medistill.train.epoch_log import EpochLog
 from medistill.train.fingerprint import fingerprint
-from medistill.train.history import Row
+from medistill.train.history import History, Row
 from medistill.train.lessons import Lessons, Stream
 from medistill.train.mixing import refuse_unmixable
 from medistill.train.optimiser import clip_gradients, learning_rate, set_learning_rate
@@ -95,19 +95,27 @@ def fit(
         task: what the labels are, for label smoothing.
         inputs: further values on which the result depends, by name, for example the hashes of
             data and teacher; a checkpoint with other ones is refused.
-        fabric: device, precision and processes; found out where None.
+        fabric: device and precision; found out where None.
 
     Raises:
         RecipeError: mixing was asked for, and the targets cannot follow it.
+        MachineError: this is one of several processes, or ``settings.exact`` asks for a kernel
+            that the device does not have.
         RunFolderError: ``folder`` holds another training, or cannot be written.
         TrainingDivergedError: a term of the loss or the gradient is not finite.
     """
     refuse_unmixable(settings, targets)
     fabric = fabric or make_fabric(settings.precision)
-    lessons = Lessons(stream=stream, targets=targets, settings=settings, task=task, fabric=fabric)
-    lessons.refuse_uneven(method.smallest_batch)
+    lessons = Lessons(
+        stream=stream, targets=targets, settings=settings, task=task, device=fabric.device
+    )
     made_of = fingerprint(
-        settings, method, network, steps_per_epoch=steps_per_epoch, inputs=inputs or {}
+        settings,
+        method,
+        network,
+        device=fabric.device,
+        steps_per_epoch=steps_per_epoch,
+        inputs=inputs or {},
     )
     with exactness(settings.exact):
         seed_everything(settings.seed)  # for the adapters' initial weights
@@ -128,7 +136,7 @@ def _train(
 ) -> None:
     """The epochs that are left."""
     settings, fabric = lessons.settings, state.fabric
-    history = state.open_history()
+    history = History(state.folder, state.rows)
     pace = Pace(epochs=settings.epochs, steps_per_epoch=steps_per_epoch)
     # One sequence for all epochs, so that workers render on while the epoch is scored.
     sequence = lessons.between(state.epoch * steps_per_epoch, settings.epochs * steps_per_epoch)
@@ -140,7 +148,7 @@ def _train(
                 lesson = next(sequence)
                 rate = learning_rate(step, settings, steps_per_epoch=steps_per_epoch)
                 set_learning_rate(state.optimiser, rate)
-                seed_step(settings.seed, step, rank=fabric.global_rank, device=fabric.device)
+                seed_step(settings.seed, step, device=fabric.device)
                 terms = state.module(lesson)
                 loss = functools.reduce(torch.add, terms.values())
                 fabric.backward(loss)
@@ -149,7 +157,7 @@ def _train(
                 state.optimiser.zero_grad()
                 if state.ema:
                     state.ema.update(step)
-                images = len(lesson.batch) * fabric.world_size
+                images = len(lesson.batch)
                 log.add(step, terms, loss, norm, images=images)
                 progress(pace.event(step, images=images, loss=log.newest_loss))
             trained = log.row()

@@ -55,7 +55,7 @@ class TrainSettings:
         patience: epochs without a better checkpoint after which training stops; null never. For
             teachers: a student and its control take as many steps.
         seed: of initial adapters, dropout and mixing.
-        precision: ``auto`` takes bf16 autocast where the processor has it, else float32.
+        precision: ``auto`` takes bf16 autocast where the device has it, else float32.
         workers: processes that render views.
         exact: only deterministic kernels, for the same result on the same GPU twice.
 

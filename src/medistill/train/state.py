@@ -19,7 +19,7 @@ from medistill.train.checkpoint import (
     save_weights,
 )
 from medistill.train.ema import Ema
-from medistill.train.history import History, Row
+from medistill.train.history import Row
 from medistill.train.optimiser import make_optimiser
 from medistill.train.selection import Best, Which, is_better
 from medistill.train.settings import SelectBy, TrainSettings
@@ -40,7 +40,7 @@ class TrainState:
     Attributes:
         folder: where its files are.
         fingerprint: what it is made of.
-        fabric: device, precision and group of processes.
+        fabric: device and precision.
         trainee: network and adapters.
         module: the trainee as Fabric wrapped it; called instead of the trainee.
         optimiser: as Fabric wrapped it.
@@ -67,10 +67,6 @@ class TrainState:
             return False
         return self.epoch - self.best.epoch >= patience
 
-    def open_history(self) -> History:
-        """Files for the rows; all processes but the first write none."""
-        return History(self.folder if self.fabric.is_global_zero else None, self.rows)
-
     def validate(self, score: Score, by: SelectBy) -> dict[str, float]:
         """Score the trained weights and their average, and keep the better if it is the best.
 
@@ -91,7 +87,7 @@ class TrainState:
         Raises:
             RunFolderError: the disk refuses; the previous checkpoint stays.
         """
-        if self.best is None or not self.fabric.is_global_zero:
+        if self.best is None:
             return
         checkpoint = Checkpoint(
             fingerprint=self.fingerprint,
@@ -124,11 +120,9 @@ class TrainState:
     def finish(self, best: Best) -> Path:
         """Turn the best checkpoint into the result, and load it into the network."""
         path = self.folder / WEIGHTS
-        if self.fabric.is_global_zero:
-            save_weights(path, best.weights)
-            (self.folder / BEST).unlink(missing_ok=True)
+        save_weights(path, best.weights)
+        (self.folder / BEST).unlink(missing_ok=True)
         self.trainee.network.backbone.load_state_dict(best.weights)
-        self.fabric.barrier()
         return path
 
     def _candidates(self) -> dict[Which, Network]:
@@ -136,13 +130,9 @@ class TrainState:
         return {**raw, "ema": self.ema.network} if self.ema else raw
 
     def _scores(self, network: Network, score: Score) -> dict[str, float]:
-        """Scores from the first process, so that all of them decide alike."""
-        scores: dict[str, float] = {}
-        if self.fabric.is_global_zero:
-            network.eval()
-            with torch.no_grad():
-                scores = {name: float(value) for name, value in score(network).items()}
-        return dict(self.fabric.broadcast(scores))
+        network.eval()
+        with torch.no_grad():
+            return {name: float(value) for name, value in score(network).items()}
 
 
 def new_state(
@@ -154,9 +144,8 @@ def new_state(
     fabric: Fabric,
 ) -> TrainState:
     """Bring a trainee to its device, with an optimiser and an average of its own."""
-    if fabric.is_global_zero:
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder)
     optimiser = make_optimiser(trainee, settings, fabric.device)
     module, wrapped = fabric.setup(trainee, optimiser)
     ema = None

@@ -13,8 +13,6 @@ from medistill.train.lessons import Lesson, Lessons
 class Trainee(nn.Module):
     """What the optimiser sees.
 
-    One module, so that DDP synchronises the gradients of adapters too.
-
     Args:
         network: the student.
         adapters: the method's projections; thrown away after training.
@@ -33,10 +31,10 @@ class Trainee(nn.Module):
 
 
 def make_trainee(network: Network, method: Method, lessons: Lessons) -> Trainee:
-    """A trainee whose adapters fit what student and teacher give for the first batch."""
+    """A trainee on the lessons' device, whose adapters fit what both sides say of a batch."""
     student = feature_shapes(network, method.wants(network))
     teacher = _target_shapes(method, lessons)
-    return Trainee(network, method.adapters(student, teacher), method)
+    return Trainee(network, method.adapters(student, teacher).to(lessons.device), method)
 
 
 @torch.no_grad()

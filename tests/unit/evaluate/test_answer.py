@@ -115,6 +115,15 @@ def test_opens_with_a_teacher_that_is_as_good_and_no_slower():
     assert "it is better than the student" in open_with("worse")
 
 
+def test_opens_with_all_members_of_a_teacher():
+    sizes = {**SIZES, "teacher": {"latency_ms": 12.0, "members": 5}}
+    assert open_with("undecided", sizes=sizes).startswith(
+        "Use the teacher (all 5 members): it is as good as the student"
+    )
+    alone = {**SIZES, "teacher": {"latency_ms": 12.0, "members": 1}}
+    assert open_with("undecided", sizes=alone).startswith("Use the teacher: it is")
+
+
 def test_does_not_open_otherwise():
     slow = {"teacher": {"latency_ms": 20.0}, "student": {"latency_ms": 15.0}}
     assert open_with("better") is None
@@ -135,6 +144,12 @@ def test_a_smaller_and_faster_student_is_said_to_be():
         "The student has 460,322 parameters and takes 3.84 ms an image; its teacher has "
         "3,373,570 and takes 20.1 ms (onnxruntime, 1 thread)."
     )
+
+
+def test_the_cost_of_several_members_is_called_so():
+    teacher = {**PAIR["teacher"], "members": 5}
+    said = cost({**PAIR, "teacher": teacher})
+    assert "its teacher (all 5 members) has 3,373,570 and takes" in said
 
 
 @pytest.mark.parametrize(

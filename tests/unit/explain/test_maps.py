@@ -7,6 +7,7 @@ from medistill.explain.maps import CAM, GRADIENT, ROLLOUT, explain_batch, map_na
 from medistill.explain.rollout import attention_rollout
 from medistill.models.build import ModelSpec, build_model
 from medistill.models.network import Network
+from tests.elsewhere import elsewhere
 
 VIT = {"patch_size": 8, "width": 16, "depth": 2, "heads": 2}
 
@@ -82,3 +83,15 @@ def test_roll_out_follows_every_layer() -> None:
     expected = expected / expected.amax(dim=(1, 2), keepdim=True)
     found = explain_batch(student, images, torch.tensor([0, 1]))[ROLLOUT]
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["vit", "timm/resnet10t"])
+def test_maps_come_back_from_the_networks_device(name: str) -> None:
+    student = network(name, **(VIT if name == "vit" else {}))
+    images, classes = torch.rand(2, 1, 32, 32), torch.tensor([0, 1])
+    expected = explain_batch(student, images, classes)
+    with elsewhere() as there:
+        found = explain_batch(student.to(there), images, classes)
+        assert {each.device.type for each in found.values()} == {"cpu"}
+    for method, each in expected.items():
+        torch.testing.assert_close(found[method], each)

@@ -18,6 +18,7 @@ from medistill.imaging.preprocessing import Preprocessing
 from medistill.models.build import ModelSpec, build_model
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
+from tests.elsewhere import elsewhere
 
 SEEN = Preprocessing(size=16, mean=(0.0,), std=(1.0,), channels="gray")
 
@@ -93,3 +94,17 @@ def test_a_flat_map_agrees_with_nothing() -> None:
     flat = torch.full((1, 15, 15), 0.1)
     assert flat.numpy().flatten().std() > 0
     assert np.isnan(agreement(flat, torch.rand(1, 15, 15), side=15)).all()
+
+
+def test_a_network_of_another_device_is_asked_there() -> None:
+    spec = ModelSpec(name="vit", image_size=16, patch_size=8, width=8, depth=1, heads=2)
+    network = build_model(spec, classes=2, channels="gray").eval()
+    images, maps, classes = torch.rand(3, 1, 16, 16), torch.rand(3, 16, 16), torch.tensor([0, 1, 1])
+    shuffled = randomised(network).state_dict()["backbone.head.weight"]
+    expected = deletion_insertion(network, images, maps, classes)
+    with elsewhere() as there:
+        found = deletion_insertion(network.to(there), images, maps, classes)
+        again = randomised(network).state_dict()["backbone.head.weight"]
+        assert again.device == there
+        assert torch.equal(again.cpu(), shuffled)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

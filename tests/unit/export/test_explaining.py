@@ -11,6 +11,7 @@ from medistill.export.explaining import explaining
 from medistill.export.onnx_graph import export_onnx
 from medistill.models.build import ModelSpec, build_model
 from medistill.serve.relevance import attention_rollout
+from tests.elsewhere import elsewhere
 from tests.unit.export.conftest import tiny_network
 
 VIT = ModelSpec(
@@ -46,6 +47,14 @@ def test_a_convolutional_student_gives_maps_whose_mean_is_the_logit(name: str) -
     means = said.features["class-activation"].mean((2, 3)) + bias
     torch.testing.assert_close(said.logits, logits)
     torch.testing.assert_close(means, logits, atol=1e-4, rtol=1e-4)
+
+
+def test_a_student_on_another_device_is_explained_too() -> None:
+    spec = ModelSpec(name="tf_efficientnet_lite0", image_size=64)
+    network = build_model(spec, classes=3, stored_size=64).eval()
+    with elsewhere() as there:
+        found = explaining(network.to(there))
+    assert found is not None
 
 
 def test_a_head_that_is_not_linear_in_the_maps_is_not_explained() -> None:

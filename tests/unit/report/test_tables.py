@@ -58,7 +58,7 @@ def test_sizes_are_compared(metrics):
     by_name = {name: (cells, times) for name, cells, times in rows}
     assert by_name["Parameters"][1] == "3.0 times less"
     assert by_name["Time an image, ms"] == (["30", "60"], "2.0 times more")
-    assert by_name["Members"] == (["\N{EM DASH}", "5"], "")
+    assert by_name["Members, which answer together"] == (["\N{EM DASH}", "5"], "")
 
 
 def test_no_sizes(metrics):

@@ -16,13 +16,16 @@ from medistill.core.errors import RecipeError, RunFolderError
 from medistill.data.views import ViewPolicy
 from medistill.models.build import ModelSpec, build_model
 from medistill.models.probe import StageProbe, probed
+from medistill.models.profile import count_parameters, multiply_adds
 from medistill.models.published import published_weights
 from medistill.recipe import ProbeBlock, load_recipe
+from medistill.stages import probe as stage
 from medistill.stages.data import open_data
 from medistill.stages.probe import ProbeFitter
 from medistill.stages.run import open_run, teach
 from medistill.stages.stage_means import StageMeans
 from medistill.stages.teacher import open_teacher
+from tests.elsewhere import elsewhere
 from tests.unit.stages.conftest import SMALL
 
 PROBE = (
@@ -162,3 +165,32 @@ def test_a_full_disk_is_told(taught: Path, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("medistill.core.row_file.RowFile.append", full)
     with pytest.raises(RunFolderError, match="cannot be written: No space left on device"):
         fitter.fit(network, prepared.parts[0].fit[:4], prepared.parts[0].fit[:4])
+
+
+def test_a_body_is_shown_images_on_the_device_of_the_run(
+    taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = open_data(taught / "data")
+    recipe = open_run(taught).recipe
+    network = probed(build_model(ModelSpec(name="tf_efficientnet_lite0", image_size=32), classes=2))
+    rows, block = prepared.parts[0].fit[:2], ProbeBlock(views=2)
+
+    def shown() -> NDArray[np.float32]:
+        seen = StageMeans(tmp_path, views=2)
+        ProbeFitter(prepared, block, recipe.views, seen)._show(network, network.backbone, rows)
+        return np.concatenate(list(seen.blocks(rows, views=2)))
+
+    expected = shown()
+    with elsewhere() as there:
+        monkeypatch.setattr(stage, "run_device", lambda: there)
+        found = shown()
+        assert next(network.parameters()).device == there
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_probed_teacher_costs_one_body_and_all_heads(taught: Path) -> None:
+    teacher = open_teacher(open_run(taught), open_data(taught / "data"), 0)
+    whole, first = teacher.as_network(), teacher.members[0]
+    head = first.backbone.head.weight.numel() + first.backbone.head.bias.numel()
+    assert count_parameters(whole) == count_parameters(first) + head
+    assert multiply_adds(whole) == multiply_adds(first) + first.backbone.head.weight.numel()

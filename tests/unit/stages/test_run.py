@@ -4,12 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 from medistill.bundle.bundle import open_bundle
-from medistill.core.errors import RunFolderError, TargetsError
+from medistill.core.errors import MachineError, RunFolderError, TargetsError
 from medistill.core.files import read_json
+from medistill.recipe import load_recipe
 from medistill.serve.command import predict_command
 from medistill.stages.data import open_data, prepare_data
+from medistill.stages.plan import plan
 from medistill.stages.run import distill, export, open_run, run, teach, verify_targets
 from medistill.stages.teacher import held_out, member_rows
 from tests.unit.stages.conftest import SMALL
@@ -123,7 +126,12 @@ def test_metrics_tell_sizes_of_teacher_and_student(finished: Path) -> None:
     metrics = json.loads((finished / "evaluation/metrics.json").read_text())
     sizes = metrics["sizes"]
     assert sizes["student"]["parameters"] < sizes["teacher"]["parameters"]
+    # Two members answer together; each is as large as the first one's file says.
+    with safe_open(finished / "teacher/member-0.safetensors", "pt") as file:
+        member = sum(file.get_tensor(name).numel() for name in file.keys())  # noqa: SIM118
     assert sizes["teacher"]["members"] == 2
+    assert sizes["teacher"]["parameters"] == 2 * member
+    assert "its teacher (all 2 members) has" in metrics["answer"]["cost"]
     assert sizes["student"]["multiply_adds"] > 0
     for role in ("teacher", "student"):
         assert sizes[role]["runtime"] == "onnxruntime, 1 thread"
@@ -143,3 +151,19 @@ def test_unlabelled_phantoms_reach_the_student(finished: Path) -> None:
     prepared = open_data(finished / "data")
     assert len(prepared.unlabelled[0].rows) == 12
     assert not set(prepared.unlabelled[0].rows) & set(prepared.parts[0].fit)
+
+
+def test_several_processes_are_refused_before_anything_is_written(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
+    recipe, out = load_recipe("demo", SMALL), tmp_path / "run"
+    for command in (
+        lambda: run(recipe, out=out),
+        lambda: teach(recipe, out=out),
+        lambda: distill(finished),
+        lambda: plan(recipe, out),
+    ):
+        with pytest.raises(MachineError, match=r"^srun: started 2 processes"):
+            command()
+    assert not out.exists()

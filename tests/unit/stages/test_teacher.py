@@ -1,12 +1,25 @@
-"""A teacher is made again when what it is fitted with has changed, and only then."""
+"""A teacher is made again when what it is fitted with has changed, and answers on one device."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
+import pytest
+import torch
+
 from medistill.core.files import read_json
-from medistill.stages.run import teach
+from medistill.methods.embedding import Embedding
+from medistill.recipe import PredistilBlock
+from medistill.stages import teacher as stage
+from medistill.stages import teacher_base as base
+from medistill.stages.data import open_data
+from medistill.stages.prediction import predict_teacher
+from medistill.stages.run import open_run, teach
+from medistill.stages.targets import teacher_precision
+from medistill.stages.teacher import open_teacher
+from tests.elsewhere import elsewhere
 
 TINY = (
     "data.path=phantom:count=60,size=32,task=lesions",
@@ -40,3 +53,47 @@ def test_a_probe_has_a_loss_of_its_own(tmp_path: Path) -> None:
     first = taught(tmp_path, *PROBE, "method.focus=2.0")
     assert "method" not in first["inputs"]
     assert taught(tmp_path, *PROBE, "method.focus=0.0") == first
+
+
+def test_a_teacher_answers_on_the_device_of_the_run_as_on_the_processor(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, prepared = open_run(finished), open_data(finished / "data")
+    rows = prepared.parts[0].evaluate[:5]
+    expected = predict_teacher(open_teacher(context, prepared, 0), prepared, rows)
+    with elsewhere() as there:
+        monkeypatch.setattr(stage, "run_device", lambda: there)
+        teacher = open_teacher(context, prepared, 0)
+        assert {each.device for each in teacher.parameters()} == {there}
+        assert teacher.device == there
+        # bf16 is what the processor would be asked for.
+        assert teacher_precision(context.recipe, teacher) == "float32"
+        hashed = teacher.verify_unchanged()[1]
+        found = predict_teacher(teacher, prepared, rows)
+    assert hashed == read_json(finished / "teacher/manifest.json")["outputs"]["weights_hash"]
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_who_teaches_the_teacher_is_asked_on_the_device_of_the_run(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = open_run(finished)
+    block = context.recipe.teacher
+    elder = PredistilBlock(
+        model=block.model,
+        weights=str(finished / "teacher/member-0.safetensors"),
+        method=Embedding(),
+        train=context.recipe.train,
+    )
+    block = dataclasses.replace(block, predistil=elder)
+    context = dataclasses.replace(
+        context, recipe=dataclasses.replace(context.recipe, teacher=block)
+    )
+    asked: list[torch.device] = []
+    monkeypatch.setattr(
+        base, "train", lambda training, *_: asked.append(training.targets.teacher.device)
+    )
+    with elsewhere() as there:
+        monkeypatch.setattr(base, "run_device", lambda: there)
+        base._predistil(context, open_data(finished / "data"), [0, 1], tmp_path)
+    assert asked == [there]

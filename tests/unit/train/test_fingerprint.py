@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 from medistill.core.errors import RunFolderError
@@ -20,6 +21,7 @@ def _print(**changes: Any) -> dict[str, str]:
         "settings": make_settings(),
         "method": KDViT(),
         "network": nn.Linear(2, 2),
+        "device": torch.device("cpu"),
         "steps_per_epoch": 5,
         "inputs": {"data": "abc"},
         **changes,

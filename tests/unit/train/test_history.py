@@ -50,10 +50,3 @@ def test_other_files_beside_the_events_are_left(tmp_path: Path) -> None:
     History(tmp_path, []).close()
     assert (tmp_path / "tensorboard/notes.txt").read_text() == "mine"
     assert not (tmp_path / "history.csv").exists()
-
-
-def test_without_a_folder_nothing_is_written(tmp_path: Path) -> None:
-    history = History(None, [])
-    history.update(ROWS)
-    history.close()
-    assert not list(tmp_path.iterdir())

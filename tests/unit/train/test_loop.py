@@ -18,7 +18,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from medistill.core.errors import RecipeError, RunFolderError
+from medistill.core.errors import MachineError, RecipeError, RunFolderError
 from medistill.methods.embedding import Embedding
 from medistill.methods.kdvit import KDViT
 from medistill.methods.supervised import Supervised
@@ -299,3 +299,19 @@ def test_dropout_does_not_depend_on_what_else_draws(tmp_path: Path) -> None:
     one = train_small(tmp_path / "one")
     two = train_small(tmp_path / "two", progress=noisy)
     assert one.weights_path.read_bytes() == two.weights_path.read_bytes()
+
+
+class Inexact(Supervised):
+    """A term that has no deterministic form, on a processor either."""
+
+    def terms(self, outputs: Any, targets: Any, batch: Any, adapters: Any) -> Any:
+        torch.zeros(3).put_(torch.tensor([0]), torch.ones(1))
+        return super().terms(outputs, targets, batch, adapters)
+
+
+def test_exact_training_says_which_operation_it_cannot_have(tmp_path: Path) -> None:
+    train_small(tmp_path / "plain", Inexact(), make_settings(epochs=2))
+    with pytest.raises(
+        MachineError, match=r"^--exact: put_ has no .* on the processor: put CUDA_VISIBLE_DEVICES="
+    ):
+        train_small(tmp_path / "exact", Inexact(), make_settings(epochs=2, exact=True))

@@ -1,79 +1,67 @@
-"""What ``auto`` means, and that Fabric is silent and sees the right group of processes."""
+"""What ``auto`` means on a device, and that Fabric is one silent process on the run's."""
 
 from __future__ import annotations
-
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 
+from medistill.core.errors import MachineError
 from medistill.train import precision
 from medistill.train.precision import make_fabric, resolve_precision
-from tests.unit.train.shared_training import train_plainly
-from tests.unit.train.small import last_state
 
-
-@pytest.fixture
-def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 
 
 @pytest.mark.parametrize(("fast", "expected"), [(True, "bf16-mixed"), (False, "32-true")])
-def test_auto_asks_the_processor(
-    no_gpu: None, monkeypatch: pytest.MonkeyPatch, fast: bool, expected: str
+def test_auto_asks_the_processor_where_the_network_is_on_it(
+    monkeypatch: pytest.MonkeyPatch, fast: bool, expected: str
 ) -> None:
-    monkeypatch.setattr(precision, "has_fast_bf16", lambda: fast)
-    assert resolve_precision("auto") == expected
-    assert resolve_precision("32-true") == "32-true"
-    assert resolve_precision("bf16-mixed") == "bf16-mixed"
-
-
-def test_auto_asks_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A GPU beside it, which says the opposite, is not asked.
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
-    monkeypatch.setattr(precision, "has_fast_bf16", lambda: True)
-    assert resolve_precision("auto") == "32-true"
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: not fast)
+    monkeypatch.setattr(precision, "has_fast_bf16", lambda: fast)
+    assert resolve_precision("auto", CPU) == expected
+    assert resolve_precision("32-true", CPU) == "32-true"
+    assert resolve_precision("bf16-mixed", CPU) == "bf16-mixed"
 
 
-def test_fabric_is_one_silent_process(no_gpu: None, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("fast", "expected"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_auto_asks_the_gpu_where_the_network_is_on_it(
+    monkeypatch: pytest.MonkeyPatch, fast: bool, expected: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: fast)
+    monkeypatch.setattr(precision, "has_fast_bf16", lambda: not fast)
+    assert resolve_precision("auto", GPU) == expected
+    assert resolve_precision("auto", torch.device("mps")) == "32-true"
+
+
+def test_fabric_is_one_silent_process_on_the_device_of_the_run(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(precision, "run_device", lambda: CPU)
     fabric = make_fabric("bf16-mixed")
-    assert (fabric.world_size, fabric.device.type) == (1, "cpu")
-    assert fabric.is_global_zero
+    assert (fabric.world_size, fabric.device) == (1, CPU)
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(
-    ("variables", "group"),
+    "job",
     [
-        ({}, (1, 1)),
-        ({"WORLD_SIZE": "4"}, (1, 1)),
-        ({"TORCHELASTIC_RUN_ID": "x", "LOCAL_WORLD_SIZE": "4", "WORLD_SIZE": "8"}, (4, 2)),
-        ({"SLURM_STEP_NUM_TASKS": "6", "SLURM_STEP_NUM_NODES": "3"}, (2, 3)),
+        {"SLURM_JOB_ID": "1", "SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"},
+        {"SLURM_JOB_ID": "1", "SLURM_STEP_NUM_TASKS": "1", "SLURM_NTASKS": "1"},
+        {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0"},
     ],
 )
-def test_group_is_what_the_launcher_announced(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], group: tuple[int, int]
+def test_one_process_of_a_job_trains_alone(
+    monkeypatch: pytest.MonkeyPatch, job: dict[str, str]
 ) -> None:
-    for name in ("TORCHELASTIC_RUN_ID", "SLURM_STEP_NUM_TASKS"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
+    monkeypatch.setattr(precision, "run_device", lambda: CPU)
+    for name, value in job.items():
         monkeypatch.setenv(name, value)
-    assert precision._group() == group
+    assert make_fabric("32-true").world_size == 1
 
 
-@pytest.mark.slow
-def test_two_processes_train_like_one(tmp_path: Path) -> None:
-    root = Path(__file__).parents[3]
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node=2", "-m", "tests.unit.train.shared_training", str(tmp_path / "2")]
-    path = os.pathsep.join([str(root / "src"), str(root)])
-    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    subprocess.run(command, env=environment, cwd=root, check=True, capture_output=True)
-    one = train_plainly(tmp_path / "1")
-    alone, shared = (last_state(tmp_path / name)["trainee"] for name in ("1", "2"))
-    assert one.epochs == 2
-    torch.testing.assert_close(shared, alone, rtol=1e-3, atol=1e-5)
-    assert (tmp_path / "2/weights.safetensors").is_file()
+def test_one_of_several_processes_does_not_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
+    with pytest.raises(MachineError, match=r"^srun: started 2 processes"):
+        make_fabric("32-true")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -13,17 +12,19 @@ from medistill.methods.supervised import Supervised
 from medistill.train.lessons import Lesson, Lessons
 from medistill.train.precision import make_fabric
 from medistill.train.trainee import make_trainee
+from tests.elsewhere import elsewhere
 from tests.unit.train.small import Sayings, Stream, make_batch, make_network, make_settings
 
+CPU = torch.device("cpu")
 
-def _lessons(targets: Sayings | None) -> Lessons:
-    fabric: Any = SimpleNamespace(device=torch.device("cpu"), global_rank=0, world_size=1)
+
+def _lessons(targets: Sayings | None, device: torch.device = CPU) -> Lessons:
     return Lessons(
         stream=Stream(),
         targets=targets,
         settings=make_settings(),
         task="single-label",
-        fabric=fabric,
+        device=device,
     )
 
 
@@ -33,6 +34,13 @@ def test_adapters_fit_student_and_teacher() -> None:
     names = dict(trainee.named_parameters())
     assert "adapters.pooled.bias" in names
     assert "network.backbone.cls_token" in names
+
+
+def test_network_and_adapters_are_on_one_device() -> None:
+    with elsewhere() as there:
+        network = make_network().to(there)
+        trainee = make_trainee(network, Embedding(), _lessons(Sayings(), there))
+        assert {each.device for each in trainee.state_dict().values()} == {there}
 
 
 def test_forward_gives_the_methods_terms() -> None:
