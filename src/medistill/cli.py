@@ -185,7 +185,9 @@ def evaluate(
     ] = None,
     plane: Annotated[
         PlaneName | None,
-        typer.Option("--plane", help="Along which NIfTI volumes are cut; a run's own if not given."),
+        typer.Option(
+            "--plane", help="Along which NIfTI volumes are cut; a run's own if not given."
+        ),
     ] = None,
 ) -> None:
     """Evaluate a run's student or a bundle on another labelled set."""

@@ -91,9 +91,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         "nifti": Layout(
             "imagesTr and labelsTr of NIfTI volumes",
             is_nifti_pairs,
-            lambda root, manner: read_nifti_pairs(
-                root, plane=manner.plane, workers=manner.workers
-            ),
+            lambda root, manner: read_nifti_pairs(root, plane=manner.plane, workers=manner.workers),
         ),
         "masks": Layout(
             "folders 'images' and 'masks' of files with the same names",

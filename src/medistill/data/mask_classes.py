@@ -10,6 +10,8 @@ from medistill.core.errors import DataError
 from medistill.data.processes import in_order, piece_size
 from medistill.imaging.masks import CURE, JPEG_MASKS, UNKNOWN, Held, is_binary, listed, mask_values
 
+#: Most classes of a set. Edges that a program has smoothed fill the grays up to white.
+MOST = 128
 _UNKNOWN = f"Pixels of {UNKNOWN} in a mask are taken for unknown."
 
 
@@ -29,8 +31,8 @@ def mask_classes(paths: Sequence[Path], *, where: Path, workers: int = 0) -> Mas
     """Classes of a set of masks, from the values that they hold.
 
     Masks that are all black and white (0 and 255, or 0 and 1; JPEG is cut at half of white) have
-    two classes. Any others hold class indices 0 to K - 1, each of which occurs in some mask; a
-    single mask may lack any of them, and 255 is unknown.
+    two classes. Any others hold class indices 0 to K - 1 (K at most ``MOST``), each of which occurs
+    in some mask; a single mask may lack any of them, and 255 is unknown.
 
     Args:
         paths: pictures or label maps.
@@ -65,7 +67,7 @@ def _highest(held: Mapping[Path, Held]) -> int:
     values = {value for each in held.values() if not each.lossy for value in each.values}
     numbers = values - {0, UNKNOWN}
     highest = max(numbers)
-    if highest < 2 or highest >= UNKNOWN or numbers != {*range(1, highest + 1)}:
+    if highest < 2 or highest >= MOST or numbers != {*range(1, highest + 1)}:
         what = f"holds {listed(held[odd].values)}"
         if values != set(held[odd].values):
             what += f", and all masks together {listed(values)}"

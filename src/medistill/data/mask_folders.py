@@ -47,7 +47,9 @@ def read_mask_folders(root: Path, *, workers: int = 0) -> ImageSet:
         example = f", for example {missing[0]}" if missing else ""
         raise DataError(where=folders[1], what=what + example, cure="Add or remove them.")
     group = identical_files({stem: path for stem, path in images.items()})
-    found = mask_classes([masks[stem] for stem in sorted(images)], where=folders[1], workers=workers)
+    found = mask_classes(
+        [masks[stem] for stem in sorted(images)], where=folders[1], workers=workers
+    )
     return ImageSet(
         name="masks",
         root=root,

@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 from medistill.core.errors import DataError
 from medistill.core.types import Plane
 from medistill.imaging.nifti import open_volume, slice_of
-from medistill.imaging.picture import reason_of, refusal
+from medistill.imaging.picture import REPLACE, reason_of, refusal
 from medistill.imaging.raster import FORMATS, check_header, named_faults
 from medistill.imaging.sniff import HEAD_BYTES, is_dicom, is_nifti
 
@@ -30,6 +30,7 @@ UNKNOWN = 255
 JPEG_MASKS = "Masks are JPEG, which blurs their edges: they are cut at half of white (above 127)."
 #: What a user does about a mask whose values say nothing.
 CURE = "Save it as PNG with class numbers from 0 (background), or with 0 and 255 alone."
+_REPLACE_MASK = "Replace the mask, or remove it and its image."
 # Foreground of a mask of two classes: 1, or the white of 8 or 16 bits.
 _FOREGROUNDS = (1, 255, 65535)
 _HALF = 127
@@ -134,7 +135,13 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, bool]]:
         stream.seek(0)
         if is_dicom(head):
             raise refusal(path, "is DICOM, which is not read as a mask", CURE)
-        yield stream, is_nifti(head)
+        try:
+            yield stream, is_nifti(head)
+        except DataError as error:
+            if error.cure != REPLACE:
+                raise
+            # Images can be skipped, masks cannot.
+            raise refusal(path, error.what, _REPLACE_MASK) from error
 
 
 def _picture(stream: BinaryIO, path: Path) -> tuple[Whole, bool]:

@@ -65,7 +65,10 @@ def _unreadable(listed: int, unreadable: Sequence[Mapping[str, str]]) -> list[st
 def _without_label(count: int, used: int) -> str:
     if not count:
         return "Every stored image has a label."
-    return f"{count:,} stored images have no label: {used:,} were used without, the others equal a labelled one."
+    return (
+        f"{count:,} stored images have no label: {used:,} were used without, the others equal a "
+        "labelled one."
+    )
 
 
 def _some(names: Sequence[str]) -> str:

@@ -46,7 +46,15 @@ def test_what_counts_as_filled_is_in_the_page(task: Task, tmp_path: Path) -> Non
     page = task_page(tmp_path, task, tmp_path / "history.csv").read_text(encoding="utf-8")
     lists = page[page.index("<summary>CLAIM 2024") :]
     pointed = set(LINK.findall(lists))
-    assert {"flow", "left-out", "recipe", "subgroups", "provenance", "results", "mistakes"} <= pointed
+    assert {
+        "flow",
+        "left-out",
+        "recipe",
+        "subgroups",
+        "provenance",
+        "results",
+        "mistakes",
+    } <= pointed
     for id_ in pointed:
         after = page[page.index(f'id="{id_}"') :]
         assert re.search(r"<(table|figure|pre|p|li)\b", after[:2000]), id_

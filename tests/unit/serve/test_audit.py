@@ -38,9 +38,7 @@ def test_one_whole_line_a_request(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o077 == 0
 
 
-def test_without_a_path_nothing_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_path_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     for name in ("open", "write"):
         monkeypatch.setattr(audit.os, name, lambda *_, name=name: asked.append(name))
