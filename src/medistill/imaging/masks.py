@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,7 +182,7 @@ def _volume_values(volume: Any, path: Path) -> tuple[int, ...]:
 
 def _whole(values: NDArray[np.generic], path: Path) -> Whole:
     if np.issubdtype(values.dtype, np.integer):
-        return values
+        return cast("Whole", values)
     numbers = np.asarray(values, dtype=np.float64)
     if not np.isfinite(numbers).all() or (numbers != np.rint(numbers)).any():
         raise refusal(path, "holds values that are no class numbers", CURE)

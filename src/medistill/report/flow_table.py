@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from medistill.report.grids import Cell, Grid
+from medistill.report.decision_tables import Grid
+from medistill.report.tables import Cell
 
 _NAMED = 3
 

@@ -75,7 +75,7 @@ def volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run("rskd-cnn-small", data=data, out=out, overrides=(*SMALL, "data.plane=coronal"))
 
 
-@pytest.mark.parametrize("kind", ["pictures", "volumes"])
+@pytest.mark.parametrize("kind", ["pictures", pytest.param("volumes", marks=pytest.mark.slow)])
 def test_every_class_is_trained_and_judged(kind: str, request: pytest.FixtureRequest) -> None:
     finished: Path = request.getfixturevalue(kind)
     metrics = read_json(finished / "evaluation/metrics.json")
@@ -104,6 +104,7 @@ def test_the_data_flow_counts_masks_and_what_could_not_be_read(pictures: Path) -
     assert '<a href="#left-out">Images left out</a>' in page
 
 
+@pytest.mark.slow
 def test_every_slice_of_a_volume_leaves_its_mask(volumes: Path) -> None:
     metrics = read_json(volumes / "evaluation/metrics.json")
     written = sorted(path.name for path in (volumes / "evaluation/masks").rglob("*.png"))
@@ -111,6 +112,7 @@ def test_every_slice_of_a_volume_leaves_its_mask(volumes: Path) -> None:
     assert written[0].endswith("-coronal00000.png")
 
 
+@pytest.mark.slow
 def test_volumes_and_their_label_maps_are_cut_alike(volumes: Path) -> None:
     prepared = open_data(volumes / "data")
     assert prepared.masks is not None
@@ -124,10 +126,12 @@ def test_volumes_and_their_label_maps_are_cut_alike(volumes: Path) -> None:
             np.rot90(_gray(drawn / kind / f"phantom-{number:06}.png"))
             for kind in ("images", "masks")
         )
-        np.testing.assert_array_equal(prepared.store[row], picture * np.uint16(257))
+        for channel in np.moveaxis(prepared.store[row], -1, 0):
+            np.testing.assert_array_equal(channel, picture * np.uint16(257))
         np.testing.assert_array_equal(prepared.masks[row], mask)
 
 
+@pytest.mark.slow
 def test_another_set_of_volumes_is_cut_as_the_run_was(volumes: Path, tmp_path: Path) -> None:
     data = volumes_and_label_maps(tmp_path, 3, seed=4)
     evaluate(volumes, data=data, out=tmp_path / "out")
