@@ -13,6 +13,7 @@ from medistill.commands.check import check
 from medistill.commands.evidence import compare, explain, reproduce, strange
 from medistill.commands.extra import need_train
 from medistill.commands.inspect import inspect
+from medistill.commands.plane import PlaneName
 from medistill.commands.predict import predict
 from medistill.commands.serve import serve
 from medistill.core.ending import run_program
@@ -182,6 +183,12 @@ def evaluate(
     layout: Annotated[
         str | None, typer.Option("--layout", help="Name of its layout, when not recognised.")
     ] = None,
+    plane: Annotated[
+        PlaneName | None,
+        typer.Option(
+            "--plane", help="Along which NIfTI volumes are cut; a run's own if not given."
+        ),
+    ] = None,
 ) -> None:
     """Evaluate a run's student or a bundle on another labelled set."""
     need_train("evaluate")
@@ -190,7 +197,13 @@ def evaluate(
 
     folder = out or Path(f"{model.name}-evaluation")
     evaluate_external(
-        model, data=data, out=folder, split=split, layout=layout, reporter=ConsoleReporter()
+        model,
+        data=data,
+        out=folder,
+        split=split,
+        layout=layout,
+        plane=plane.value if plane else None,
+        reporter=ConsoleReporter(),
     )
 
 

@@ -18,7 +18,7 @@ from medistill.catalog import METHODS, resolve
 from medistill.core.errors import RecipeError
 from medistill.core.types import Task
 from medistill.data.batch import Batch
-from medistill.data.masks import UNKNOWN
+from medistill.imaging.masks import UNKNOWN
 from medistill.imaging.preprocessing import Preprocessing
 from medistill.methods.method import MULTI_LABEL, SEGMENTATION, Method
 from medistill.models.network import Network, feature_shapes

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from medistill.commands.extra import need_check
+from medistill.commands.plane import Plane, PlaneName
 
 
 def check(
@@ -21,6 +22,7 @@ def check(
     window: Annotated[
         str | None, typer.Option("--window", help="CT: lung, mediastinum, bone, centre/width.")
     ] = None,
+    plane: Plane = PlaneName.AXIAL,
     teacher: Annotated[
         Path | None, typer.Option("--teacher", help="Run whose teacher may have seen these images.")
     ] = None,
@@ -37,6 +39,7 @@ def check(
         out=out or Path(f"{Path(data.partition(':')[0]).stem}-check"),
         layout=layout,
         window=window,
+        plane=plane.value,
         teacher=teacher,
         workers=cpu_threads() if workers is None else workers,
         reporter=ConsoleReporter(),

@@ -8,17 +8,13 @@ from typing import Annotated
 
 import typer
 
+from medistill.commands.plane import Plane, PlaneName
+
 
 class _MaskForm(StrEnum):
     PNG = "png"
     NIFTI = "nifti"
     SEG = "seg"
-
-
-class _Plane(StrEnum):
-    AXIAL = "axial"
-    CORONAL = "coronal"
-    SAGITTAL = "sagittal"
 
 
 Bundle = Annotated[Path, typer.Argument(help="Bundle: a folder or a .zip.")]
@@ -37,7 +33,6 @@ Masks = Annotated[Path | None, typer.Option("--masks", help="Folder for masks; m
 MaskForm = Annotated[
     _MaskForm, typer.Option("--mask-form", help="nifti: one file a volume; seg: DICOM SEG.")
 ]
-Plane = Annotated[_Plane, typer.Option("--plane", help="Along which volumes are cut.")]
 
 WindowName = Annotated[
     str | None,
@@ -57,7 +52,7 @@ def predict(
     graph: GraphName = None,
     masks: Masks = None,
     mask_form: MaskForm = _MaskForm.PNG,
-    plane: Plane = _Plane.AXIAL,
+    plane: Plane = PlaneName.AXIAL,
     window: WindowName = None,
 ) -> None:
     """Predict images with a bundle; the same command again goes on. Needs no torch."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from medistill.core.errors import DataError, UnknownNameError
-from medistill.core.types import ImageSet
+from medistill.core.types import ImageSet, Plane
 from medistill.data.chestxray14 import is_chestxray14, read_chestxray14
 from medistill.data.covid_ct import is_covid_ct, read_covid_ct
 from medistill.data.covid_radiography import is_covid_radiography, read_covid_radiography
@@ -24,6 +24,21 @@ from medistill.data.sars_cov_2_ct import is_sars_cov_2_ct, read_sars_cov_2_ct
 from medistill.data.table import is_table, lists_images, read_table
 
 
+@dataclass(frozen=True, kw_only=True)
+class Manner:
+    """How a path is to be read.
+
+    Attributes:
+        cache: folder for what is worth keeping.
+        workers: processes that read or draw; 0 works here.
+        plane: along which plane volumes are cut.
+    """
+
+    cache: Path
+    workers: int = 0
+    plane: Plane = "axial"
+
+
 @dataclass(frozen=True)
 class Layout:
     """One way in which images and labels lie on a disk.
@@ -31,12 +46,12 @@ class Layout:
     Attributes:
         looks: what it looks like, for people.
         recognises: whether a path has it.
-        read: from path and cache folder to the set.
+        read: from a path, and how to read it, to the set.
     """
 
     looks: str
     recognises: Callable[[Path], bool]
-    read: Callable[[Path, Path], ImageSet]
+    read: Callable[[Path, Manner], ImageSet]
 
 
 #: Layouts on a disk by name; the first that recognises a path reads it.
@@ -45,12 +60,12 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         "covid-ct": Layout(
             "CT_COVID, CT_NonCOVID and Data-split",
             is_covid_ct,
-            lambda root, cache: read_covid_ct(root, cache=cache),
+            lambda root, manner: read_covid_ct(root, cache=manner.cache),
         ),
         "sars-cov-2-ct": Layout(
             "COVID/Covid (N).png and non-COVID/Non-Covid (N).png",
             is_sars_cov_2_ct,
-            lambda root, cache: read_sars_cov_2_ct(root, cache=cache),
+            lambda root, manner: read_sars_cov_2_ct(root, cache=manner.cache),
         ),
         "chestxray14": Layout(
             "Data_Entry_2017.csv and images",
@@ -60,28 +75,28 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         "covid-radiography": Layout(
             "COVID, Normal, Lung_Opacity and Viral Pneumonia",
             is_covid_radiography,
-            lambda root, cache: read_covid_radiography(root, cache=cache),
+            lambda root, manner: read_covid_radiography(root, cache=manner.cache),
         ),
         "deit-covid": Layout(
             "covid_labels.csv and images", is_deit_covid, lambda path, _: read_deit_covid(path)
         ),
         "ictcf": Layout(
-            "NiCT, nCT and pCT", is_ictcf, lambda root, cache: read_ictcf(root, cache=cache)
+            "NiCT, nCT and pCT", is_ictcf, lambda root, manner: read_ictcf(root, cache=manner.cache)
         ),
         "medmnist": Layout(
             "an npz file of MedMNIST",
             is_medmnist,
-            lambda path, cache: read_medmnist(path, cache=cache),
+            lambda path, manner: read_medmnist(path, cache=manner.cache),
         ),
         "nifti": Layout(
             "imagesTr and labelsTr of NIfTI volumes",
             is_nifti_pairs,
-            lambda root, _: read_nifti_pairs(root),
+            lambda root, manner: read_nifti_pairs(root, plane=manner.plane, workers=manner.workers),
         ),
         "masks": Layout(
             "folders 'images' and 'masks' of files with the same names",
             is_mask_folders,
-            lambda root, _: read_mask_folders(root),
+            lambda root, manner: read_mask_folders(root, workers=manner.workers),
         ),
         "dicom": Layout(
             "DICOM files at any depth beside one CSV file of labels",
@@ -105,7 +120,12 @@ _PHANTOM_DEFAULTS: Mapping[str, str] = MappingProxyType(
 
 
 def read_data(
-    spec: str | Path, layout: str | None = None, *, cache: Path, workers: int = 0
+    spec: str | Path,
+    layout: str | None = None,
+    *,
+    cache: Path,
+    workers: int = 0,
+    plane: Plane = "axial",
 ) -> ImageSet:
     """Read a set of images, recognising its layout.
 
@@ -115,7 +135,8 @@ def read_data(
             with any of these values, for images that are drawn.
         layout: a key of ``LAYOUTS`` or ``phantom``, or None to recognise it.
         cache: folder for what is worth keeping: drawn phantoms, perceptual hashes.
-        workers: processes that draw phantoms; 0 draws here.
+        workers: processes that draw phantoms and read masks; 0 works here.
+        plane: along which plane NIfTI volumes are cut; other images have none.
 
     Raises:
         DataError: there is nothing, no layout is recognised, or the data are at fault.
@@ -129,7 +150,21 @@ def read_data(
     if name not in LAYOUTS:
         known = (*LAYOUTS, PHANTOM)
         raise UnknownNameError(where="data.layout", kind="layout", name=name, known=known)
-    return LAYOUTS[name].read(path, cache)
+    return LAYOUTS[name].read(path, Manner(cache=cache, workers=workers, plane=plane))
+
+
+def refuse_unused_plane(images: ImageSet, plane: Plane) -> None:
+    """Refuse a plane that was asked for where nothing is cut along it.
+
+    Raises:
+        DataError: the plane is not the default, and the set holds no volumes.
+    """
+    if plane != "axial" and images.name != "nifti":
+        raise DataError(
+            where=images.root,
+            what=f"holds no NIfTI volumes beside label maps that could be cut along '{plane}'",
+            cure="Leave the plane at axial.",
+        )
 
 
 def _recognised(path: Path) -> str:

@@ -8,11 +8,10 @@ from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.duplicates import identical_files
 from medistill.data.folder import NO_PATIENTS, images_below
-from medistill.imaging.masks import JPEG_MASKS
+from medistill.data.mask_classes import mask_classes
 
 _IMAGES = ("images", "image", "imgs", "cxrs")
 _MASKS = ("masks", "mask", "labels", "gt", "groundtruth")
-_LOSSY = (".jpg", ".jpeg")
 
 
 def is_mask_folders(root: Path) -> bool:
@@ -24,17 +23,18 @@ def is_mask_folders(root: Path) -> bool:
     return bool(names) and not any(name.endswith((".nii", ".nii.gz")) for name in names)
 
 
-def read_mask_folders(root: Path) -> ImageSet:
+def read_mask_folders(root: Path, *, workers: int = 0) -> ImageSet:
     """Read images and the masks that share their path below the folder, up to the ending.
 
-    A mask's classes are its values: two for a binary mask (JPEG masks are cut at half of white),
-    0 to K - 1 for K classes.
+    The masks' values say the classes: two for black and white (JPEG masks are cut at half of
+    white), 0 to K - 1 for K classes.
 
     Args:
         root: the folder.
+        workers: processes that read the masks.
 
     Raises:
-        DataError: no such folders, or images without mask.
+        DataError: no such folders, images without mask, or masks as in ``mask_classes``.
     """
     folders = _folders(root)
     if folders is None:
@@ -47,12 +47,14 @@ def read_mask_folders(root: Path) -> ImageSet:
         example = f", for example {missing[0]}" if missing else ""
         raise DataError(where=folders[1], what=what + example, cure="Add or remove them.")
     group = identical_files({stem: path for stem, path in images.items()})
-    lossy = any(path.suffix.lower() in _LOSSY for path in masks.values())
+    found = mask_classes(
+        [masks[stem] for stem in sorted(images)], where=folders[1], workers=workers
+    )
     return ImageSet(
         name="masks",
         root=root,
         task="segmentation",
-        classes=("background", "foreground"),
+        classes=found.names,
         samples=tuple(
             Sample(
                 path=images[stem],
@@ -65,7 +67,7 @@ def read_mask_folders(root: Path) -> ImageSet:
             for stem in sorted(images)
         ),
         group_word="image",
-        caveats=(NO_PATIENTS, *((JPEG_MASKS,) if lossy else ())),
+        caveats=(NO_PATIENTS, *found.caveats),
     )
 
 

@@ -1,23 +1,17 @@
-"""Masks: read as class indices, rendered like the image they belong to. Torch-free."""
+"""Masks of a set by row, and rendered like the image they belong to. Torch-free."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
-from medistill.core.errors import DataError
 from medistill.core.types import Sample
 from medistill.data.rendition import View, render_view
+from medistill.imaging.masks import UNKNOWN, read_mask
 from medistill.imaging.preprocessing import Fit
 
-#: Class index of a pixel, or of a whole image, that nobody labelled.
-UNKNOWN = 255
-# JPEG blurs the edges of a mask; half of white decides (Kvasir-SEG's masks are JPEG).
-_HALF = 127
 _KEPT_BYTES = 128 * 2**20
 
 Mask = NDArray[np.uint8]
@@ -35,13 +29,13 @@ class Masks:
 
     def __init__(self, samples: Sequence[Sample], classes: int) -> None:
         self.classes = classes
-        self._paths = tuple(sample.mask for sample in samples)
+        self._places = tuple((sample.mask, sample.frame, sample.plane) for sample in samples)
         self._kept: dict[int, Mask] = {}
         self._room = _KEPT_BYTES
 
     def known(self, row: int) -> bool:
         """Whether the image of a row has a mask."""
-        return self._paths[row] is not None
+        return self._places[row][0] is not None
 
     def __getitem__(self, row: int) -> Mask:
         """(H, W) uint8 class indices; one unknown pixel for an image without a mask.
@@ -51,40 +45,15 @@ class Masks:
         """
         if row in self._kept:
             return self._kept[row]
-        path = self._paths[row]
-        empty = np.full((1, 1), UNKNOWN, np.uint8)
-        mask = empty if path is None else read_mask(path, classes=self.classes)
+        path, frame, plane = self._places[row]
+        if path is None:
+            mask = np.full((1, 1), UNKNOWN, np.uint8)
+        else:
+            mask = read_mask(path, classes=self.classes, frame=frame, plane=plane)
         if mask.nbytes <= self._room:
             self._kept[row] = mask
             self._room -= mask.nbytes
         return mask
-
-
-def read_mask(path: Path, *, classes: int) -> Mask:
-    """(H, W) uint8 class indices of a mask file.
-
-    A JPEG, or a file of two classes whose values go beyond 1, is white on black: above 127 is class
-    1. Any other file holds class indices; 255 is unknown where there are more than two classes.
-
-    Raises:
-        DataError: missing, unreadable, or a value that is no class.
-    """
-    try:
-        with Image.open(path) as image:
-            lossy = image.format == "JPEG"
-            indexed = image.mode in ("L", "P", "1", "I;16", "I")
-            pixels = np.asarray(image if indexed else image.convert("L")).astype(np.int64)
-    except (OSError, UnidentifiedImageError) as error:
-        raise DataError(
-            where=path, what="the mask cannot be read", cure="Give a PNG of class indices."
-        ) from error
-    if classes == 2 and (lossy or pixels.max(initial=0) > 1):
-        return (pixels > _HALF).astype(np.uint8)
-    wrong = np.setdiff1d(np.unique(pixels), [*range(classes), UNKNOWN])
-    if lossy or len(wrong):
-        what = "a JPEG blurs class indices" if lossy else f"value {wrong[0]} is no class"
-        raise DataError(where=path, what=what, cure=f"Give a PNG with values 0 to {classes - 1}.")
-    return pixels.astype(np.uint8)
 
 
 def render_mask(mask: Mask, view: View, *, size: int, fit: Fit, classes: int) -> Mask:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
-
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Plane, Sample
-from medistill.imaging.masks import label_volume
-from medistill.imaging.nifti import slice_count
+from medistill.data.mask_classes import mask_classes
+from medistill.imaging.nifti import other_grid, slice_count
 
 _PAIRS = (("imagestr", "labelstr"), ("images", "labels"), ("images", "masks"), ("image", "label"))
 _CHANNEL = re.compile(r"_0000$")
+_NO_PATIENTS = "A volume is taken for a patient; several of one patient would leak."
 
 
 def is_nifti_pairs(root: Path) -> bool:
@@ -22,15 +21,17 @@ def is_nifti_pairs(root: Path) -> bool:
     return folders is not None and bool(_volumes(folders[0]))
 
 
-def read_nifti_pairs(root: Path, *, plane: Plane = "axial") -> ImageSet:
+def read_nifti_pairs(root: Path, *, plane: Plane = "axial", workers: int = 0) -> ImageSet:
     """Read ``imagesTr`` and ``labelsTr`` (or ``images`` and ``labels``): a volume is a group.
 
     Args:
         root: the folder.
         plane: along which plane the volumes are cut.
+        workers: processes that read the label maps.
 
     Raises:
-        DataError: no such folders, a volume without label map or of another shape, or damaged.
+        DataError: no such folders, a volume without label map or with one of another grid, label
+            maps as in ``mask_classes``, or damaged.
     """
     folders = _folders(root)
     if folders is None:
@@ -41,27 +42,29 @@ def read_nifti_pairs(root: Path, *, plane: Plane = "axial") -> ImageSet:
     if missing or not images:
         what = f"{len(missing)} of {len(images)} volumes have no label map"
         raise DataError(where=folders[1], what=what, cure="Add or remove them.")
-    samples: list[Sample] = []
-    highest = 1
-    for stem in sorted(images):
-        highest = max(highest, int(np.max(label_volume(masks[stem]))))
-        samples += _slices(root, stem, images[stem], masks[stem], plane)
+    stems = sorted(images)
+    samples = [
+        sample for stem in stems for sample in _slices(root, stem, images[stem], masks[stem], plane)
+    ]
+    found = mask_classes([masks[stem] for stem in stems], where=folders[1], workers=workers)
     return ImageSet(
         name="nifti",
         root=root,
         task="segmentation",
-        classes=("background", *(f"label {k}" for k in range(1, highest + 1))),
+        classes=found.names,
         samples=tuple(samples),
         group_word="volume",
-        caveats=("A volume is taken for a patient; several of one patient would leak.",),
+        caveats=(_NO_PATIENTS, *found.caveats),
     )
 
 
 def _slices(root: Path, stem: str, image: Path, mask: Path, plane: Plane) -> list[Sample]:
-    count, other = (slice_count(path, plane) for path in (image, mask))
-    if count != other:
-        what = f"has {count} slices, its label map {other}"
-        raise DataError(where=image, what=what, cure="Bring both to one grid.")
+    # Image and label map are each turned upright by their own affine: on two grids, one of them
+    # may come out mirrored.
+    difference = other_grid(image, mask)
+    if difference:
+        cure = "Resample the label map to the grid of its volume."
+        raise DataError(where=mask, what=f"{difference} ({image.name})", cure=cure)
     name = image.relative_to(root).as_posix()
     return [
         Sample(
@@ -73,7 +76,7 @@ def _slices(root: Path, stem: str, image: Path, mask: Path, plane: Plane) -> lis
             frame=number,
             plane=plane,
         )
-        for number in range(count)
+        for number in range(slice_count(image, plane))
     ]
 
 

@@ -23,6 +23,8 @@ from medistill.imaging.window import Window, apply_window
 _AXIS = {"sagittal": 0, "coronal": 1, "axial": 2}
 #: Above this many voxels a volume is refused before it is read.
 MAX_VOXELS = 1_000_000_000
+# Largest difference between entries of two affines, in millimetres, that is taken for rounding.
+_SAME_AFFINE = 1e-3
 
 
 def decode_nifti(
@@ -225,13 +227,37 @@ def slice_count(path: Path, plane: Plane) -> int:
     """
     import nibabel
 
+    shape, affine = _grid(path)
+    transform = nibabel.io_orientation(affine)  # type: ignore[no-untyped-call]
+    axis = np.flatnonzero(transform[:, 0] == _AXIS[plane])
+    if not len(axis):
+        raise refusal(path, "has axes that are not independent")
+    return int(shape[int(axis[0])])
+
+
+def other_grid(volume: Path, label_map: Path) -> str:
+    """How a label map's grid differs from its volume's, from both headers; empty where it does not.
+
+    Raises:
+        DataError: a file cannot be opened, or is damaged.
+    """
+    (shape, affine), (other, turned) = _grid(volume), _grid(label_map)
+    if shape != other:
+        return f"has {_sides(other)} voxels, its volume {_sides(shape)}"
+    if not np.allclose(affine, turned, rtol=0, atol=_SAME_AFFINE):
+        return "lies elsewhere, or turned, in space: its affine is not that of its volume"
+    return ""
+
+
+def _grid(path: Path) -> tuple[tuple[int, ...], NDArray[np.float64]]:
+    """Shape (X, Y, Z) and affine (4, 4) of a volume as it is stored."""
     try:
         with path.open("rb") as stream:
             volume = open_volume(stream, path)
     except OSError as error:
         raise refusal(path, f"cannot be opened ({error.strerror})") from error
-    transform = nibabel.io_orientation(volume.affine)  # type: ignore[no-untyped-call]
-    axis = np.flatnonzero(transform[:, 0] == _AXIS[plane])
-    if not len(axis):
-        raise refusal(path, "has axes that are not independent")
-    return int(volume.shape[int(axis[0])])
+    return tuple(int(length) for length in volume.shape[:3]), np.asarray(volume.affine)
+
+
+def _sides(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

@@ -17,7 +17,8 @@ MAX_PIXELS = 64_000_000
 MAX_ASPECT = 32
 #: Most characters of a reason: a damaged file can hold names of any length.
 _LONGEST = 300
-_CURE = "Replace or remove the file, or allow unreadable images to be skipped."
+#: The cure where a refusal names none.
+REPLACE = "Replace or remove the file, or allow unreadable images to be skipped."
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Picture:
         return self.source.values.shape if isinstance(self.source, Levels) else self.source.shape
 
 
-def refusal(where: object, what: str, cure: str = _CURE) -> DataError:
+def refusal(where: object, what: str, cure: str = REPLACE) -> DataError:
     """The error for a file that is not read: ``what`` names the reason, in one printable line."""
     line = " ".join("".join(c if c.isprintable() else " " for c in what).split())
     cut = line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"

@@ -27,7 +27,8 @@ from medistill.imaging.picture import (
     refusal,
 )
 
-_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
+#: What Pillow is asked to recognise.
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 _ORIENTATION = 0x0112
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
 _UNREADABLE = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError)
@@ -49,8 +50,8 @@ def decode_raster(stream: BinaryIO, *, where: object) -> Picture:
     Raises:
         DataError: not an image, truncated, of several frames, or too large.
     """
-    with _named_faults(where), Image.open(stream, formats=_FORMATS) as image:
-        _check_header(image, where)
+    with named_faults(where), Image.open(stream, formats=FORMATS) as image:
+        check_header(image, where)
         image.load()
         tags = dict(getattr(image, "tag_v2", {}))
         orientation = image.getexif().get(_ORIENTATION, 1)
@@ -63,7 +64,7 @@ def decode_raster(stream: BinaryIO, *, where: object) -> Picture:
 
 
 @contextmanager
-def _named_faults(where: object) -> Iterator[None]:
+def named_faults(where: object) -> Iterator[None]:
     """Whatever Pillow raises over a bad file becomes one error that names it."""
     try:
         yield
@@ -75,7 +76,7 @@ def _named_faults(where: object) -> Iterator[None]:
         raise refusal(where, f"is damaged or truncated ({reason_of(error)})") from error
 
 
-def _check_header(image: Image.Image, where: object) -> None:
+def check_header(image: Image.Image, where: object) -> None:
     """Refuse by what the header says, before memory is spent on pixels."""
     width, height = image.size
     check_size(where, width=width, height=height)

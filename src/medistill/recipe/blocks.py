@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from medistill.core.types import Plane
 from medistill.data.views import ViewPolicy
 from medistill.methods.method import Method
 from medistill.models.spec import ModelSpec
@@ -37,6 +38,7 @@ class DataBlock:
         channels: ``gray`` or ``rgb``.
         window: gray scale of CT: ``lung``, ``mediastinum``, ``bone`` or ``centre/width`` in HU;
             null takes what each file declares.
+        plane: along which NIfTI volumes are cut: ``axial``, ``coronal`` or ``sagittal``.
         folds: 1 for one split into four parts, K for grouped K-fold over all images.
         fold: run this fold only (0 to K-1), or null for all.
         seed: seed of the parts.
@@ -45,7 +47,7 @@ class DataBlock:
             tells of held-out images (their groups, their copies) is left out.
         allow: fatal findings of the check, by name, in spite of which to train.
         skip_unreadable: leave unreadable images out instead of stopping.
-        workers: processes that decode images and draw phantoms; 0 works in this one.
+        workers: processes that decode images, read masks and draw phantoms; 0 works in this one.
     """
 
     path: str | None = None
@@ -53,6 +55,7 @@ class DataBlock:
     stored_size: int = 256
     channels: Literal["gray", "rgb"] = "gray"
     window: str | None = None
+    plane: Plane = "axial"
     folds: int = 1
     fold: int | None = None
     seed: int = 0

@@ -29,6 +29,7 @@ PLACES = MappingProxyType(
         "method": "Method",
         "start": "First weights",
         "flow": "Data flow",
+        "left-out": "Images left out",
         "provenance": "Provenance",
         "recipe": "Recipe",
     }
@@ -77,7 +78,7 @@ CLAIM = MappingProxyType(
     {
         "7 data sources: layout and hash of the data": ("provenance",),
         "9 preprocessing: size, normalisation, views": ("recipe",),
-        "12 missing data: images without labels or left out": ("flow",),
+        "12 missing data: images without labels or left out": ("left-out",),
         "19 how data were assigned to parts: shares, folds, seed": ("flow", "recipe"),
         "20 level at which the parts are disjoint": ("flow", "method"),
         "22 model: inputs, outputs, layers, size": ("sizes", "recipe"),
@@ -91,7 +92,7 @@ CLAIM = MappingProxyType(
         "30 robustness: images of other kinds": ("strange",),
         "31 explainability and how it was validated": ("explanation",),
         "32 evaluation on internal data": ("results", "recipe"),
-        "35 images and groups that were included and left out": ("flow",),
+        "35 images and groups that were included and left out": ("flow", "left-out"),
         "37 metrics with their uncertainty": ("results",),
         "38 diagnostic performance and its precision": ("classes",),
         "39 failure analysis": ("mistakes",),
@@ -117,7 +118,7 @@ TRIPOD = MappingProxyType(
     {
         "5a data sources: layout and hash of the data": ("provenance",),
         "7 data preparation": ("recipe",),
-        "11 missing data: images without labels or left out": ("flow",),
+        "11 missing data: images without labels or left out": ("left-out",),
         "12a how the data were divided and used": ("flow", "recipe"),
         "12b handling of predictors: the images' views": ("recipe",),
         "12c type of model, building, choice, internal validation": ("recipe", "method"),
@@ -128,7 +129,7 @@ TRIPOD = MappingProxyType(
         "14 fairness: subgroups tested for harm": ("subgroups",),
         "15 output: probabilities, and how thresholds were found": ("points",),
         "18f analytical code: version of medistill": ("provenance",),
-        "20a flow of images and groups, by outcome": ("flow",),
+        "20a flow of images and groups, by outcome": ("flow", "left-out"),
         "20c outcomes of development and evaluation data": ("flow",),
         "21 numbers in each analysis": ("flow", "results"),
         "22 full model: recipe and hash of its weights": ("recipe", "provenance"),

@@ -206,34 +206,6 @@ def uncertainty(metrics: Mapping[str, Any]) -> Grid | None:
     )
 
 
-def flow(metrics: Mapping[str, Any]) -> Grid | None:
-    """How many images and groups went into each part."""
-    found = metrics.get("flow") or {}
-    if not found:
-        return None
-    classes = metrics["classes"]
-    return Grid(
-        caption=f"{found['stored']:,} images stored, {found['labelled']:,} with labels, "
-        f"{found['unlabelled']:,} without were used, {found['removed']:,} left out because their "
-        "group lies in the evaluation part" + (", first fold" if found["folds"] > 1 else ""),
-        columns=("Images", "Groups", *classes),
-        rows=tuple(
-            (
-                name.capitalize(),
-                tuple(
-                    Cell(value=f"{value:,}")
-                    for value in (
-                        part["images"],
-                        part["groups"],
-                        *(part["classes"][c] for c in classes),
-                    )
-                ),
-            )
-            for name, part in found["parts"].items()
-        ),
-    )
-
-
 def refusals(metrics: Mapping[str, Any]) -> list[str]:
     """What could not be fitted for the student, sentence by sentence."""
     student = (metrics.get("decisions") or {}).get("student") or {}

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from medistill.core.files import write_text
-from medistill.report import decision_plots, decision_tables, plots, tables
+from medistill.report import decision_plots, decision_tables, flow_table, plots, tables
 from medistill.report.checklists import PLACES, checklists
 from medistill.report.explained import Explained
 from medistill.report.harm_table import harm_table, has_subgroups
@@ -80,7 +80,8 @@ def write_report(
         "provenance": list(tables.flat(provenance or {})),
         "files": _links(folder, predictions or {}),
         "decisions": _decisions(metrics),
-        "flow": decision_tables.flow(metrics),
+        "flow": flow_table.flow(metrics),
+        "left_out": flow_table.left_out(metrics),
         "explanation": explanation,
         "not_explained": explanation is None and metrics["task"] == "segmentation",
     }
@@ -104,6 +105,7 @@ def _shown(metrics: Mapping[str, Any], given: Mapping[str, Any]) -> set[str]:
         "mistakes": given["pictures"],
         "sizes": given["sizes"][1],
         "flow": given["flow"],
+        "left-out": given["left_out"],
         "provenance": given["provenance"],
         "start": given["start"],
         "recipe": given["recipe_text"],

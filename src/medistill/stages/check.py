@@ -17,8 +17,8 @@ from medistill.check.subject import Subject
 from medistill.check.survey import Survey, survey
 from medistill.core.errors import DataError
 from medistill.core.files import read_json
-from medistill.core.types import ImageSet, Parts
-from medistill.data.layouts import LAYOUTS, read_data
+from medistill.core.types import ImageSet, Parts, Plane
+from medistill.data.layouts import LAYOUTS, read_data, refuse_unused_plane
 from medistill.stages.context import Reporter, SilentReporter
 from medistill.stages.unlabelled import is_labelled
 
@@ -35,6 +35,7 @@ def check(
     out: str | Path,
     layout: str | None = None,
     window: str | None = None,
+    plane: Plane = "axial",
     teacher: str | Path | None = None,
     workers: int = 0,
     reporter: Reporter | None = None,
@@ -46,6 +47,7 @@ def check(
         out: folder to write to, outside of the data; it also keeps what a second check reads.
         layout: name of the layout, or None to recognise it.
         window: gray scale of CT, or None for what each file declares.
+        plane: along which plane NIfTI volumes are cut.
         teacher: run folder whose teacher is to be used on these images.
         workers: processes that read images.
         reporter: where to speak.
@@ -54,17 +56,19 @@ def check(
         Every finding, the gravest first.
 
     Raises:
-        DataError: no data, or ``out`` lies in them.
+        DataError: no data, no volumes for the plane, or ``out`` lies in them.
     """
     speaker, folder = reporter or SilentReporter(), Path(out)
     _refuse_inside(folder, data)
     seen = None if teacher is None else _teacher(Path(teacher))
-    images = read_data(data, layout=layout, cache=folder / "cache", workers=workers)
+    cache = folder / "cache"
+    images = read_data(data, layout=layout, cache=cache, workers=workers, plane=plane)
+    refuse_unused_plane(images, plane)
     looks = LAYOUTS[images.name].looks if images.name in LAYOUTS else "drawn"
     speaker.say(f"layout: {images.name} ({looks})")
     facts = survey(
         images.samples,
-        cache=folder / "cache",
+        cache=cache,
         window=window,
         stored=None if seen is None else seen[0],
         workers=workers,

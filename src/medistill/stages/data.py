@@ -17,7 +17,7 @@ from medistill.core.errors import DataError
 from medistill.core.files import read_json, sha256_json, write_json
 from medistill.core.types import PART_NAMES, ImageSet, PartName, Parts, Sample
 from medistill.data.labels import label_of, labels_matrix, plain_label
-from medistill.data.layouts import read_data
+from medistill.data.layouts import read_data, refuse_unused_plane
 from medistill.data.masks import Masks
 from medistill.data.parts import conflicting_rows, fold_parts, holdout_parts
 from medistill.data.remembered import RememberedViews
@@ -93,6 +93,8 @@ def _inputs(block: DataBlock) -> dict[str, Any]:
     settings = dataclasses.asdict(block)
     for key in ("fold", "workers"):
         del settings[key]
+    if block.plane == "axial":  # as it was before there was a choice
+        del settings["plane"]
     return {
         "settings": settings,
         "source": fingerprint(block.path),
@@ -161,8 +163,13 @@ def _write(context: Context, inputs: Mapping[str, Any]) -> None:
 def _read(block: DataBlock, folder: Path) -> ImageSet:
     workers = block.workers
     images = read_data(
-        str(block.path), layout=block.layout, cache=folder / "drawn", workers=workers
+        str(block.path),
+        layout=block.layout,
+        cache=folder / "drawn",
+        workers=workers,
+        plane=block.plane,
     )
+    refuse_unused_plane(images, block.plane)
     if block.unlabelled is None:
         return images
     cache = folder / "drawn-unlabelled"
@@ -264,3 +271,8 @@ def _load_sample(value: dict[str, Any]) -> Sample:
     value["mask"] = None if value["mask"] is None else Path(value["mask"])
     value["label"] = label_of(value["label"])
     return Sample(**value)
+
+
+def is_labelled(sample: Sample) -> bool:
+    """Whether somebody said what an image shows: a label, or a mask."""
+    return sample.label is not None or sample.mask is not None

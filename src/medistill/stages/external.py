@@ -14,10 +14,10 @@ import torch
 from medistill.bundle.bundle import open_bundle
 from medistill.bundle.calibration import Calibration
 from medistill.core.errors import DataError
-from medistill.core.types import ImageSet, Task
+from medistill.core.types import ImageSet, Plane, Task
 from medistill.data.batch import Batch
 from medistill.data.labels import labels_matrix
-from medistill.data.layouts import read_data
+from medistill.data.layouts import read_data, refuse_unused_plane
 from medistill.data.masks import Masks
 from medistill.data.store import stored_images
 from medistill.data.storing import build_store
@@ -53,6 +53,7 @@ def evaluate(
     out: str | Path,
     split: str | None = None,
     layout: str | None = None,
+    plane: Plane | None = None,
     reporter: Reporter | None = None,
 ) -> Path:
     """Evaluate on another labelled set and write ``metrics.json`` and ``report.html``.
@@ -66,6 +67,8 @@ def evaluate(
         out: folder of the report.
         split: only images of this published split.
         layout: name of the layout, or None to recognise it.
+        plane: along which plane NIfTI volumes are cut; None takes a run's own, and axial for a
+            bundle.
         reporter: where to speak; silent by default.
 
     Returns:
@@ -77,9 +80,13 @@ def evaluate(
     speaker = reporter or SilentReporter()
     folder = Path(out)
     with tempfile.TemporaryDirectory() as cache:
-        images = chosen_images(read_data(data, layout, cache=Path(cache)), split)
-        if (Path(model) / RECIPE).is_file():
-            judged = _of_run(open_run(model, speaker), images, Path(cache))
+        run = open_run(model, speaker) if (Path(model) / RECIPE).is_file() else None
+        own = run.recipe.data.plane if run else "axial"
+        images = read_data(data, layout, cache=Path(cache), plane=plane or own)
+        refuse_unused_plane(images, plane or "axial")
+        images = chosen_images(images, split)
+        if run:
+            judged = _of_run(run, images, Path(cache))
         else:
             judged = _of_bundle(Path(model), images, Path(cache), speaker)
     metrics = judge(judged, folder)
@@ -277,7 +284,8 @@ def with_classes(images: ImageSet, classes: Sequence[str]) -> ImageSet:
             what=f"has the class '{unknown[0]}', and the model knows {', '.join(classes)}",
             cure="Rename the classes of the set as the model calls them.",
         )
-    if images.task == "segmentation" and tuple(images.classes) != tuple(classes):
+    # Masks without the last classes are numbered alike.
+    if images.task == "segmentation" and images.classes != tuple(classes)[: len(images.classes)]:
         raise DataError(
             where=images.root,
             what=f"numbers its classes {', '.join(images.classes)}, and the model "

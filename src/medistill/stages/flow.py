@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from medistill.stages.context import Context
-from medistill.stages.data import Prepared
+from medistill.stages.data import Prepared, is_labelled
 
 
 def data_flow(context: Context, prepared: Prepared) -> dict[str, Any]:
     """Counts of the first fold, ready for JSON.
 
     Returns:
-        ``folds``; ``stored`` images, ``labelled``, ``unlabelled`` that were used, ``removed``
-        because their group lies in *evaluate*; ``parts``: for each part ``images``, ``groups``
-        and images by class.
+        ``folds``; ``listed`` images and the ``unreadable`` ones among them (``name`` and
+        ``reason``); ``stored`` images, ``labelled`` (with a label or a mask), ``unlabelled`` that
+        were used, ``removed`` because their group lies in *evaluate*; ``parts``: for each part
+        ``images``, ``groups`` and images by class, for masks those that show it.
     """
-    images, fold = prepared.images, context.folds()[0]
-    labelled = sum(sample.label is not None for sample in images.samples)
+    samples, fold = prepared.images.samples, context.folds()[0]
+    unreadable = [{"name": name, "reason": why} for name, why in prepared.store.skipped]
     return {
         "folds": len(context.folds()),
-        "stored": len(images.samples),
-        "labelled": labelled,
+        "listed": len(samples) + len(unreadable),
+        "unreadable": unreadable,
+        "stored": len(samples),
+        "labelled": sum(is_labelled(sample) for sample in samples),
         "unlabelled": len(prepared.unlabelled[fold].rows),
         "removed": prepared.removed,
         "parts": {
@@ -32,11 +37,19 @@ def data_flow(context: Context, prepared: Prepared) -> dict[str, Any]:
 
 def _part(prepared: Prepared, rows: tuple[int, ...]) -> dict[str, Any]:
     images = prepared.images
-    marks = prepared.labels[list(rows)] > 0.5
     return {
         "images": len(rows),
         "groups": len({images.samples[row].group for row in rows}),
-        "classes": {
-            name: int(marks[:, column].sum()) for column, name in enumerate(images.classes)
-        },
+        "classes": dict(zip(images.classes, _by_class(prepared, rows), strict=True)),
     }
+
+
+def _by_class(prepared: Prepared, rows: tuple[int, ...]) -> list[int]:
+    """Images of each class."""
+    classes, masks = len(prepared.images.classes), prepared.masks
+    if masks is None:
+        return [int(count) for count in (prepared.labels[list(rows)] > 0.5).sum(axis=0)]
+    counts = np.zeros(classes, dtype=np.int64)
+    for row in rows:
+        counts += np.isin(np.arange(classes), masks[row])
+    return counts.tolist()

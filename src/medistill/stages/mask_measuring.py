@@ -13,13 +13,15 @@ from PIL import Image
 
 from medistill.bundle.calibration import Calibration, probabilities
 from medistill.core.files import write_bytes
-from medistill.data.masks import UNKNOWN, Masks
+from medistill.core.types import Sample
+from medistill.data.masks import Masks
 from medistill.evaluate.arrays import Floats
 from medistill.evaluate.mask_confidence import entropy
 from medistill.evaluate.mask_scores import MaskScores
 from medistill.evaluate.pixel_sums import pixel_sums
 from medistill.evaluate.segmentation import boundary, image_measures
 from medistill.explain.overlay import overlay
+from medistill.imaging.masks import UNKNOWN
 from medistill.imaging.preprocessing import Preprocessing
 from medistill.imaging.resize import to_float
 from medistill.report.pictures import Picture
@@ -163,8 +165,15 @@ def _masks(prepared: Prepared) -> Masks:
 
 def _keep(folder: Path, prepared: Prepared, said: Segmented) -> None:
     """The image's own path below the folder, as PNG of class indices."""
-    path = (folder / prepared.images.samples[said.row].name).with_suffix(".png")
+    path = folder / _png_name(prepared.images.samples[said.row])
     path.parent.mkdir(parents=True, exist_ok=True)
     stream = io.BytesIO()
     Image.fromarray(said.mask).save(stream, format="PNG")
     write_bytes(path, stream.getvalue())
+
+
+def _png_name(sample: Sample) -> str:
+    """``a/b.png`` of ``a/b.jpg``; a slice keeps its number: ``a/scan-axial00012.png``."""
+    file, _, cut = sample.name.partition("#") if sample.frame is not None else (sample.name, "", "")
+    plain = Path(file.removesuffix(".gz")).with_suffix("").as_posix()
+    return f"{plain}-{cut}.png" if cut else f"{plain}.png"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medistill.core.types import Task
-from medistill.data.layouts import phantom_settings, read_data
+from medistill.data.layouts import phantom_settings, read_data, refuse_unused_plane
 from medistill.data.phantom.drawing import phantom_task
 from medistill.data.unlabelled import read_unlabelled
-from medistill.recipe import Recipe
+from medistill.recipe import DataBlock, Recipe
 from medistill.stages.data import nothing_named
 
 
@@ -41,7 +41,7 @@ def survey(recipe: Recipe) -> Survey:
     if data.path is None:
         raise nothing_named()
     with tempfile.TemporaryDirectory() as cache:
-        task, classes, labelled = _seen(data.path, data.layout, Path(cache))
+        task, classes, labelled = _seen(data, data.path, Path(cache))
         return Survey(
             task=task,
             classes=classes,
@@ -50,13 +50,16 @@ def survey(recipe: Recipe) -> Survey:
         )
 
 
-def _seen(spec: str, layout: str | None, cache: Path) -> tuple[Task, int, int]:
+def _seen(data: DataBlock, spec: str, cache: Path) -> tuple[Task, int, int]:
     """Task, number of classes and of images."""
     if spec.split(":", 1)[0] == "phantom":
         numbers, asked = phantom_settings(spec)
         kind = phantom_task(asked)
         return kind.task, len(kind.classes), numbers["count"]
-    images = read_data(spec, layout=layout, cache=cache)
+    images = read_data(
+        spec, layout=data.layout, cache=cache, workers=data.workers, plane=data.plane
+    )
+    refuse_unused_plane(images, data.plane)
     return images.task, len(images.classes), len(images.samples)
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from PIL import Image
 
 from medistill.core.errors import DataError, UnknownNameError
-from medistill.data.layouts import LAYOUTS, read_data
+from medistill.data.layouts import LAYOUTS, read_data, refuse_unused_plane
 from tests.unit.data.pictures import save_noise
 from tests.unit.imaging.dicom_files import save
 
@@ -71,13 +72,16 @@ def _medmnist(root: Path) -> Path:
 def _nifti(root: Path) -> Path:
     for folder in ("imagesTr", "labelsTr"):
         (root / folder).mkdir()
-        volume = nibabel.Nifti1Image(np.zeros((2, 2, 2), dtype=np.uint8), np.eye(4))
+        volume = nibabel.Nifti1Image(np.ones((2, 2, 2), dtype=np.uint8), np.eye(4))
         nibabel.save(volume, root / folder / "a.nii.gz")  # type: ignore[no-untyped-call]
     return root
 
 
 def _masks(root: Path) -> Path:
-    return _save_all(root, "images/1.png", "masks/1.png")
+    _save_all(root, "images/1.png")
+    (root / "masks").mkdir()
+    Image.new("1", (24, 16), 1).save(root / "masks" / "1.png")
+    return root
 
 
 def _dicom(root: Path) -> Path:
@@ -165,3 +169,10 @@ def test_folders_beside_a_table_of_images_are_not_taken_for_classes(tmp_path: Pa
     with pytest.raises(DataError, match="train.csv that lists images"):
         read_data(tmp_path, cache=tmp_path / "cache")
     assert read_data(tmp_path, "folder", cache=tmp_path / "cache").name == "folder"
+
+
+def test_a_plane_is_refused_where_nothing_is_cut(tmp_path: Path) -> None:
+    images = read_data(_sars(tmp_path), cache=tmp_path / "cache", plane="coronal")
+    refuse_unused_plane(images, "axial")
+    with pytest.raises(DataError, match="could be cut along 'coronal'. Leave the plane at axial"):
+        refuse_unused_plane(images, "coronal")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from medistill.core.errors import DataError
+from medistill.data.layouts import read_data
 from medistill.data.mask_folders import is_mask_folders, read_mask_folders
+from medistill.data.masks import Masks
 from tests.unit.data.pictures import save_noise
 
 
@@ -17,15 +21,34 @@ def test_pairs_are_found(tmp_path: Path) -> None:
         save_noise(tmp_path / "masks" / f"{name}.jpg", seed)
     assert is_mask_folders(tmp_path)
     images = read_mask_folders(tmp_path)
-    assert images.task == "segmentation"
+    assert (images.task, images.classes) == ("segmentation", ("background", "foreground"))
     assert [(s.name, s.mask) for s in images.samples] == [
         (f"images/{name}.png", tmp_path / "masks" / f"{name}.jpg") for name in ("a", "b")
     ]
     assert any("JPEG" in caveat for caveat in images.caveats)
 
 
+def test_several_classes_reach_whoever_trains(tmp_path: Path) -> None:
+    written = np.arange(24 * 16).reshape(16, 24) % 4
+    save_noise(tmp_path / "images" / "a.png", 0)
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(written.astype(np.uint8)).save(tmp_path / "masks" / "a_mask.png")
+    images = read_data(tmp_path, cache=tmp_path / "cache")
+    assert images.name == "masks"
+    assert images.classes == ("background", "class-1", "class-2", "class-3")
+    np.testing.assert_array_equal(Masks(images.samples, len(images.classes))[0], written)
+
+
 def test_image_without_mask_is_named(tmp_path: Path) -> None:
     save_noise(tmp_path / "images" / "a.png", 0)
     (tmp_path / "masks").mkdir()
     with pytest.raises(DataError, match="1 of 1 images have no mask, for example a"):
+        read_mask_folders(tmp_path)
+
+
+def test_masks_that_show_nothing_are_refused(tmp_path: Path) -> None:
+    save_noise(tmp_path / "images" / "a.png", 0)
+    (tmp_path / "masks").mkdir()
+    Image.new("L", (24, 16)).save(tmp_path / "masks" / "a.png")
+    with pytest.raises(DataError, match=r"masks: all 1 masks are empty\. Check that these are"):
         read_mask_folders(tmp_path)

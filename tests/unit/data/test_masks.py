@@ -1,18 +1,20 @@
-"""Masks: read as classes, refused where they are none, rendered like their image."""
+"""Masks of a set by row: kept while there is room, rendered like their image."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 from PIL import Image
 
 from medistill.core.errors import DataError
 from medistill.core.types import Sample
-from medistill.data.masks import UNKNOWN, Masks, read_mask, render_mask
+from medistill.data.masks import Masks, render_mask
 from medistill.data.rendition import render_view
 from medistill.data.views import ViewPolicy, draw_view
+from medistill.imaging.masks import UNKNOWN
 
 
 def write(path: Path, values: np.ndarray) -> Path:
@@ -26,31 +28,18 @@ def square(value: int, size: int = 32) -> np.ndarray:
     return mask
 
 
-def test_a_jpeg_is_cut_at_half_of_white(tmp_path: Path) -> None:
-    path = write(tmp_path / "mask.jpg", square(255))
-    with Image.open(path) as image:
-        assert len(np.unique(np.asarray(image))) > 2, "JPEG left nothing to cut"
-    assert np.array_equal(read_mask(path, classes=2), square(1))
-
-
-def test_black_and_white_and_indices_are_told_apart(tmp_path: Path) -> None:
-    assert np.array_equal(read_mask(write(tmp_path / "a.png", square(255)), classes=2), square(1))
-    assert np.array_equal(read_mask(write(tmp_path / "b.png", square(1)), classes=2), square(1))
-    some = square(2)
-    some[0, 0] = UNKNOWN
-    assert np.array_equal(read_mask(write(tmp_path / "c.png", some), classes=3), some)
-
-
-def test_what_is_no_mask_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="value 7 is no class. Give a PNG with values 0 to 2"):
-        read_mask(write(tmp_path / "a.png", square(7)), classes=3)
-    with pytest.raises(DataError, match="a JPEG blurs class indices"):
-        read_mask(write(tmp_path / "b.jpg", square(200)), classes=3)
-    (tmp_path / "c.png").write_text("no picture")
-    with pytest.raises(DataError, match="the mask cannot be read"):
-        read_mask(tmp_path / "c.png", classes=2)
-    with pytest.raises(DataError, match="the mask cannot be read"):
-        read_mask(tmp_path / "absent.png", classes=2)
+def test_slices_of_a_label_map_are_read_along_their_plane(tmp_path: Path) -> None:
+    values = np.zeros((3, 4, 5), np.uint8)
+    values[1, 2, 3] = 2
+    path = tmp_path / "m.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), path)  # type: ignore[no-untyped-call]
+    samples = [
+        Sample(path=path, name="a", label=None, group="a", mask=path, frame=frame, plane=plane)
+        for frame, plane in ((3, "axial"), (2, "axial"), (2, "coronal"), (1, "sagittal"))
+    ]
+    masks = Masks(samples, 3)
+    assert [masks[row].shape for row in range(4)] == [(4, 3), (4, 3), (5, 3), (5, 4)]
+    assert [int(masks[row].max()) for row in range(4)] == [2, 0, 2, 2]
 
 
 def test_masks_beyond_the_room_are_read_each_time(
@@ -68,7 +57,7 @@ def test_masks_beyond_the_room_are_read_each_time(
     for path in tmp_path.iterdir():
         path.unlink()
     assert (masks[1] == 1).all()
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="cannot be opened"):
         masks[2]
 
 

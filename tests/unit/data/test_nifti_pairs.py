@@ -9,36 +9,70 @@ import numpy as np
 import pytest
 
 from medistill.core.errors import DataError
+from medistill.core.types import Plane
+from medistill.data.layouts import read_data
+from medistill.data.masks import Masks
 from medistill.data.nifti_pairs import is_nifti_pairs, read_nifti_pairs
-from medistill.imaging.masks import read_mask
 from medistill.imaging.reader import read_image
 
 VOLUME = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
+MIRRORED = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
-def _save(path: Path, data: np.ndarray) -> None:
+def save(path: Path, data: np.ndarray, affine: np.ndarray | None = None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    nibabel.save(nibabel.Nifti1Image(data, np.eye(4)), path)  # type: ignore[no-untyped-call]
+    volume = nibabel.Nifti1Image(data, np.eye(4) if affine is None else affine)  # type: ignore[no-untyped-call]
+    nibabel.save(volume, path)  # type: ignore[no-untyped-call]
 
 
-def test_every_slice_is_a_sample_of_its_volume(tmp_path: Path) -> None:
-    _save(tmp_path / "imagesTr" / "a_0000.nii.gz", VOLUME)
-    _save(tmp_path / "labelsTr" / "a.nii.gz", VOLUME % 3)
+@pytest.mark.parametrize(("plane", "count"), [("axial", 5), ("coronal", 4), ("sagittal", 3)])
+@pytest.mark.parametrize("affine", [np.eye(4), MIRRORED])
+def test_every_slice_along_a_plane_has_its_mask(
+    tmp_path: Path, plane: Plane, count: int, affine: np.ndarray
+) -> None:
+    save(tmp_path / "imagesTr" / "a_0000.nii.gz", VOLUME, affine)
+    save(tmp_path / "labelsTr" / "a.nii.gz", VOLUME % 3, affine)
     assert is_nifti_pairs(tmp_path)
-    images = read_nifti_pairs(tmp_path)
-    assert images.classes == ("background", "label 1", "label 2")
-    assert len(images.samples) == 5
+    images = read_data(tmp_path, cache=tmp_path / "cache", plane=plane)
+    assert images.name == "nifti"
+    assert images.classes == ("background", "class-1", "class-2")
+    assert len(images.samples) == count
     assert {s.group for s in images.samples} == {"a"}
-    last = images.samples[4]
-    assert (last.frame, last.name) == (4, "imagesTr/a_0000.nii.gz#axial00004")
-    pixels = read_image(last.path, frame=4).pixels
-    assert last.mask is not None
-    mask = read_mask(last.mask, classes=3, frame=4)
-    np.testing.assert_array_equal(mask, np.rint(pixels * 255).astype(int) % 3)
+    last = images.samples[-1]
+    assert last.name == f"imagesTr/a_0000.nii.gz#{plane}{count - 1:05}"
+    masks = Masks(images.samples, 3)
+    for row, sample in enumerate(images.samples):
+        pixels = read_image(sample.path, frame=sample.frame, plane=sample.plane).pixels
+        np.testing.assert_array_equal(masks[row], np.rint(pixels * 255).astype(int) % 3)
 
 
-def test_volume_of_another_grid_is_refused(tmp_path: Path) -> None:
-    _save(tmp_path / "images" / "a.nii.gz", VOLUME)
-    _save(tmp_path / "labels" / "a.nii.gz", VOLUME[..., :4])
-    with pytest.raises(DataError, match="has 5 slices, its label map 4"):
+@pytest.mark.parametrize("workers", [0, 2])
+def test_black_and_white_label_maps_have_two_classes(tmp_path: Path, workers: int) -> None:
+    for number, name in enumerate(("a", "b")):
+        save(tmp_path / "images" / f"{name}.nii.gz", VOLUME)
+        save(tmp_path / "labels" / f"{name}.nii.gz", (VOLUME > 30).astype(np.uint8) * 255 * number)
+    images = read_nifti_pairs(tmp_path, workers=workers)
+    assert images.classes == ("background", "foreground")
+    assert Masks(images.samples, 2)[9].tolist() == (VOLUME > 30)[::-1, ::-1, 4].T.tolist()
+
+
+def test_label_maps_on_another_grid_are_refused(tmp_path: Path) -> None:
+    image, labels = tmp_path / "images" / "a.nii.gz", tmp_path / "labels" / "a.nii.gz"
+    save(image, VOLUME, MIRRORED)
+    save(labels, VOLUME[:, :3])
+    with pytest.raises(DataError, match=r"labels/a.nii.gz: has 3 x 3 x 5 voxels, its volume 3 x 4"):
+        read_nifti_pairs(tmp_path)
+    save(labels, VOLUME)
+    with pytest.raises(
+        DataError, match=r"affine is not that of its volume \(a.nii.gz\)\. Resample"
+    ):
+        read_nifti_pairs(tmp_path)
+    save(labels, VOLUME % 3, MIRRORED + 5e-4)  # rounding of another program
+    assert len(read_nifti_pairs(tmp_path).samples) == 5
+
+
+def test_a_volume_without_label_map_is_counted(tmp_path: Path) -> None:
+    save(tmp_path / "images" / "a.nii.gz", VOLUME)
+    (tmp_path / "labels").mkdir()
+    with pytest.raises(DataError, match="1 of 1 volumes have no label map"):
         read_nifti_pairs(tmp_path)

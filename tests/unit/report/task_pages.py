@@ -91,7 +91,9 @@ def _flow() -> dict[str, Any]:
         name: {"images": n, "groups": n, "classes": dict.fromkeys(CLASSES, n // 2)}
         for name, n in PARTS.items()
     }
-    counts = {"folds": 1, "stored": 970, "labelled": 960, "unlabelled": 0, "removed": 10}
+    unreadable = [{"name": "a/broken.png", "reason": "is empty"}]
+    counts = {"folds": 1, "stored": 970, "labelled": 970, "unlabelled": 0, "removed": 10}
+    counts |= {"listed": 971, "unreadable": unreadable}
     return {**counts, "parts": parts}
 
 

@@ -25,6 +25,13 @@ def test_what_a_report_fills_hangs_on_what_it_holds() -> None:
     assert any("fairness" in item for item in bare[1].open)
 
 
+def test_images_left_out_count_only_where_they_were_counted() -> None:
+    places = set(PLACES)
+    for before, after in zip(checklists(places - {"left-out"}), checklists(places), strict=True):
+        now_filled = {item.partition(" ")[0] for item, _ in set(after.filled) - set(before.filled)}
+        assert now_filled == ({"12", "35"} if after.title == "CLAIM 2024" else {"11", "20a"})
+
+
 def test_every_item_of_claim_is_there_once() -> None:
     numbers: list[int] = []
     for item in (*CLAIM, *CLAIM_AUTHORS):
@@ -39,7 +46,15 @@ def test_what_counts_as_filled_is_in_the_page(task: Task, tmp_path: Path) -> Non
     page = task_page(tmp_path, task, tmp_path / "history.csv").read_text(encoding="utf-8")
     lists = page[page.index("<summary>CLAIM 2024") :]
     pointed = set(LINK.findall(lists))
-    assert {"flow", "recipe", "subgroups", "provenance", "results", "mistakes"} <= pointed
+    assert {
+        "flow",
+        "left-out",
+        "recipe",
+        "subgroups",
+        "provenance",
+        "results",
+        "mistakes",
+    } <= pointed
     for id_ in pointed:
         after = page[page.index(f'id="{id_}"') :]
         assert re.search(r"<(table|figure|pre|p|li)\b", after[:2000]), id_

@@ -18,14 +18,10 @@ def decided(metrics: dict[str, Any]) -> dict[str, Any]:
 def with_decisions(
     metrics: dict[str, Any], *, count: int, task: Task = "single-label"
 ) -> dict[str, Any]:
-    classes = metrics["classes"]
     models = {"student": [examined(count=count, task=task)]}
-    part = {"images": 300, "groups": 300, "classes": dict.fromkeys(classes, 150)}
-    flow = {"folds": 1, "stored": 310, "labelled": 300, "unlabelled": 10, "removed": 0}
     return {
         **metrics,
         "decisions": decision_values(models, task=task, classes=["well", "ill"], word="patient"),
-        "flow": {**flow, "parts": {"evaluate": part}},
     }
 
 
@@ -50,9 +46,6 @@ def test_every_table_holds_its_figures(decided: dict[str, Any]) -> None:
         "Truth in the set, well",
         "Truth in the set, ill",
     ]
-    flow = decision_tables.flow(decided)
-    assert flow is not None
-    assert [cell.value for cell in flow.rows[0][1]] == ["300", "300", "150", "150"]
     selective = decision_tables.selective(decided)
     assert selective is not None
     assert selective.rows[0][0] == "Surest 100%"
@@ -88,5 +81,4 @@ def test_labels_and_masks_have_their_tables_too(metrics: dict[str, Any]) -> None
 
 def test_without_decisions_there_are_no_tables(metrics: dict[str, Any]) -> None:
     assert decision_tables.calibration(metrics) is None
-    assert decision_tables.flow(metrics) is None
     assert decision_tables.refusals(metrics) == []

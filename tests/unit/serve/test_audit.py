@@ -38,8 +38,17 @@ def test_one_whole_line_a_request(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o077 == 0
 
 
-def test_without_a_path_nothing_is_written() -> None:
-    write(AuditLog(None, identity="b", graph="g"))
+def test_without_a_path_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    for name in ("open", "write"):
+        monkeypatch.setattr(audit.os, name, lambda *_, name=name: asked.append(name))
+    monkeypatch.chdir(tmp_path)
+    log = AuditLog(None, identity="b", graph="g")
+    write(log)
+    log.close()
+    monkeypatch.undo()
+    assert asked == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_is_an_error_and_leaves_no_half_line(
