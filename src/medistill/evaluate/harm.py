@@ -29,6 +29,7 @@ from medistill.evaluate.scored import Scored
 from medistill.evaluate.subgroups import Subgroup
 
 FLIPS = 10_000
+KINDS = ("class", "subgroup")
 UNDEFINED = "the difference is not defined here"
 
 
@@ -81,6 +82,23 @@ def harm(
 ) -> list[Hurt]:
     """Compare class by class and subgroup by subgroup; what is worse beyond chance comes first.
 
+    All of it is one family, corrected together.
+    """
+    found = uncorrected(student, others, classes=classes, parts=parts, word=word, seed=seed)
+    return corrected([found])[0]
+
+
+def uncorrected(
+    student: Scored,
+    others: Mapping[str, Scored],
+    *,
+    classes: Sequence[str],
+    parts: Sequence[Subgroup] = (),
+    word: str,
+    seed: int = 0,
+) -> list[Hurt]:
+    """Every comparison of one student with its p-value, not yet corrected.
+
     Args:
         student: its table with every metric.
         others: of the teacher and the control, on the same images and resamples; may be empty.
@@ -90,25 +108,40 @@ def harm(
         seed: of the subgroups' resamples and of exchanges.
     """
     chosen = harm_parts(student.table, classes, parts)
-    found = [
+    return [
         each
         for other, pairs in cohorts(student, others, chosen, seed=seed).items()
         for each in _against(other, pairs, student.table, word, seed)
     ]
-    corrected = holm([each.p for each in found])
-    judged = [_judge(each, p) for each, p in zip(found, corrected, strict=True)]
+
+
+def corrected(found: Sequence[Sequence[Hurt]]) -> list[list[Hurt]]:
+    """Verdicts on the comparisons of each student, all of them one family; the worst come first."""
+    p = iter(holm([each.p for one in found for each in one]))
+    judged = [[_judge(each, next(p)) for each in one] for one in found]
     rank = {"worse": 0, "better": 1, "undecided": 2, "not tested": 3}
-    return sorted(judged, key=lambda each: (rank[each.verdict], each.corrected or 0.0))
+    return [
+        sorted(one, key=lambda each: (rank[each.verdict], each.corrected or 0.0)) for one in judged
+    ]
 
 
-def in_words(found: Sequence[Hurt]) -> tuple[list[str], list[str]]:
-    """Who is served worse, one sentence each; and what was not shown or could not be tested."""
-    worse = [_sentence(each, found) for each in found if each.verdict == "worse"]
-    tested, rest = sum(each.p is not None for each in found), []
-    if not worse and tested:
+def in_words(
+    found: Sequence[Hurt], family: Sequence[Hurt] | None = None
+) -> tuple[list[str], list[str]]:
+    """Who is served worse, one sentence each; and what was not shown or could not be tested.
+
+    Args:
+        found: the comparisons of one student.
+        family: everything that was corrected with them; None for nothing else.
+    """
+    count = sum(each.p is not None for each in (found if family is None else family))
+    together = plural("comparison", count)
+    worse = [_sentence(each, together) for each in found if each.verdict == "worse"]
+    kinds, rest = [k for k in KINDS if any(e.kind == k and e.p is not None for e in found)], []
+    if not worse and kinds:
         rest.append(
-            "No class or subgroup is shown to be served worse than by the teacher or the control "
-            f"({plural('comparison', tested)}, corrected together)."
+            f"No {' or '.join(kinds)} is shown to be served worse than by the teacher or the "
+            f"control ({together}, corrected together)."
         )
     silent = list(dict.fromkeys(f"{e.name} ({e.reason})" for e in found if e.p is None))
     if silent:
@@ -205,14 +238,13 @@ def _judge(hurt: Hurt, corrected: float | None) -> Hurt:
     return replace(hurt, corrected=corrected, verdict=verdict)
 
 
-def _sentence(hurt: Hurt, found: Sequence[Hurt]) -> str:
-    tested = sum(each.p is not None for each in found)
+def _sentence(hurt: Hurt, together: str) -> str:
     low, high = hurt.difference.low or 0.0, hurt.difference.high or 0.0
     return (
         f"The student serves the {hurt.kind} '{hurt.name}' worse than the {hurt.other}: "
         f"{hurt.title} {hurt.student or 0:.3f} against {hurt.against or 0:.3f}, a difference of "
         f"{hurt.difference.estimate or 0:+.3f} (95 % interval {low:.3f} to {high:.3f}, "
-        f"{_p_text(hurt.corrected)} corrected over {plural('comparison', tested)})."
+        f"{_p_text(hurt.corrected)} corrected over {together})."
     )
 
 

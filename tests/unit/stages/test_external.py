@@ -8,6 +8,7 @@ from scipy.stats import rankdata
 
 from medistill.core.errors import DataError
 from medistill.data.phantom import read_phantom
+from medistill.stages.comparing import compare
 from medistill.stages.external import evaluate
 
 OTHER = "phantom:count=60,size=32,start=5000"
@@ -111,3 +112,10 @@ def test_harm_to_a_sex_of_the_table_is_named_first_and_stands_in_the_report(
     )
     assert "age 40 to 64, against the teacher" in page
     assert '<a href="#subgroups">' in page
+    text = compare([tmp_path / "out"], out=tmp_path / "compared")
+    assert any(line.startswith(said) for line in text.splitlines())
+    assert said in (tmp_path / "compared/comparison.html").read_text().replace("&#39;", "'")
+    (tmp_path / "out/subgroups.csv").unlink()
+    text = compare([tmp_path / "out"])
+    assert "subgroup '" not in text
+    assert "out does not tell the subgroups of its images: evaluate it again for them." in text
