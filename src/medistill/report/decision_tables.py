@@ -22,6 +22,7 @@ _MEASURES = {
     "brier": "Brier score",
     "log_loss": "Log loss",
 }
+_NAMED = 3
 _RATES = {
     "sensitivity": "Sensitivity",
     "specificity": "Specificity",
@@ -72,14 +73,16 @@ def calibration(metrics: Mapping[str, Any]) -> Grid | None:
 def operating(metrics: Mapping[str, Any]) -> list[Grid]:
     """One table of operating points a model; the teacher's is left to metrics.json."""
     grids = []
+    where = "thresholds chosen on the calibration part, counted on the evaluation part"
+    if metrics["flow"].get("external"):
+        where = "thresholds from the model's own calibration part, counted on the other set"
     for role, model in present(metrics):
         points = [point for point in model["operating"] if "confusion" in point]
         if role == "teacher" or not points:
             continue
         grids.append(
             Grid(
-                caption=f"{role.capitalize()}: thresholds chosen on the calibration part, "
-                "counted on the evaluation part",
+                caption=f"{role.capitalize()}: {where}",
                 columns=("Threshold", *_RATES.values(), "Hits, misses, false alarms, rejections"),
                 rows=tuple((_rule(point), _point(point)) for point in points),
             )
@@ -213,9 +216,7 @@ def flow(metrics: Mapping[str, Any]) -> Grid | None:
         return None
     classes = metrics["classes"]
     return Grid(
-        caption=f"{found['stored']:,} images stored, {found['labelled']:,} with labels, "
-        f"{found['unlabelled']:,} without were used, {found['removed']:,} left out because their "
-        "group lies in the evaluation part" + (", first fold" if found["folds"] > 1 else ""),
+        caption=_counted(found),
         columns=("Images", "Groups", *classes),
         rows=tuple(
             (
@@ -232,6 +233,19 @@ def flow(metrics: Mapping[str, Any]) -> Grid | None:
             for name, part in found["parts"].items()
         ),
     )
+
+
+def _counted(found: Mapping[str, Any]) -> str:
+    if not found.get("external"):
+        return (
+            f"{found['stored']:,} images stored, {found['labelled']:,} with labels, "
+            f"{found['unlabelled']:,} without were used, {found['removed']:,} left out because "
+            "their group lies in the evaluation part" + (", first fold" * (found["folds"] > 1))
+        )
+    named = [f"{each['name']} ({each['reason']})" for each in found["unreadable"]]
+    more = [f"{len(named) - _NAMED:,} more"] if len(named) > _NAMED else []
+    left = f"; left out: {'; '.join([*named[:_NAMED], *more])}" if named else ""
+    return f"{found['stored']:,} of {found['listed']:,} listed images were judged{left}"
 
 
 def refusals(metrics: Mapping[str, Any]) -> list[str]:
