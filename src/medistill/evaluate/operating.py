@@ -139,7 +139,7 @@ def _of_labels(
     thresholds, reasons = {}, {}
     for column, name in enumerate(classes):
         rows = np.flatnonzero(np.isfinite(labels[:, column]))
-        positive, own = labels[rows, column] > 0.5, [groups[row] for row in rows]
+        positive, own = labels[rows, column] > 0.5, [groups[row] for row in rows.tolist()]
         limit, reason = _limit(wish, chances[rows, column], positive, own, word)
         thresholds[name] = 0.5 if limit is None else limit
         if limit is None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from medistill.report.tables import ROLES, Cell
+from medistill.report.tables import ROLES, Cell, is_external
 from medistill.report.values import interval, number
 
 _RULES = {
@@ -22,7 +22,6 @@ _MEASURES = {
     "brier": "Brier score",
     "log_loss": "Log loss",
 }
-_NAMED = 3
 _RATES = {
     "sensitivity": "Sensitivity",
     "specificity": "Specificity",
@@ -74,7 +73,7 @@ def operating(metrics: Mapping[str, Any]) -> list[Grid]:
     """One table of operating points a model; the teacher's is left to metrics.json."""
     grids = []
     where = "thresholds chosen on the calibration part, counted on the evaluation part"
-    if metrics["flow"].get("external"):
+    if is_external(metrics):
         where = "thresholds from the model's own calibration part, counted on the other set"
     for role, model in present(metrics):
         points = [point for point in model["operating"] if "confusion" in point]
@@ -236,16 +235,15 @@ def flow(metrics: Mapping[str, Any]) -> Grid | None:
 
 
 def _counted(found: Mapping[str, Any]) -> str:
-    if not found.get("external"):
-        return (
-            f"{found['stored']:,} images stored, {found['labelled']:,} with labels, "
-            f"{found['unlabelled']:,} without were used, {found['removed']:,} left out because "
-            "their group lies in the evaluation part" + (", first fold" * (found["folds"] > 1))
-        )
-    named = [f"{each['name']} ({each['reason']})" for each in found["unreadable"]]
-    more = [f"{len(named) - _NAMED:,} more"] if len(named) > _NAMED else []
-    left = f"; left out: {'; '.join([*named[:_NAMED], *more])}" if named else ""
-    return f"{found['stored']:,} of {found['listed']:,} listed images were judged{left}"
+    if found.get("external"):
+        shown = [f"{each['name']} {each['reason']}" for each in found["unreadable"][:3]]
+        left = f"; left out, for example: {'; '.join(shown)}" if shown else ""
+        return f"{found['stored']:,} of {found['listed']:,} listed images were judged{left}"
+    return (
+        f"{found['stored']:,} images stored, {found['labelled']:,} with labels, "
+        f"{found['unlabelled']:,} without were used, {found['removed']:,} left out because their "
+        "group lies in the evaluation part" + (", first fold" if found["folds"] > 1 else "")
+    )
 
 
 def refusals(metrics: Mapping[str, Any]) -> list[str]:

@@ -59,6 +59,29 @@ def test_every_table_holds_its_figures(decided: dict[str, Any]) -> None:
     assert decision_tables.strange(decided) is not None
 
 
+def test_another_set_is_not_called_a_part_and_names_what_was_left_out(
+    decided: dict[str, Any],
+) -> None:
+    flow = {
+        **decided["flow"],
+        "external": True,
+        "listed": 304,
+        "stored": 300,
+        "unreadable": [{"name": f"{n}.png", "reason": "is empty"} for n in range(4)],
+    }
+    metrics = {**decided, "flow": flow}
+    (points,) = decision_tables.operating(metrics)
+    assert points.caption == (
+        "Student: thresholds from the model's own calibration part, counted on the other set"
+    )
+    found = decision_tables.flow(metrics)
+    assert found is not None
+    assert found.caption == (
+        "300 of 304 listed images were judged; left out, for example: 0.png is empty; 1.png is "
+        "empty; 2.png is empty"
+    )
+
+
 def test_what_was_refused_is_said(metrics: dict[str, Any]) -> None:
     few = with_decisions(metrics, count=8)
     assert decision_tables.sets(few) is None
