@@ -173,4 +173,4 @@ def test_harm_to_a_sex_of_the_table_is_named_first_and_stands_in_the_report(
     (tmp_path / "out/subgroups.csv").unlink()
     text = compare([tmp_path / "out"])
     assert "subgroup '" not in text
-    assert "out does not tell the subgroups of its images: evaluate it again for them." in text
+    assert "out does not tell the subgroups of its images; evaluate it again for them." in text

@@ -26,7 +26,7 @@ def changed(finished: Path, tmp_path: Path, **values: Any) -> Path:
     copy = tmp_path / "bundle"
     shutil.copytree(finished / "bundle", copy)
     document = dict(read_json(copy / "bundle.json"))
-    for graph in document["graphs"]:
+    for graph in (each for each in document["graphs"] if each["name"] == document["default"]):
         graph["thresholds"] = values.get("thresholds", graph["thresholds"])
         graph["decisions"] |= {k: v for k, v in values.items() if k != "thresholds"}
     write_json(copy / "bundle.json", {**document, "identity": identity_of(document)})
