@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,7 +28,9 @@ from medistill.evaluate.paired import sign_flip_p, swap_scores
 from medistill.evaluate.scored import Scored
 from medistill.evaluate.subgroups import Subgroup
 
-FLIPS = 10_000
+#: Exchanges of groups; so many a comparison where that is more, since the smallest possible p-value
+#: times the number of comparisons must stay well below the level that is significant.
+FLIPS, FLIPS_EACH = 10_000, 100
 KINDS = ("class", "subgroup")
 UNDEFINED = "the difference is not defined here"
 
@@ -96,6 +98,7 @@ def uncorrected(
     parts: Sequence[Subgroup] = (),
     word: str,
     seed: int = 0,
+    family: int | None = None,
 ) -> list[Hurt]:
     """Every comparison of one student with its p-value, not yet corrected.
 
@@ -106,13 +109,24 @@ def uncorrected(
         parts: subgroups of the images.
         word: what a group is called.
         seed: of the subgroups' resamples and of exchanges.
+        family: how many comparisons will be corrected together; None for these alone.
     """
     chosen = harm_parts(student.table, classes, parts)
+    exchange = _Exchange(
+        flips=max(FLIPS, FLIPS_EACH * (family or len(chosen) * len(others))), seed=seed
+    )
     return [
         each
         for other, pairs in cohorts(student, others, chosen, seed=seed).items()
-        for each in _against(other, pairs, student.table, word, seed)
+        for each in _against(other, pairs, student.table, word, exchange)
     ]
+
+
+class _Exchange(NamedTuple):
+    """How groups are exchanged."""
+
+    flips: int
+    seed: int
 
 
 def corrected(found: Sequence[Sequence[Hurt]]) -> list[list[Hurt]]:
@@ -149,7 +163,9 @@ def in_words(
     return worse, rest
 
 
-def _against(name: str, pairs: Sequence[Cohort], whole: Table, word: str, seed: int) -> list[Hurt]:
+def _against(
+    name: str, pairs: Sequence[Cohort], whole: Table, word: str, exchange: _Exchange
+) -> list[Hurt]:
     found = [each for pair in pairs for each in _compare(pair, name, word)]
     return [
         replace(
@@ -157,7 +173,7 @@ def _against(name: str, pairs: Sequence[Cohort], whole: Table, word: str, seed: 
             p=p,
             reason=(each.reason or each.difference.reason or UNDEFINED) if p is None else None,
         )
-        for each, p in zip(found, _p_values(pairs, whole, seed), strict=True)
+        for each, p in zip(found, _p_values(pairs, whole, exchange), strict=True)
     ]
 
 
@@ -186,15 +202,15 @@ def _value(scored: Scored, part: Part) -> float | None:
     return None if np.isnan(value) else value
 
 
-def _p_values(pairs: Sequence[Cohort], whole: Table, seed: int) -> list[float | None]:
+def _p_values(pairs: Sequence[Cohort], whole: Table, exchange: _Exchange) -> list[float | None]:
     """One for each part, None where it is not tested; all under the same exchanges of groups."""
     if isinstance(whole, MaskScores):
-        return [p for pair in pairs for p in _mask_p_values(pair, seed)]
+        return [p for pair in pairs for p in _mask_p_values(pair, exchange)]
     columns = [column for pair in pairs for column in _scores(pair, whole)]
     tested = [column for column in columns if column is not None]
     if not tested:
         return [None] * len(columns)
-    found = iter(sign_flip_p(np.stack(tested, axis=1), flips=FLIPS, seed=seed).tolist())
+    found = iter(sign_flip_p(np.stack(tested, axis=1), **exchange._asdict()).tolist())
     return [None if column is None else next(found) for column in columns]
 
 
@@ -216,13 +232,13 @@ def _column(scores: Floats | None, part: Part, pair: Cohort, whole: Table) -> Fl
     return spread
 
 
-def _mask_p_values(pair: Cohort, seed: int) -> list[float | None]:
+def _mask_p_values(pair: Cohort, exchange: _Exchange) -> list[float | None]:
     first, second = pair.student.table, pair.other.table
     if not isinstance(first, MaskScores) or not isinstance(second, MaskScores):
         return [None] * len(pair.parts)
     if all(part.reason is not None for part in pair.parts):
         return [None] * len(pair.parts)
-    found = mask_p_values(first, second, flips=FLIPS, seed=seed)
+    found = mask_p_values(first, second, **exchange._asdict())
     return [
         None if part.reason is not None else found[part.metric][part.column] for part in pair.parts
     ]

@@ -13,6 +13,7 @@ from medistill.evaluate.document import definition, judged_classes, overall
 from medistill.evaluate.document import spread as spread_over_seeds
 from medistill.evaluate.grouped import Table, check_same_images
 from medistill.evaluate.harm import Hurt, corrected, in_words, uncorrected
+from medistill.evaluate.harm_parts import harm_parts
 from medistill.evaluate.holm import holm
 from medistill.evaluate.scored import Scored, estimates, score
 from medistill.evaluate.subgroups import Subgroup, together
@@ -151,12 +152,25 @@ def _harm(
     seed: int,
 ) -> dict[str, list[Hurt]]:
     """By run, what is compared of its student; all runs are one family."""
-    found = []
-    for run, roles in models.items():
-        others = {r: scored[f"{run} {r} 0"] for r in ("teacher", "control") if r in roles}
-        student = scored[f"{run} student 0"]
-        named = judged_classes(student.table, classes)
-        found.append(uncorrected(student, others, classes=named, parts=parts, word=word, seed=seed))
+    others = {
+        run: {r: scored[f"{run} {r} 0"] for r in ("teacher", "control") if r in roles}
+        for run, roles in models.items()
+    }
+    table = next(iter(scored.values())).table
+    named = judged_classes(table, classes)
+    family = len(harm_parts(table, named, parts)) * sum(map(len, others.values()))
+    found = [
+        uncorrected(
+            scored[f"{run} student 0"],
+            against,
+            classes=named,
+            parts=parts,
+            word=word,
+            seed=seed,
+            family=family,
+        )
+        for run, against in others.items()
+    ]
     return dict(zip(models, corrected(found), strict=True))
 
 

@@ -96,7 +96,7 @@ def wish_of(choice: ThresholdChoice | None) -> Wish | None:
 def _finite(said: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
     """Whether all numbers that were given of an image are finite, (N,)."""
     flags = [np.isfinite(values).reshape(len(values), -1).all(axis=1) for values in said.values()]
-    return np.logical_and.reduce(flags)
+    return np.asarray(np.logical_and.reduce(flags))
 
 
 def _table(predictor: Predictor, other: Prepared, rows: Sequence[int], examined: Examined) -> Table:

@@ -88,6 +88,16 @@ def test_a_subgroup_that_one_run_serves_worse_is_named_and_all_runs_are_one_fami
     assert [row["corrected"] for row in each] == holm([row["p"] for row in each])
 
 
+def test_harm_is_still_seen_where_very_many_runs_are_compared() -> None:
+    # 10,000 exchanges alone could show nothing in a family of more than 500 comparisons.
+    plenty = [Subgroup(column="site", value=str(n), rows=np.arange(100, 200)) for n in range(260)]
+    found = compare_models(
+        {"bad": HARMED["bad"]}, parts={"bad": plenty}, **{**QUICK, "resamples": 60}
+    )
+    assert sum("site" in sentence for sentence in found["harm"]) >= 260
+    assert "corrected over 523 comparisons" in found["harm"][0]
+
+
 def test_where_no_subgroup_was_tested_only_the_classes_are_spoken_of() -> None:
     few = [Subgroup(column="site", value="B", rows=np.arange(5))]
     for parts in ({}, {"good": few}):
