@@ -69,12 +69,7 @@ def compare_models(
     Raises:
         DataError: models on other images, or that know other things of them; says which differ.
     """
-    named = {
-        f"{run} {role} {number}": table
-        for run, roles in models.items()
-        for role, tables in roles.items()
-        for number, table in enumerate(tables)
-    }
+    named = _named(models)
     check_same_images(named)
     drawn = draw_resamples(next(iter(named.values())), resamples=resamples, seed=seed)
     scored = dict(zip(named, score(list(named.values()), drawn), strict=True))
@@ -100,6 +95,15 @@ def compare_models(
             for role, tables in roles.items()
         ],
         "differences": _corrected(found, [metric.name for metric in overall(table)]),
+    }
+
+
+def _named(models: Models) -> dict[str, Table]:
+    return {
+        f"{run} {role} {number}": table
+        for run, roles in models.items()
+        for role, tables in roles.items()
+        for number, table in enumerate(tables)
     }
 
 
