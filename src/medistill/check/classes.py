@@ -128,7 +128,9 @@ def group_findings(subject: Subject) -> Iterator[Finding]:
 
 
 def mixed_findings(subject: Subject) -> Iterator[Finding]:
-    """Numbered subjects (``personN``) that occur in two classes under one number."""
+    """Numbered subjects (``personN``) that occur in two exclusive classes under one number."""
+    if subject.images.task != "single-label":
+        return
     words: dict[str, set[str]] = {}
     names: dict[str, list[str]] = {}
     for sample in subject.images.samples:

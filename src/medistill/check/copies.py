@@ -65,19 +65,25 @@ def near_findings(subject: Subject) -> Iterator[Finding]:
 def _conflicts(
     subject: Subject, clusters: Sequence[Sequence[str]], check: str, severity: str
 ) -> Iterator[Finding]:
-    if subject.images.task != "single-label":
-        return
-    label = {s.name: s.label for s in subject.images.samples if s.label is not None}
-    wrong = [held for held in clusters if len({label[n] for n in held if n in label}) > 1]
+    samples = {sample.name: sample for sample in subject.images.samples}
+    wrong = [h for h in clusters if _contradicts(subject, [samples[name] for name in h])]
     if wrong:
+        single = subject.images.task == "single-label"
         yield Finding(
             check=check,
             severity="fatal" if severity == "fatal" else "warning",
-            text=f"{len(wrong)} clusters of copies hold images of different classes",
+            text=f"{len(wrong)} clusters of copies hold images "
+            + ("of different classes" if single else "whose labels contradict each other"),
             cure="Have their labels looked at: at most one can be right.",
             figures={"clusters": len(wrong)},
             groups=wrong,
         )
+
+
+def _contradicts(subject: Subject, copies: Sequence[Sample]) -> bool:
+    """Whether a class is known to be there in one copy and not to be there in another."""
+    truth = subject.class_truth(copies).values()
+    return any((known == 1).any() and (known == 0).any() for known in truth)
 
 
 def _across(subject: Subject, clusters: Sequence[Sequence[str]], check: str) -> Iterator[Finding]:
@@ -156,7 +162,10 @@ def _large(clusters: Sequence[Sequence[str]], total: int) -> Iterator[Finding]:
 
 
 def united(subject: Subject) -> dict[str, str]:
-    """A group for each readable image that holds its own group and all of its copies together."""
+    """A group for each readable image that holds its own group and all of its copies together.
+
+    It keeps its name, or says how many others the copies joined to it.
+    """
     samples = subject.readable
     names = [sample.name for sample in samples]
     near = {name: held[0] for held in subject.near_copies for name in held}
@@ -171,7 +180,17 @@ def united(subject: Subject) -> dict[str, str]:
         for held in by(words, names).values():
             for one, two in pairwise(held):
                 parent[root_of(parent, row[two])] = root_of(parent, row[one])
-    return {name: f"group {root_of(parent, row[name])}" for name in names}
+    root = {name: root_of(parent, row[name]) for name in names}
+    joined: dict[int, dict[str, None]] = {}
+    for sample in samples:
+        joined.setdefault(root[sample.name], {})[sample.group] = None
+    word = {number: _joined(list(groups)) for number, groups in joined.items()}
+    return {name: word[root[name]] for name in names}
+
+
+def _joined(groups: Sequence[str]) -> str:
+    """Unique, since the first group lies nowhere else."""
+    return groups[0] if len(groups) == 1 else f"{groups[0]} and {len(groups) - 1} more"
 
 
 def together(subject: Subject) -> ImageSet:

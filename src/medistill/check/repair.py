@@ -5,15 +5,20 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from medistill.check.copies import united
 from medistill.check.subject import Subject
 from medistill.core.errors import DataError
 from medistill.core.files import write_text
-from medistill.core.types import ImageSet
+from medistill.core.types import ImageSet, Sample
 from medistill.data.parts import holdout_parts
+from medistill.data.table import OWN_COLUMNS
+from medistill.data.table_labels import NO_FINDING, read_class_columns
 
+Columns = Mapping[str, Sequence[str]]
+_ENTRIES = {1.0: "1", 0.0: "0"}
 _SPLIT = {"fit": "train", "select": "val", "calibrate": "train", "evaluate": "test"}
 
 
@@ -40,17 +45,70 @@ def proposed(subject: Subject, *, seed: int = 0) -> dict[str, tuple[str, str]]:
 
 
 def write_proposal(subject: Subject, path: Path) -> str | None:
-    """Write a table ``path, group, split`` (and ``label`` where there is one), or say why not."""
+    """Write a table that ``data.table`` reads as the same labels, or say why there is none.
+
+    Columns: ``path``; the labels; ``patient`` or ``group``; ``split``; every attribute. Labels of
+    a single-label set are one column ``label``. Several labels an image are one column a class of
+    1, 0 or, where unknown, nothing; a class that no image has is left out, as no such column is
+    one. Where the names of these columns would not come back, and nothing is unknown, they are one
+    column ``labels``.
+    """
     try:
         found = proposed(subject)
     except DataError as error:
         return error.what
-    samples = {sample.name: sample for sample in subject.images.samples}
+    samples = [s for s in sorted(subject.readable, key=lambda s: s.name) if s.name in found]
+    attributes = _attributes(subject, samples)
+    labels = _labels(subject, samples, attributes)
+    if "label" not in labels and "labels" not in labels:
+        attributes = {name: cells for name, cells in attributes.items() if not _is_class(cells)}
+    group = "patient" if subject.images.group_word == "patient" else "group"
+    columns = {
+        "path": [str(sample.path.resolve()) for sample in samples],
+        **labels,
+        group: [found[sample.name][0] for sample in samples],
+        "split": [found[sample.name][1] for sample in samples],
+        **attributes,
+    }
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", "label", "group", "split"])
-    for name in sorted(found):
-        label = "|".join(subject.label_words(samples[name])) or "none"
-        writer.writerow([samples[name].path.resolve(), label, *found[name]])
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
     write_text(path, text.getvalue())
     return None
+
+
+def _labels(subject: Subject, samples: Sequence[Sample], attributes: Columns) -> Columns:
+    """The column or columns that hold the labels, as they come back from a table."""
+    words = [subject.label_words(sample) for sample in samples]
+    if subject.images.task == "single-label":
+        return {"label": [held[0] for held in words]}
+    columns = {
+        name: [_ENTRIES.get(value, "") for value in values.tolist()]
+        for name, values in subject.class_truth(samples).items()
+    }
+    # Headings of tables are read in small letters, and columns of 1 and 0 as classes.
+    kept = all(name == name.lower() for name in columns) and not any(
+        map(_is_class, attributes.values())
+    )
+    if kept or not _are_words(columns):
+        return {name: cells for name, cells in columns.items() if _is_class(cells)}
+    return {"labels": ["|".join(held) or "none" for held in words]}
+
+
+def _are_words(columns: Columns) -> bool:
+    """Whether one cell an image can say it all: nothing is unknown, and no name means nothing."""
+    known = all(all(cells) for cells in columns.values())
+    return known and not any("|" in name or name.lower() in NO_FINDING for name in columns)
+
+
+def _is_class(cells: Sequence[str]) -> bool:
+    return read_class_columns({"": cells}) is not None
+
+
+def _attributes(subject: Subject, samples: Sequence[Sample]) -> Columns:
+    """Every further column, under names that mean nothing else to a table."""
+    taken = OWN_COLUMNS.union(name.lower() for name in subject.images.classes)
+    names = dict.fromkeys(name for sample in samples for name in sample.attributes)
+    free = {name.lower(): name for name in names if name.lower() not in taken}
+    return {name: [s.attributes.get(name, "") for s in samples] for name in free.values()}

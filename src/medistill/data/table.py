@@ -18,7 +18,8 @@ from medistill.data.folder import NO_PATIENTS, SPLIT_FOLDERS
 from medistill.data.table_labels import Labels, masked, read_class_columns, read_labels
 
 LABELS, _GROUPS = ("label", "labels"), ("patient", "group")
-_KNOWN = frozenset({"path", "split", *LABELS, *_GROUPS})
+#: Columns with a meaning of their own; every other one is a class or an attribute.
+OWN_COLUMNS = frozenset({"path", "split", *LABELS, *_GROUPS})
 _DELIMITERS = ",;\t"
 Value = TypeVar("Value")
 _SHOWN = 3
@@ -109,9 +110,9 @@ def _labels(table: Table) -> Labels:
     if column is not None:
         return read_labels(filled(table, column), where=table.path, column=column)
     others = {name: [row[name] for row in table.rows] for name in table.columns}
-    labels = read_class_columns({k: v for k, v in others.items() if k not in _KNOWN})
+    labels = read_class_columns({k: v for k, v in others.items() if k not in OWN_COLUMNS})
     if labels is None:
-        _refuse_blank(table, [name for name in table.columns if name not in _KNOWN])
+        _refuse_blank(table, [name for name in table.columns if name not in OWN_COLUMNS])
         _missing_column(table, "label")
     return labels
 
@@ -260,7 +261,7 @@ def _samples(
     guessed: bool,
 ) -> tuple[Sample, ...]:
     # Columns that are labels are no subgroups as well.
-    known = _KNOWN if table.one_of(LABELS) else _KNOWN.union(labels.classes)
+    known = OWN_COLUMNS if table.one_of(LABELS) else OWN_COLUMNS.union(labels.classes)
     found = [
         Sample(
             path=file,

@@ -19,19 +19,21 @@ class Examined:
 
     Attributes:
         fitted: what decides, from *calibrate*.
-        calibrate: answers there.
+        calibrate: answers there; None for a bundle, which ships what was fitted there alone.
         evaluate: answers on *evaluate*.
     """
 
     fitted: Fitted
-    calibrate: Answers
+    calibrate: Answers | None
     evaluate: Answers
 
-    def chances(self, *, task: Task, calibrated: bool = True, part: str = "evaluate") -> Floats:
-        """Probabilities of a part's images, with or without the temperature."""
-        asked = self.evaluate if part == "evaluate" else self.calibrate
+    def chances(
+        self, asked: Answers | None = None, *, task: Task, calibrated: bool = True
+    ) -> Floats:
+        """Probabilities of answers, on *evaluate* unless named, calibrated or not."""
         calibration = self.fitted.calibration if calibrated else Calibration()
-        return probabilities(asked.logits, task=task, calibration=calibration)
+        logits = (asked or self.evaluate).logits
+        return probabilities(logits, task=task, calibration=calibration)
 
 
 def labels_of(folds: Sequence[Examined]) -> np.ndarray:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,7 +28,10 @@ from medistill.evaluate.paired import sign_flip_p, swap_scores
 from medistill.evaluate.scored import Scored
 from medistill.evaluate.subgroups import Subgroup
 
-FLIPS = 10_000
+#: Exchanges of groups; so many a comparison where that is more, since the smallest possible p-value
+#: times the number of comparisons must stay well below the level that is significant.
+FLIPS, FLIPS_EACH = 10_000, 100
+KINDS = ("class", "subgroup")
 UNDEFINED = "the difference is not defined here"
 
 
@@ -81,6 +84,24 @@ def harm(
 ) -> list[Hurt]:
     """Compare class by class and subgroup by subgroup; what is worse beyond chance comes first.
 
+    All of it is one family, corrected together.
+    """
+    found = uncorrected(student, others, classes=classes, parts=parts, word=word, seed=seed)
+    return corrected([found])[0]
+
+
+def uncorrected(
+    student: Scored,
+    others: Mapping[str, Scored],
+    *,
+    classes: Sequence[str],
+    parts: Sequence[Subgroup] = (),
+    word: str,
+    seed: int = 0,
+    family: int | None = None,
+) -> list[Hurt]:
+    """Every comparison of one student with its p-value, not yet corrected.
+
     Args:
         student: its table with every metric.
         others: of the teacher and the control, on the same images and resamples; may be empty.
@@ -88,27 +109,53 @@ def harm(
         parts: subgroups of the images.
         word: what a group is called.
         seed: of the subgroups' resamples and of exchanges.
+        family: how many comparisons will be corrected together; None for these alone.
     """
     chosen = harm_parts(student.table, classes, parts)
-    found = [
+    exchange = _Exchange(
+        flips=max(FLIPS, FLIPS_EACH * (family or len(chosen) * len(others))), seed=seed
+    )
+    return [
         each
         for other, pairs in cohorts(student, others, chosen, seed=seed).items()
-        for each in _against(other, pairs, student.table, word, seed)
+        for each in _against(other, pairs, student.table, word, exchange)
     ]
-    corrected = holm([each.p for each in found])
-    judged = [_judge(each, p) for each, p in zip(found, corrected, strict=True)]
+
+
+class _Exchange(NamedTuple):
+    """How groups are exchanged."""
+
+    flips: int
+    seed: int
+
+
+def corrected(found: Sequence[Sequence[Hurt]]) -> list[list[Hurt]]:
+    """Verdicts on the comparisons of each student, all of them one family; the worst come first."""
+    p = iter(holm([each.p for one in found for each in one]))
+    judged = [[_judge(each, next(p)) for each in one] for one in found]
     rank = {"worse": 0, "better": 1, "undecided": 2, "not tested": 3}
-    return sorted(judged, key=lambda each: (rank[each.verdict], each.corrected or 0.0))
+    return [
+        sorted(one, key=lambda each: (rank[each.verdict], each.corrected or 0.0)) for one in judged
+    ]
 
 
-def in_words(found: Sequence[Hurt]) -> tuple[list[str], list[str]]:
-    """Who is served worse, one sentence each; and what was not shown or could not be tested."""
-    worse = [_sentence(each, found) for each in found if each.verdict == "worse"]
-    tested, rest = sum(each.p is not None for each in found), []
-    if not worse and tested:
+def in_words(
+    found: Sequence[Hurt], family: Sequence[Hurt] | None = None
+) -> tuple[list[str], list[str]]:
+    """Who is served worse, one sentence each; and what was not shown or could not be tested.
+
+    Args:
+        found: the comparisons of one student.
+        family: everything that was corrected with them; None for nothing else.
+    """
+    count = sum(each.p is not None for each in (found if family is None else family))
+    together = plural("comparison", count)
+    worse = [_sentence(each, together) for each in found if each.verdict == "worse"]
+    kinds, rest = [k for k in KINDS if any(e.kind == k and e.p is not None for e in found)], []
+    if not worse and kinds:
         rest.append(
-            "No class or subgroup is shown to be served worse than by the teacher or the control "
-            f"({plural('comparison', tested)}, corrected together)."
+            f"No {' or '.join(kinds)} is shown to be served worse than by the teacher or the "
+            f"control ({together}, corrected together)."
         )
     silent = list(dict.fromkeys(f"{e.name} ({e.reason})" for e in found if e.p is None))
     if silent:
@@ -116,7 +163,9 @@ def in_words(found: Sequence[Hurt]) -> tuple[list[str], list[str]]:
     return worse, rest
 
 
-def _against(name: str, pairs: Sequence[Cohort], whole: Table, word: str, seed: int) -> list[Hurt]:
+def _against(
+    name: str, pairs: Sequence[Cohort], whole: Table, word: str, exchange: _Exchange
+) -> list[Hurt]:
     found = [each for pair in pairs for each in _compare(pair, name, word)]
     return [
         replace(
@@ -124,7 +173,7 @@ def _against(name: str, pairs: Sequence[Cohort], whole: Table, word: str, seed: 
             p=p,
             reason=(each.reason or each.difference.reason or UNDEFINED) if p is None else None,
         )
-        for each, p in zip(found, _p_values(pairs, whole, seed), strict=True)
+        for each, p in zip(found, _p_values(pairs, whole, exchange), strict=True)
     ]
 
 
@@ -153,15 +202,15 @@ def _value(scored: Scored, part: Part) -> float | None:
     return None if np.isnan(value) else value
 
 
-def _p_values(pairs: Sequence[Cohort], whole: Table, seed: int) -> list[float | None]:
+def _p_values(pairs: Sequence[Cohort], whole: Table, exchange: _Exchange) -> list[float | None]:
     """One for each part, None where it is not tested; all under the same exchanges of groups."""
     if isinstance(whole, MaskScores):
-        return [p for pair in pairs for p in _mask_p_values(pair, seed)]
+        return [p for pair in pairs for p in _mask_p_values(pair, exchange)]
     columns = [column for pair in pairs for column in _scores(pair, whole)]
     tested = [column for column in columns if column is not None]
     if not tested:
         return [None] * len(columns)
-    found = iter(sign_flip_p(np.stack(tested, axis=1), flips=FLIPS, seed=seed).tolist())
+    found = iter(sign_flip_p(np.stack(tested, axis=1), **exchange._asdict()).tolist())
     return [None if column is None else next(found) for column in columns]
 
 
@@ -183,13 +232,13 @@ def _column(scores: Floats | None, part: Part, pair: Cohort, whole: Table) -> Fl
     return spread
 
 
-def _mask_p_values(pair: Cohort, seed: int) -> list[float | None]:
+def _mask_p_values(pair: Cohort, exchange: _Exchange) -> list[float | None]:
     first, second = pair.student.table, pair.other.table
     if not isinstance(first, MaskScores) or not isinstance(second, MaskScores):
         return [None] * len(pair.parts)
     if all(part.reason is not None for part in pair.parts):
         return [None] * len(pair.parts)
-    found = mask_p_values(first, second, flips=FLIPS, seed=seed)
+    found = mask_p_values(first, second, **exchange._asdict())
     return [
         None if part.reason is not None else found[part.metric][part.column] for part in pair.parts
     ]
@@ -205,14 +254,13 @@ def _judge(hurt: Hurt, corrected: float | None) -> Hurt:
     return replace(hurt, corrected=corrected, verdict=verdict)
 
 
-def _sentence(hurt: Hurt, found: Sequence[Hurt]) -> str:
-    tested = sum(each.p is not None for each in found)
+def _sentence(hurt: Hurt, together: str) -> str:
     low, high = hurt.difference.low or 0.0, hurt.difference.high or 0.0
     return (
         f"The student serves the {hurt.kind} '{hurt.name}' worse than the {hurt.other}: "
         f"{hurt.title} {hurt.student or 0:.3f} against {hurt.against or 0:.3f}, a difference of "
         f"{hurt.difference.estimate or 0:+.3f} (95 % interval {low:.3f} to {high:.3f}, "
-        f"{_p_text(hurt.corrected)} corrected over {plural('comparison', tested)})."
+        f"{_p_text(hurt.corrected)} corrected over {together})."
     )
 
 

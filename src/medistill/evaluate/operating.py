@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from medistill.bundle.thresholds import Rule, ThresholdChoice, positive_score
 from medistill.core.errors import RecipeError
 from medistill.core.types import Task
-from medistill.evaluate.arrays import Floats, Ints
+from medistill.evaluate.arrays import Floats
 from medistill.evaluate.intervals import FEWEST_GROUPS, plural
 from medistill.evaluate.one_per_group import groups_among
 
-LOWEST = 1e-6
 _WISHES = {"sensitivity": (0.0, 1.0), "specificity": (0.0, 1.0), "cost": (0.0, np.inf)}
 
 
@@ -47,33 +46,43 @@ class Wish:
         raise RecipeError(where="decide.wished", what=what, cure=cure)
 
 
-def threshold_for(wish: Wish, scores: Floats, positive: NDArray[np.bool_]) -> float:
+def threshold_for(wish: Wish, scores: Floats, positive: NDArray[np.bool_]) -> float | None:
     """The threshold t, in (0, 1), whose rule "positive where score >= t" fits the wish best.
 
-    Thresholds lie midway between neighbouring scores; of equals the one nearest 0.5 is taken.
-    ``sensitivity``: the largest t that keeps it; ``specificity``: the smallest.
+    Thresholds lie midway between neighbouring scores, 0 and 1; of equals the one nearest 0.5 is
+    taken. ``sensitivity``: the largest t that keeps it; ``specificity``: the smallest.
 
     Args:
         wish: rule and value.
         scores: (N,) in [0, 1].
         positive: (N,) truth; both answers occur.
+
+    Returns:
+        None where no threshold keeps what is wished: too many positives score 0, or negatives 1.
     """
-    order = np.sort(np.unique(scores))
-    middle = (order[1:] + order[:-1]) / 2
-    limits = np.clip(np.concatenate([[LOWEST], middle, [1 - LOWEST]]), LOWEST, 1 - LOWEST)
+    limits = _limits(scores)
     hits = _share_at_least(scores[positive], limits)
     quiet = 1 - _share_at_least(scores[~positive], limits)
-    if wish.rule == "sensitivity":
-        return float(limits[hits >= float(wish.value or 0) - 1e-12].max())
-    if wish.rule == "specificity":
-        kept = limits[quiet >= float(wish.value or 0) - 1e-12]
-        return float(kept.min()) if kept.size else float(limits[-1])
+    if wish.rule in ("sensitivity", "specificity"):
+        kept = limits[(hits if wish.rule == "sensitivity" else quiet) >= (wish.value or 0) - 1e-12]
+        best = kept[-1:] if wish.rule == "sensitivity" else kept[:1]
+        return float(best[0]) if best.size else None
     gain = hits + quiet
     if wish.rule == "cost":
         gain = -float(wish.value or 0) * (1 - hits) * positive.sum()
         gain = gain - (1 - quiet) * (~positive).sum()
     best = limits[gain >= gain.max() - 1e-12]
     return float(best[np.abs(best - 0.5).argmin()])
+
+
+def _limits(scores: Floats) -> Floats:
+    """Midway between neighbouring scores, 0 and 1, in order; those that ``decide`` can take.
+
+    It takes t and 1 - t, which must both lie between 0 and 1 in float64.
+    """
+    order = np.unique(np.concatenate([[0.0], scores, [1.0]]))
+    middle = (order[1:] + order[:-1]) / 2
+    return np.asarray(middle[(middle > 0) & (middle < 1) & (1 - middle < 1)])
 
 
 def choose_thresholds(
@@ -88,8 +97,8 @@ def choose_thresholds(
 ) -> tuple[dict[str, float], ThresholdChoice | None, dict[str, str]]:
     """Thresholds for ``bundle.calibration.decide``, how they were chosen, and why any is missing.
 
-    Ten groups with and ten without the class are needed; a label of multi-label without them
-    keeps 0.5.
+    Ten groups with and ten without the class are needed, and a threshold that keeps what is
+    wished; a label of multi-label without them keeps 0.5.
 
     Args:
         chances: (N, K) calibrated probabilities.
@@ -111,10 +120,10 @@ def choose_thresholds(
         return _of_labels(chances, np.asarray(labels, np.float64), groups, classes, wish, word)
     column = _positive(wish, classes)
     positive = np.asarray(labels, np.int64) == column
-    reason = _too_few(positive, np.arange(positive.size), groups, word)
-    if reason is not None:
+    scores = positive_score(chances, column)
+    limit, reason = _limit(wish, scores, positive, groups, word)
+    if limit is None:
         return {}, None, {"thresholds": reason}
-    limit = threshold_for(wish, positive_score(chances, column), positive)
     thresholds = {name: limit if k == column else 1 - limit for k, name in enumerate(classes)}
     return thresholds, _choice(wish, classes[column], groups), {}
 
@@ -130,12 +139,10 @@ def _of_labels(
     thresholds, reasons = {}, {}
     for column, name in enumerate(classes):
         rows = np.flatnonzero(np.isfinite(labels[:, column]))
-        positive = labels[rows, column] > 0.5
-        reason = _too_few(positive, rows, groups, word)
-        thresholds[name] = 0.5
-        if reason is None:
-            thresholds[name] = threshold_for(wish, chances[rows, column], positive)
-        else:
+        positive, own = labels[rows, column] > 0.5, [groups[row] for row in rows.tolist()]
+        limit, reason = _limit(wish, chances[rows, column], positive, own, word)
+        thresholds[name] = 0.5 if limit is None else limit
+        if limit is None:
             reasons[f"thresholds.{name}"] = reason
     return thresholds, _choice(wish, None, groups), reasons
 
@@ -160,11 +167,18 @@ def _positive(wish: Wish, classes: Sequence[str]) -> int:
     raise RecipeError(where="decide.positive", what=what, cure=cure)
 
 
-def _too_few(
-    positive: NDArray[np.bool_], rows: Ints, groups: Sequence[str], word: str
-) -> str | None:
+def _limit(
+    wish: Wish, scores: Floats, positive: NDArray[np.bool_], groups: Sequence[str], word: str
+) -> tuple[float | None, str]:
+    """The threshold of one class, or None and why there is none."""
+    few = _too_few(positive, groups, word)
+    limit = None if few else threshold_for(wish, scores, positive)
+    return limit, few or f"no threshold keeps a {wish.rule} of {wish.value or 0:g}"
+
+
+def _too_few(positive: NDArray[np.bool_], groups: Sequence[str], word: str) -> str | None:
     for chosen, what in ((positive, "with"), (~positive, "without")):
-        count = groups_among(groups, rows[chosen])
+        count = groups_among(groups, np.flatnonzero(chosen))
         if count < FEWEST_GROUPS:
             return f"too few groups ({plural(word, count)} {what} the class)"
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,8 @@ def operating_values(
     """Confusion at each operating point, with intervals; the shipped one first.
 
     Args:
-        folds: one model, fold by fold; each chooses on its own *calibrate*.
+        folds: one model, fold by fold; each chooses on its own *calibrate*. A bundle, which brings
+            none, has the thresholds that it ships and no others.
         task: what the labels are; masks have no operating point.
         classes: names.
         wish: what is shipped; None for the most probable class.
@@ -46,7 +47,8 @@ def operating_values(
     positive = wish.positive if wish is not None else None
     if task == "segmentation" or (task == "single-label" and not positive and len(classes) > 2):
         return []
-    others = [Wish(rule=w.rule, value=w.value, positive=positive) for w in USUAL]
+    choosing = all(fold.calibrate is not None for fold in folds)
+    others = [Wish(rule=w.rule, value=w.value, positive=positive) for w in USUAL if choosing]
     wishes = ([wish] if wish else []) + [other for other in others if other != wish]
     column = list(classes).index(positive) if positive else len(classes) - 1
     columns = range(len(classes)) if task == "multi-label" else [column]
@@ -68,15 +70,7 @@ def _point(
     head = {"rule": wish.rule, "wished": wish.value, "class": classes[column]}
     called, limits = [], []
     for fold in folds:
-        thresholds, _, reasons = choose_thresholds(
-            fold.chances(task=task, part="calibrate"),
-            fold.calibrate.labels,
-            fold.calibrate.groups,
-            task=task,
-            classes=classes,
-            wish=wish,
-            word=drawn.word,
-        )
+        thresholds, reasons = _thresholds(fold, task, classes, wish, drawn.word)
         refused = reasons.get("thresholds") or reasons.get(f"thresholds.{classes[column]}")
         if refused:
             return {**head, "reason": refused}
@@ -87,6 +81,25 @@ def _point(
     return {**head, "threshold": float(np.mean(limits))} | _confusion(
         np.concatenate(called), *_truth(labels_of(folds), column, task), drawn
     )
+
+
+def _thresholds(
+    fold: Examined, task: Task, classes: Sequence[str], wish: Wish, word: str
+) -> tuple[Mapping[str, float], Mapping[str, str]]:
+    """Those that *calibrate* gives, else those that are shipped; and why any is missing."""
+    asked = fold.calibrate
+    if asked is None:
+        return fold.fitted.thresholds, fold.fitted.decisions.refusals
+    thresholds, _, reasons = choose_thresholds(
+        fold.chances(asked, task=task),
+        asked.labels,
+        asked.groups,
+        task=task,
+        classes=classes,
+        wish=wish,
+        word=word,
+    )
+    return thresholds, reasons
 
 
 def _truth(labels: np.ndarray, column: int, task: Task) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from medistill.evaluate.bootstrap import draw_resamples
@@ -11,9 +12,11 @@ from medistill.evaluate.difference import SIGNIFICANCE, Difference, differences
 from medistill.evaluate.document import definition, judged_classes, overall
 from medistill.evaluate.document import spread as spread_over_seeds
 from medistill.evaluate.grouped import Table, check_same_images
-from medistill.evaluate.harm import harm, in_words
+from medistill.evaluate.harm import Hurt, corrected, in_words, uncorrected
+from medistill.evaluate.harm_parts import harm_parts
 from medistill.evaluate.holm import holm
 from medistill.evaluate.scored import Scored, estimates, score
+from medistill.evaluate.subgroups import Subgroup, together
 
 Models = Mapping[str, Mapping[str, Sequence[Table]]]
 ROLES = ("teacher", "student", "control")
@@ -38,6 +41,7 @@ def compare_models(
     *,
     classes: Sequence[str],
     word: str,
+    parts: Mapping[str, Sequence[Subgroup]] = MappingProxyType({}),
     resamples: int = 2000,
     flips: int = 10_000,
     seed: int = 0,
@@ -48,25 +52,24 @@ def compare_models(
         models: for each run its tables by role, one a seed; all on the same images.
         classes: names in the order of the probabilities.
         word: what a group is called.
+        parts: subgroups of the images as each run knows them, to see whether one is served worse;
+            what one run knows of the images holds for all.
         resamples: bootstrap resamples of groups.
         flips: sign flips of groups.
         seed: of both.
 
     Returns:
-        A JSON value without NaN: ``harm`` (sentences, worst first), ``notes``; ``models``: one
+        A JSON value without NaN: ``harm`` (sentences, worst first), ``notes``; ``compared``: for
+        each run its classes and subgroups (see ``harm.Hurt``), ``corrected`` by Holm over those of
+        all runs; ``models``: one
         row a run and role with ``overall`` (first seed: spread over groups) and ``seeds`` (spread
         over seeds, kept apart); ``differences``: ``first``, ``second`` and ``overall`` with
         ``p``, ``corrected`` (Holm over all pairs of that metric) and ``verdict``.
 
     Raises:
-        DataError: models on other images; says which differ.
+        DataError: models on other images, or that know other things of them; says which differ.
     """
-    named = {
-        f"{run} {role} {number}": table
-        for run, roles in models.items()
-        for role, tables in roles.items()
-        for number, table in enumerate(tables)
-    }
+    named = _named(models)
     check_same_images(named)
     drawn = draw_resamples(next(iter(named.values())), resamples=resamples, seed=seed)
     scored = dict(zip(named, score(list(named.values()), drawn), strict=True))
@@ -75,7 +78,8 @@ def compare_models(
         for pair in _pairs(models)
     }
     table = next(iter(named.values()))
-    worse, rest = _harm(models, scored, classes, word, seed)
+    hurt = _harm(models, scored, classes, together(parts), word, seed)
+    worse, rest = _in_words(hurt)
     return {
         "classes": list(classes),
         "group_word": word,
@@ -84,12 +88,22 @@ def compare_models(
         "metrics": {metric.name: definition(metric) for metric in overall(table)},
         "harm": worse,
         "notes": rest + [f"{run} {NO_CONTROL}." for run in models if "control" not in models[run]],
+        "compared": {run: [each.to_json() for each in found] for run, found in hurt.items()},
         "models": [
             _row(run, role, [scored[f"{run} {role} {n}"] for n in range(len(tables))], word)
             for run, roles in models.items()
             for role, tables in roles.items()
         ],
         "differences": _corrected(found, [metric.name for metric in overall(table)]),
+    }
+
+
+def _named(models: Models) -> dict[str, Table]:
+    return {
+        f"{run} {role} {number}": table
+        for run, roles in models.items()
+        for role, tables in roles.items()
+        for number, table in enumerate(tables)
     }
 
 
@@ -134,16 +148,43 @@ def _corrected(
 
 
 def _harm(
-    models: Models, scored: Mapping[str, Scored], classes: Sequence[str], word: str, seed: int
-) -> tuple[list[str], list[str]]:
-    """In words, run by run; the run's name comes first where there are several."""
+    models: Models,
+    scored: Mapping[str, Scored],
+    classes: Sequence[str],
+    parts: Sequence[Subgroup],
+    word: str,
+    seed: int,
+) -> dict[str, list[Hurt]]:
+    """By run, what is compared of its student; all runs are one family."""
+    others = {
+        run: {r: scored[f"{run} {r} 0"] for r in ("teacher", "control") if r in roles}
+        for run, roles in models.items()
+    }
+    table = next(iter(scored.values())).table
+    named = judged_classes(table, classes)
+    family = len(harm_parts(table, named, parts)) * sum(map(len, others.values()))
+    found = [
+        uncorrected(
+            scored[f"{run} student 0"],
+            against,
+            classes=named,
+            parts=parts,
+            word=word,
+            seed=seed,
+            family=family,
+        )
+        for run, against in others.items()
+    ]
+    return dict(zip(models, corrected(found), strict=True))
+
+
+def _in_words(hurt: Mapping[str, Sequence[Hurt]]) -> tuple[list[str], list[str]]:
+    """Run by run; the run's name comes first where there are several."""
     worse, rest = [], []
-    for run, roles in models.items():
-        others = {r: scored[f"{run} {r} 0"] for r in ("teacher", "control") if r in roles}
-        student = scored[f"{run} student 0"]
-        named = judged_classes(student.table, classes)
-        said = in_words(harm(student, others, classes=named, word=word, seed=seed))
-        lead = f"{run}: " if len(models) > 1 else ""
+    family = [each for found in hurt.values() for each in found]
+    for run, found in hurt.items():
+        said = in_words(found, family)
+        lead = f"{run}: " if len(hurt) > 1 else ""
         worse += [lead + sentence for sentence in said[0]]
         rest += [lead + sentence for sentence in said[1]]
     return worse, rest

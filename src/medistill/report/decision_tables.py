@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from medistill.report.tables import ROLES, Cell
+from medistill.report.tables import ROLES, Cell, is_external
 from medistill.report.values import interval, number
 
 _RULES = {
@@ -72,14 +72,16 @@ def calibration(metrics: Mapping[str, Any]) -> Grid | None:
 def operating(metrics: Mapping[str, Any]) -> list[Grid]:
     """One table of operating points a model; the teacher's is left to metrics.json."""
     grids = []
+    where = "thresholds chosen on the calibration part, counted on the evaluation part"
+    if is_external(metrics):
+        where = "thresholds from the model's own calibration part, counted on the other set"
     for role, model in present(metrics):
         points = [point for point in model["operating"] if "confusion" in point]
         if role == "teacher" or not points:
             continue
         grids.append(
             Grid(
-                caption=f"{role.capitalize()}: thresholds chosen on the calibration part, "
-                "counted on the evaluation part",
+                caption=f"{role.capitalize()}: {where}",
                 columns=("Threshold", *_RATES.values(), "Hits, misses, false alarms, rejections"),
                 rows=tuple((_rule(point), _point(point)) for point in points),
             )

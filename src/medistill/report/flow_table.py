@@ -44,8 +44,11 @@ def left_out(metrics: Mapping[str, Any]) -> list[str]:
     found = metrics.get("flow") or {}
     if "unreadable" not in found:
         return []
+    unreadable = _unreadable(found["listed"], found["unreadable"])
+    if found.get("external"):
+        return unreadable
     return [
-        *_unreadable(found["listed"], found["unreadable"]),
+        *unreadable,
         _without_label(found["stored"] - found["labelled"], found["unlabelled"]),
         f"{found['removed']:,} training images were left out because their group lies in the "
         "evaluation part.",
@@ -68,7 +71,7 @@ def _without_label(count: int, used: int) -> str:
         return "Every stored image has a label."
     return (
         f"{count:,} stored images have no label: {used:,} were used without, the others equal a "
-        "labelled one."
+        "labelled one or belong to what is held out."
     )
 
 

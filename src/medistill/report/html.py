@@ -140,6 +140,7 @@ def _curved(metrics: Mapping[str, Any]) -> list[str]:
 def _decisions(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Tables and plots of the section on trust."""
     return {
+        "external": tables.is_external(metrics),
         "calibration": decision_tables.calibration(metrics),
         "operating": decision_tables.operating(metrics),
         "refused_points": decision_tables.refused_points(metrics),

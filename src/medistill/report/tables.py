@@ -67,6 +67,11 @@ class Confusion:
     rows: tuple[tuple[str, tuple[tuple[int, float], ...]], ...]
 
 
+def is_external(metrics: Mapping[str, Any]) -> bool:
+    """Whether another set was judged than the model's own."""
+    return bool((metrics.get("flow") or {}).get("external"))
+
+
 def columns(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Headings of the tables of figures, each with the role whose colour it bears."""
     names = [(role.capitalize(), role) for role in ROLES if metrics["models"][role]]

@@ -121,6 +121,24 @@ class Predictor:
             calibration=self._session.graph.calibration,
         )
 
+    def outputs(self, images: Images) -> dict[str, Chances]:
+        """What the graph itself says of prepared images, before any temperature.
+
+        Args:
+            images: (N, C, S, S) float32 in [0, 1].
+
+        Returns:
+            ``logits``, (N, K) or (N, K, H, W), NaN for an image of which the graph gave a number
+            that is not finite; and ``pooled``, (N, D), where its gate needs that.
+
+        Raises:
+            BundleError: the graph fails.
+        """
+        wanted = [self._logits, *([self._pooled] if self._pooled else [])]
+        logits, *pooled = self._session.run_many(images, wanted)
+        said = {"logits": cleaned(logits)}
+        return {**said, POOLED: pooled[0].astype(np.float64)} if pooled else said
+
     def predict_files(
         self,
         paths: Iterable[Path],
@@ -168,17 +186,15 @@ class Predictor:
         Raises:
             BundleError: the graph fails.
         """
-        images = np.stack([item.image for item in batch])
-        wanted = [self._logits, *([self._pooled] if self._pooled else [])]
-        outputs = self._session.run_many(images, wanted)
+        said = self.outputs(np.stack([item.image for item in batch]))
         return decided(
             self.bundle.manifest,
             self.graph,
             names=[item.name for item in batch],
             shapes=[item.shape for item in batch],
             foreign=[item.foreign for item in batch],
-            logits=outputs[0],
-            pooled=outputs[1] if self._pooled else None,
+            logits=said["logits"],
+            pooled=said.get(POOLED),
         )
 
     def prepare_named(self, picture: Picture, name: str) -> Prepared:

@@ -13,9 +13,11 @@ from medistill.core.errors import DataError, RunFolderError
 from medistill.core.files import read_json, write_json
 from medistill.evaluate.grouped import Table
 from medistill.evaluate.several import compare_models
+from medistill.evaluate.subgroups import SUBGROUPS, Subgroup, read_subgroups
 from medistill.evaluate.tables import read_table
 from medistill.report.comparison_page import comparison_text, write_comparison
 
+NO_COLUMNS = "does not tell the subgroups of its images; evaluate it again for them"
 ROLES = ("teacher", "student", "control")
 _TABLE = re.compile(r"(teacher|student|control)(?:-(\d+))?\.csv")
 
@@ -38,8 +40,15 @@ def compare(runs: Sequence[str | Path], *, out: str | Path | None = None) -> str
     names = _names([Path(run) for run in runs])
     metrics = [read_json(folder / "metrics.json") for folder in folders]
     _check_classes(names, metrics)
+    kept = {n: f for n, f in zip(names, folders, strict=True) if (f / SUBGROUPS).is_file()}
     models = {name: dict(_tables(folder)) for name, folder in zip(names, folders, strict=True)}
-    found = compare_models(models, classes=metrics[0]["classes"], word=metrics[0]["group_word"])
+    found = compare_models(
+        models,
+        classes=metrics[0]["classes"],
+        word=metrics[0]["group_word"],
+        parts={n: _parts(f, models[n]) for n, f in kept.items()},
+    )
+    found["notes"] += [f"{name} {NO_COLUMNS}." for name in names if name not in kept]
     if out is not None:
         folder = Path(out)
         folder.mkdir(parents=True, exist_ok=True)
@@ -81,6 +90,10 @@ def _tables(folder: Path) -> Iterator[tuple[str, list[Table]]]:
         }
         if found:
             yield role, [_sorted(read_table(found[seed])[0]) for seed in sorted(found)]
+
+
+def _parts(folder: Path, roles: Mapping[str, Sequence[Table]]) -> list[Subgroup]:
+    return read_subgroups(folder / SUBGROUPS, roles["student"][0].names)
 
 
 def _sorted(table: Table) -> Table:

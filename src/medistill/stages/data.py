@@ -271,8 +271,3 @@ def _load_sample(value: dict[str, Any]) -> Sample:
     value["mask"] = None if value["mask"] is None else Path(value["mask"])
     value["label"] = label_of(value["label"])
     return Sample(**value)
-
-
-def is_labelled(sample: Sample) -> bool:
-    """Whether somebody said what an image shows: a label, or a mask."""
-    return sample.label is not None or sample.mask is not None

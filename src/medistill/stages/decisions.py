@@ -38,7 +38,7 @@ def network_asker(network: Network, prepared: Prepared) -> Ask:
     want = frozenset({POOLED}) & network.feature_names
     if prepared.masks is not None:
         ask = ask_network(network, want)
-        return lambda rows: mask_answers(ask, prepared, rows, network)
+        return lambda rows: mask_answers(ask, prepared, rows, network.preprocessing)
     return lambda rows: answer_rows(network, prepared, rows, want)
 
 
@@ -48,8 +48,8 @@ def teacher_asker(teacher: FrozenTeacher, prepared: Prepared) -> Ask:
     if len(teacher.members) > 1:
         want = frozenset()
     if prepared.masks is not None:
-        ask = ask_teacher(teacher, want)
-        return lambda rows: mask_answers(ask, prepared, rows, teacher.members[0])
+        ask, seen = ask_teacher(teacher, want), teacher.members[0].preprocessing
+        return lambda rows: mask_answers(ask, prepared, rows, seen)
     return lambda rows: answer_teacher(teacher, prepared, rows, want)
 
 

@@ -7,15 +7,11 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-
-import numpy as np
-import torch
+from typing import Any
 
 from medistill.bundle.bundle import open_bundle
-from medistill.bundle.calibration import Calibration
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Plane, Task
-from medistill.data.batch import Batch
 from medistill.data.labels import labels_matrix
 from medistill.data.layouts import read_data, refuse_unused_plane
 from medistill.data.masks import Masks
@@ -36,14 +32,17 @@ from medistill.stages.decisions import (
     teacher_asker,
 )
 from medistill.stages.evaluation import segmenter
-from medistill.stages.judging import Judged, judge, pool
-from medistill.stages.mask_measuring import Segmenter, mask_table
+from medistill.stages.external_bundle import judged_bundle
+from medistill.stages.flow import other_flow
+from medistill.stages.judging import METRICS, Judged, judge, pool
+from medistill.stages.mask_measuring import mask_table
 from medistill.stages.run import RECIPE, open_run
 from medistill.stages.sizes import sizes_of
 from medistill.stages.student import open_student
 from medistill.stages.teacher import open_teacher
 
-_FLOOR = 1e-12
+#: So many images that were left out are named on the console.
+_NAMED = 5
 
 
 def evaluate(
@@ -59,7 +58,9 @@ def evaluate(
     """Evaluate on another labelled set and write ``metrics.json`` and ``report.html``.
 
     A run brings teacher, student and control of its first fold; a bundle its student alone.
-    Nothing is fitted: weights, temperature and thresholds stay as they are.
+    Nothing is fitted: weights, temperature, thresholds, prediction sets and trust gate stay as they
+    are, and are judged; what a bundle ships without is named. Images that cannot be read are
+    counted and named with their reasons.
 
     Args:
         model: run folder or bundle.
@@ -75,7 +76,7 @@ def evaluate(
         The report.
 
     Raises:
-        MedistillError: no such model, other classes, no image in that split.
+        MedistillError: no such model, other classes, no image in that split, none that can be read.
     """
     speaker = reporter or SilentReporter()
     folder = Path(out)
@@ -89,6 +90,8 @@ def evaluate(
             judged = _of_run(run, images, Path(cache))
         else:
             judged = _of_bundle(Path(model), images, Path(cache), speaker)
+    for line in _left_out(judged.flow):
+        speaker.say(line)
     metrics = judge(judged, folder)
     speaker.say(metrics["answer"]["standing"])
     speaker.say(f"Report: {folder / 'report.html'}")
@@ -147,6 +150,7 @@ def _of_run(context: Context, images: ImageSet, cache: Path) -> Judged:
         predictions=_tables(context, own, prepared, examined),
         examined=first,
         wish=rules_of(context.recipe.decide).wish,
+        flow=other_flow(prepared, range(len(images.samples))),
         sizes=sizes_of(context, own, fold),
     )
 
@@ -195,6 +199,19 @@ def _placed(
     return tuple(values)
 
 
+def _left_out(flow: Mapping[str, Any]) -> list[str]:
+    """How many images were judged, and the first that were not."""
+    unreadable = flow["unreadable"]
+    if not unreadable:
+        return [f"Judged all {flow['listed']:,} listed images."]
+    more = len(unreadable) - _NAMED
+    return [
+        f"Judged {flow['stored']:,} of {flow['listed']:,} listed images.",
+        *(f"left out: {each['name']}: {each['reason']}" for each in unreadable[:_NAMED]),
+        *([f"left out: {more:,} more, named in {METRICS}"] if more > 0 else []),
+    ]
+
+
 def _check_task(images: ImageSet, task: Task) -> None:
     if images.task != task:
         raise DataError(
@@ -206,43 +223,17 @@ def _check_task(images: ImageSet, task: Task) -> None:
 
 def _of_bundle(path: Path, images: ImageSet, cache: Path, speaker: Reporter) -> Judged:
     predictor = Predictor(open_bundle(path))
-    _check_task(images, predictor.bundle.manifest.task)
-    images = with_classes(images, predictor.classes)
-    if images.task == "segmentation":
-        return _masks_of_bundle(predictor, images, cache, speaker)
-    found = list(predictor.predict_files([sample.path for sample in images.samples]))
-    read = [number for number, each in enumerate(found) if each.probabilities is not None]
-    if not read:
-        raise DataError(
-            where=images.root, what="no image could be read", cure="Check the files of that set."
-        )
-    images = dataclasses.replace(images, samples=tuple(images.samples[number] for number in read))
-    chances = np.array([found[number].probabilities for number in read], dtype=np.float64)
-    table = pool(images, [(0, range(len(images.samples)), chances)])
-    return Judged(images=images, predictions={"student": [table]})
-
-
-def _masks_of_bundle(
-    predictor: Predictor, images: ImageSet, cache: Path, speaker: Reporter
-) -> Judged:
     seen = predictor.bundle.manifest.preprocessing
+    _check_task(images, predictor.bundle.manifest.task)
     other = _prepared(
-        images,
+        with_classes(images, predictor.classes),
         cache,
         stored_size=seen.stored_size or seen.size,
         channels=seen.channels,
         window=seen.window,
         speaker=speaker,
     )
-
-    def ask(batch: Batch) -> dict[str, torch.Tensor]:
-        chances = predictor.predict_array(batch.images.numpy())
-        # Calibrated already: a softmax of their logarithms gives them back.
-        return {"logits": torch.from_numpy(np.log(np.maximum(chances, _FLOOR)))}
-
-    model = Segmenter(ask=ask, seen=seen, calibration=Calibration())
-    table = mask_table(other, [(0, range(len(other.images.samples)), model)], None)
-    return Judged(images=other.images, predictions={"student": [table]})
+    return judged_bundle(predictor, other)
 
 
 def _prepared(

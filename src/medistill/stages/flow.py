@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from medistill.stages.context import Context
-from medistill.stages.data import Prepared, is_labelled
+from medistill.stages.data import Prepared
+from medistill.stages.unlabelled import is_labelled
 
 
 def data_flow(context: Context, prepared: Prepared) -> dict[str, Any]:
@@ -32,6 +34,34 @@ def data_flow(context: Context, prepared: Prepared) -> dict[str, Any]:
         "parts": {
             name: _part(prepared, rows) for name, rows in prepared.parts[fold].named().items()
         },
+    }
+
+
+def other_flow(
+    prepared: Prepared, rows: Sequence[int], silent: Sequence[tuple[str, str]] = ()
+) -> dict[str, Any]:
+    """The same of another set that is judged as a whole, all of it *evaluate*.
+
+    Args:
+        prepared: the set.
+        rows: of the images that were judged.
+        silent: name and reason of those that could be read and were not judged.
+
+    Returns:
+        As :func:`data_flow`; ``listed`` images; ``unreadable``: ``name`` and ``reason`` of those
+        that were not judged; ``external``: true.
+    """
+    unreadable = [*prepared.store.skipped, *silent]
+    return {
+        "external": True,
+        "folds": 1,
+        "listed": len(rows) + len(unreadable),
+        "unreadable": [{"name": name, "reason": reason} for name, reason in unreadable],
+        "stored": len(rows),
+        "labelled": len(rows),
+        "unlabelled": 0,
+        "removed": 0,
+        "parts": {"evaluate": _part(prepared, tuple(rows))},
     }
 
 

@@ -14,11 +14,12 @@ from medistill.data.loader import plain_batches
 from medistill.export.candidates import Gate
 from medistill.export.examples import Examples, Images, Run
 from medistill.export.gate import Bounds
+from medistill.imaging.preprocessing import Preprocessing
 from medistill.models.network import Network
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.decisions import Ask, fit_model, labels_of
-from medistill.stages.mask_prediction import mask_answers, mask_batches
+from medistill.stages.mask_prediction import AskBatch, mask_answers, mask_batches
 from medistill.stages.metric_change import metric_change
 
 # Ranges settle long before, and agreement to one in a hundred needs some hundred images, or as many
@@ -42,7 +43,9 @@ def make_gate(context: Context, prepared: Prepared, network: Network, fold: int)
         labels=truth,
         quantise=rendered(prepared, network, spread(parts.fit, _QUANTISE)),
         control=rendered(prepared, network, spread(parts.select, _CONTROL)),
-        decide=lambda run: fit_model(context, prepared, fold, run_asker(run, prepared, network)),
+        decide=lambda run: fit_model(
+            context, prepared, fold, run_asker(run, prepared, network.preprocessing)
+        ),
         compare=lambda first, second: metric_change(prepared, rows, truth, first, second),
     )
     bounds = Bounds(agreement=block.agreement, sensitivity=block.sensitivity_loss)
@@ -65,23 +68,27 @@ def spread(rows: Sequence[int], most: int) -> tuple[int, ...]:
 
 def rendered(prepared: Prepared, network: Network, rows: Sequence[int]) -> Images:
     """View 0 of rows as the network sees it, (N, C, S, S) in [0, 1]."""
-    return np.concatenate(list(_batches(prepared, network, rows)))
+    return np.concatenate(list(_batches(prepared, network.preprocessing, rows)))
 
 
-def run_asker(run: Run, prepared: Prepared, network: Network) -> Ask:
+def run_asker(run: Run, prepared: Prepared, seen: Preprocessing) -> Ask:
     """Asks a graph about rows, batch by batch; of masks on a coarser grid, with the truth."""
     if prepared.masks is not None:
-
-        def ask_batch(batch: Batch) -> dict[str, Tensor]:
-            return {
-                name: torch.from_numpy(said) for name, said in run(batch.images.numpy()).items()
-            }
-
-        return lambda rows: mask_answers(ask_batch, prepared, rows, network)
+        ask_batch = run_on_batches(run)
+        return lambda rows: mask_answers(ask_batch, prepared, rows, seen)
 
     def ask(rows: Sequence[int]) -> Mapping[str, NDArray[np.float64]]:
-        said = [run(batch) for batch in _batches(prepared, network, rows)]
+        said = [run(batch) for batch in _batches(prepared, seen, rows)]
         return {name: np.concatenate([each[name] for each in said]) for name in said[0]}
+
+    return ask
+
+
+def run_on_batches(run: Run) -> AskBatch:
+    """A graph as what answers to batches."""
+
+    def ask(batch: Batch) -> dict[str, Tensor]:
+        return {name: torch.from_numpy(said) for name, said in run(batch.images.numpy()).items()}
 
     return ask
 
@@ -94,8 +101,7 @@ def _labels(prepared: Prepared, network: Network, rows: Sequence[int]) -> NDArra
     return np.concatenate([batch.masks_or_fail().numpy() for batch in batches])
 
 
-def _batches(prepared: Prepared, network: Network, rows: Sequence[int]) -> Iterator[Images]:
-    seen = network.preprocessing
+def _batches(prepared: Prepared, seen: Preprocessing, rows: Sequence[int]) -> Iterator[Images]:
     labels = torch.from_numpy(prepared.labels)
     for batch in plain_batches(
         prepared.store, labels, rows, size=seen.size, batch_size=_BATCH, fit=seen.fit

@@ -21,7 +21,7 @@ from medistill.evaluate.mistakes import worst_mistakes
 from medistill.evaluate.operating import Wish
 from medistill.evaluate.predictions import Predictions
 from medistill.evaluate.strange import StrangeSet
-from medistill.evaluate.subgroups import Subgroup, subgroups
+from medistill.evaluate.subgroups import SUBGROUPS, Subgroup, subgroups, write_subgroups
 from medistill.imaging.resize import render
 from medistill.report.explained import Explained
 from medistill.report.html import write_report
@@ -84,9 +84,10 @@ def pool(
 
 
 def judge(judged: Judged, folder: Path) -> Mapping[str, Any]:
-    """Write ``metrics.json``, one CSV of predictions a model, and ``report.html``."""
+    """Write ``metrics.json``, tables of predictions and of subgroups, and ``report.html``."""
     folder.mkdir(parents=True, exist_ok=True)
-    metrics = _metrics(judged)
+    parts = _subgroups(judged)
+    metrics = _metrics(judged, parts)
     write_json(folder / METRICS, metrics)
     tables = {}
     for role, seeds in judged.predictions.items():
@@ -94,6 +95,7 @@ def judge(judged: Judged, folder: Path) -> Mapping[str, Any]:
             name = f"{role}, seed {seed}" if len(seeds) > 1 else role
             tables[name] = folder / f"{name.replace(', seed ', '-')}.csv"
             table.write_csv(tables[name], judged.images.classes)
+    write_subgroups(folder / SUBGROUPS, judged.predictions["student"][0].names, parts)
     write_report(
         folder,
         metrics,
@@ -107,7 +109,7 @@ def judge(judged: Judged, folder: Path) -> Mapping[str, Any]:
     return metrics
 
 
-def _metrics(judged: Judged) -> dict[str, Any]:
+def _metrics(judged: Judged, parts: Sequence[Subgroup]) -> dict[str, Any]:
     images = judged.images
     found = evaluate(
         judged.predictions,
@@ -115,7 +117,7 @@ def _metrics(judged: Judged) -> dict[str, Any]:
         group_word=images.group_word,
         caveats=images.caveats,
         sizes=judged.sizes,
-        parts=_subgroups(judged),
+        parts=parts,
     )
     decisions = decision_values(
         judged.examined,

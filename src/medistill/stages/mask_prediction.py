@@ -54,7 +54,7 @@ def ask_teacher(teacher: FrozenTeacher, want: frozenset[str] = frozenset()) -> A
 
 
 def mask_answers(
-    ask: AskBatch, prepared: Prepared, rows: Sequence[int], network: Network
+    ask: AskBatch, prepared: Prepared, rows: Sequence[int], seen: Preprocessing
 ) -> dict[str, NDArray[np.generic]]:
     """``logits`` (N, K, h, w) and true ``labels`` (N, h, w) on a coarser grid, and the features.
 
@@ -62,7 +62,7 @@ def mask_answers(
     calibration error and trust gate need, within memory that a thousand images allow.
     """
     pieces: dict[str, list[NDArray[np.generic]]] = {}
-    for batch in mask_batches(prepared, rows, network.preprocessing):
+    for batch in mask_batches(prepared, rows, seen):
         said = dict(ask(batch))
         step = -(-said["logits"].shape[-1] // GRID)
         said["logits"] = said["logits"][..., ::step, ::step]

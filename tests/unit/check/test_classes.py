@@ -69,6 +69,16 @@ def test_person_in_two_classes(count: int) -> None:
     assert (found.figures["shared"], found.figures["images"]) == (count, 2 * count)
 
 
+def test_a_person_with_two_labels_is_in_no_two_classes() -> None:
+    subject = _subject([(1.0, 1.0), (1.0, 0.0)], task="multi-label")
+    samples = tuple(
+        dataclasses.replace(s, name=f"person{row}_{row}.png")
+        for row, s in enumerate(subject.images.samples)
+    )
+    images = dataclasses.replace(subject.images, samples=samples)
+    assert list(mixed_findings(dataclasses.replace(subject, images=images))) == []
+
+
 @pytest.mark.parametrize(("unknown", "severity"), [(1, "note"), (10, "note"), (15, "warning")])
 def test_unknown_labels(unknown: int, severity: str) -> None:
     values = [np.nan if n < unknown else 1.0 for n in range(20)]

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -112,6 +113,38 @@ def test_copies_with_other_labels(
     assert (found.severity, found.figures["clusters"]) == ("fatal", count)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "wrong"),
+    [
+        ((1.0, 0.0), (0.0, 0.0), True),
+        ((1.0, np.nan), (np.nan, 1.0), False),
+        ((1.0, 0.0), (1.0, np.nan), False),
+        ((np.nan, 0.0), (1.0, 1.0), True),
+        (None, (1.0, 1.0), False),
+    ],
+)
+def test_copies_with_other_labels_of_several(
+    images: ImageSet,
+    cache: Path,
+    tmp_path: Path,
+    first: tuple[float, ...] | None,
+    second: tuple[float, ...],
+    wrong: bool,
+) -> None:
+    planted = _copied(images, tmp_path, 1, near=False, flip=False)
+    original = images.samples[0].name
+    label = {original: first, "copy-0.tif": second}
+    samples = (dataclasses.replace(s, label=label.get(s.name)) for s in planted.samples)
+    given = dataclasses.replace(planted, samples=tuple(samples), task="multi-label")
+    found = list(copy_findings(subject_of(given, cache=cache)))
+    conflict = named(found, "exact-copies-with-other-labels")
+    assert named(found, "exact-copies") is not None
+    assert (conflict is not None) == wrong
+    if conflict is not None:
+        assert (conflict.severity, conflict.groups) == ("fatal", [["copy-0.tif", original]])
+        assert "labels contradict each other" in conflict.text
+
+
 @pytest.mark.parametrize("share", [0.2, 0.4, 0.8])
 def test_large_cluster_is_refused(images: ImageSet, cache: Path, share: float) -> None:
     subject = subject_of(images, cache=cache)
@@ -134,6 +167,10 @@ def test_united_groups_hold_copies_and_groups_together(images: ImageSet, tmp_pat
     for sample in images.samples:
         same = [s.name for s in images.samples if s.group == sample.group]
         assert len({group[name] for name in same}) == 1
+    joined = {word for word in group.values() if word not in {s.group for s in images.samples}}
+    copied = {images.samples[row].group for row in range(3)}
+    assert len(joined) == len(copied)
+    assert all(word.endswith(" more") for word in joined)
 
 
 def _groups(subject: Subject) -> dict[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
+import pytest
 from PIL import Image
 
 from medistill.check.copies import copy_findings, near_findings, united
@@ -39,6 +41,106 @@ def test_proposal_is_a_table(images: ImageSet, cache: Path, tmp_path: Path) -> N
     table = read_data(tmp_path / "parts.csv", cache=tmp_path)
     assert (table.name, len(table.samples)) == ("table", len(images.samples))
     assert {sample.split for sample in table.samples} == {"train", "val", "test"}
+
+
+def _as_labels(images: ImageSet, classes: tuple[str, ...], *, unknown: bool) -> ImageSet:
+    """The set with two labels an image, and a patient, a sex and an age each."""
+    samples = []
+    for row, sample in enumerate(images.samples):
+        values = (float(row % 2), float(row % 3 == 0))
+        masked = tuple(
+            np.nan if unknown and (row + k) % 5 == 0 else v for k, v in enumerate(values)
+        )
+        held = {"sex": "FM"[row % 2], "age": str(20 + row % 50)}
+        samples.append(
+            dataclasses.replace(sample, label=masked, group=f"p{row // 2}", attributes=held)
+        )
+    return dataclasses.replace(
+        images,
+        task="multi-label",
+        classes=classes,
+        samples=tuple(samples),
+        group_word="patient",
+    )
+
+
+def _read_again(images: ImageSet, cache: Path, folder: Path) -> ImageSet:
+    assert write_proposal(subject_of(images, cache=cache), folder / "parts.csv") is None
+    return read_data(folder / "parts.csv", cache=folder)
+
+
+def _known(images: ImageSet) -> dict[Path, tuple[object, ...]]:
+    """What a training needs of each image, by file."""
+    return {
+        sample.path.resolve(): (
+            tuple(np.nan_to_num(np.atleast_1d(np.array(sample.label, float)), nan=-1)),
+            sample.group,
+            dict(sample.attributes),
+        )
+        for sample in images.samples
+    }
+
+
+@pytest.mark.parametrize("unknown", [False, True])
+@pytest.mark.parametrize("classes", [("effusion", "edema"), ("Edema", "Effusion")])
+def test_several_labels_come_back(
+    images: ImageSet, cache: Path, tmp_path: Path, classes: tuple[str, ...], unknown: bool
+) -> None:
+    given = _as_labels(images, classes, unknown=unknown)
+    table = _read_again(given, cache, tmp_path)
+    small = tuple(name.lower() for name in classes)
+    assert table.classes == (small if unknown else classes)
+    assert (table.task, table.group_word) == ("multi-label", "patient")
+    assert _known(table) == _known(given)
+    blanks = sum(np.isnan(s.label).any() for s in table.samples if isinstance(s.label, tuple))
+    assert (blanks > 0) == unknown
+
+
+def test_one_label_an_image_comes_back(images: ImageSet, cache: Path, tmp_path: Path) -> None:
+    samples = (
+        dataclasses.replace(sample, group=f"s{row // 2}", attributes={"smoker": str(row % 2)})
+        for row, sample in enumerate(images.samples)
+    )
+    given = dataclasses.replace(images, samples=tuple(samples), group_word="study")
+    table = _read_again(given, cache, tmp_path)
+    assert (table.task, table.group_word) == ("single-label", "group")
+    assert set(table.classes) == set(given.classes)
+    words = {s.path.resolve(): given.classes[int(str(s.label))] for s in given.samples}
+    assert {s.path: table.classes[int(str(s.label))] for s in table.samples} == words
+    assert {p: held[1:] for p, held in _known(table).items()} == {
+        p: held[1:] for p, held in _known(given).items()
+    }
+
+
+@pytest.mark.parametrize("unknown", [False, True])
+def test_an_attribute_of_ones_is_never_read_as_a_class(
+    images: ImageSet, cache: Path, tmp_path: Path, unknown: bool
+) -> None:
+    given = _as_labels(images, ("edema", "effusion"), unknown=unknown)
+    samples = (
+        dataclasses.replace(s, attributes={**s.attributes, "smoker": str(row % 2)})
+        for row, s in enumerate(given.samples)
+    )
+    table = _read_again(dataclasses.replace(given, samples=tuple(samples)), cache, tmp_path)
+    assert table.classes == given.classes
+    assert ("smoker" in table.samples[0].attributes) == (not unknown)
+
+
+def test_a_class_that_no_image_has_is_left_out(
+    images: ImageSet, cache: Path, tmp_path: Path
+) -> None:
+    given = _as_labels(images, ("edema", "effusion"), unknown=True)
+    samples = (
+        dataclasses.replace(s, label=(*s.label, 0.0))
+        for s in given.samples
+        if isinstance(s.label, tuple)
+    )
+    wide = dataclasses.replace(
+        given, samples=tuple(samples), classes=("edema", "effusion", "hernia")
+    )
+    table = _read_again(wide, cache, tmp_path)
+    assert table.classes == ("edema", "effusion")
+    assert "hernia" not in table.samples[0].attributes
 
 
 def test_too_few_groups_say_why(images: ImageSet, cache: Path, tmp_path: Path) -> None:

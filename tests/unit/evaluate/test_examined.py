@@ -14,7 +14,7 @@ def test_probabilities_with_and_without_the_temperature_and_folds_in_order() -> 
     found = Examined(fitted=fitted, calibrate=other, evaluate=asked)
     np.testing.assert_allclose(found.chances(task="single-label"), [[0.75, 0.25]])
     np.testing.assert_allclose(found.chances(task="single-label", calibrated=False), [[0.9, 0.1]])
-    np.testing.assert_allclose(found.chances(task="single-label", part="calibrate"), [[0.5, 0.5]])
+    np.testing.assert_allclose(found.chances(found.calibrate, task="single-label"), [[0.5, 0.5]])
     folds = [found, Examined(fitted=fitted, calibrate=asked, evaluate=other)]
     assert labels_of(folds).tolist() == [0, 1]
     assert groups_of(folds) == ["a", "b"]

@@ -72,8 +72,14 @@ def test_nothing_is_found_where_there_is_nothing_and_small_parts_are_named() -> 
     found = compared(table(ALL, LABELS), {"control": table(ALL, LABELS)}, [few, one_sided])
     worse, said = in_words(found)
     assert not worse
-    assert said[0].startswith("No class or subgroup is shown to be served worse")
+    assert said[0].startswith("No class is shown to be served worse")
     assert said[1] == "Not tested for harm: site B (too few groups, 5); site C (too few images, 0)."
+
+
+def test_subgroups_are_spoken_of_only_where_one_was_tested() -> None:
+    half = Subgroup(column="sex", value="F", rows=np.arange(100))
+    found = compared(table(ALL, LABELS), {"control": table(ALL, LABELS)}, [half])
+    assert in_words(found)[1][0].startswith("No class or subgroup is shown to be served worse")
 
 
 def test_chance_rarely_looks_like_harm() -> None:

@@ -55,6 +55,45 @@ def test_constant_scores_have_a_threshold() -> None:
     assert threshold_for(Wish(rule="specificity", value=0.9), same, TRUTH) > 0.5
 
 
+@pytest.mark.parametrize(
+    ("lowest", "threshold"), [(1e-7, 5e-8), (1e-12, 5e-13), (0.3, 0.15), (0.0, None)]
+)
+def test_a_confident_miss_is_caught_or_refused(lowest: float, threshold: float | None) -> None:
+    # 2 of 12 positives score lowest of all: 95 % keeps every one, 80 % needs neither of them
+    scores = np.concatenate([[lowest] * 2, np.full(10, 0.8), np.full(12, 0.5)])
+    truth = np.arange(24) < 12
+    found = threshold_for(Wish(rule="sensitivity", value=0.95), scores, truth)
+    assert found == (None if threshold is None else pytest.approx(threshold))
+    eased = threshold_for(Wish(rule="sensitivity", value=0.8), scores, truth)
+    assert eased == pytest.approx(0.65)
+
+
+@pytest.mark.parametrize(("highest", "threshold"), [(1 - 1e-8, 1 - 5e-9), (1.0, None)])
+def test_a_confident_false_alarm_is_caught_or_refused(
+    highest: float, threshold: float | None
+) -> None:
+    scores = np.concatenate([[highest] * 2, np.full(10, 0.2), np.full(12, 0.5)])
+    truth = np.arange(24) >= 12
+    found = threshold_for(Wish(rule="specificity", value=0.95), scores, truth)
+    assert found == (None if threshold is None else pytest.approx(threshold, abs=1e-12))
+
+
+def test_a_wish_that_no_threshold_keeps_is_a_reason() -> None:
+    score = np.concatenate([[0.0] * 2, np.full(10, 0.8), np.full(12, 0.5)])
+    labels = (np.arange(24) < 12).astype(int)
+    wish, groups = Wish(rule="sensitivity", value=0.95), [str(n) for n in range(24)]
+    pair = np.stack([1 - score, score], axis=1)
+    common = {"groups": groups, "classes": ["well", "ill"], "wish": wish}
+    single = choose_thresholds(pair, labels, task="single-label", **common)  # type: ignore[arg-type]
+    reason = "no threshold keeps a sensitivity of 0.95"
+    assert single == ({}, None, {"thresholds": reason})
+    both = np.stack([1 - labels, labels], axis=1).astype(float)
+    limits, _, reasons = choose_thresholds(pair, both, task="multi-label", **common)  # type: ignore[arg-type]
+    assert reasons == {"thresholds.ill": reason}
+    assert limits["ill"] == 0.5
+    assert limits["well"] < 0.5
+
+
 def test_the_pair_does_in_decide_what_the_wish_said() -> None:
     chances = np.tile(np.stack([1 - SCORES, SCORES], axis=1), (20, 1))
     labels = np.tile(TRUTH.astype(int), 20)

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from medistill.bundle.decisions import Decisions
+from medistill.evaluate.decisions import Fitted
+from medistill.evaluate.examined import Examined
 from medistill.evaluate.operating import Wish
 from medistill.evaluate.operating_values import operating_values
 from medistill.evaluate.shares import clusters
@@ -33,6 +38,34 @@ def test_a_wish_from_calibrate_is_counted_on_evaluate() -> None:
     assert first["sensitivity"]["low"] < first["sensitivity"]["estimate"]
     expected = (called & truth).sum() / called.sum()
     assert first["positive_predictive_value"]["estimate"] == pytest.approx(expected)
+
+
+def test_a_bundle_has_the_threshold_that_it_ships_and_no_other() -> None:
+    model = examined()
+    fitted = Fitted(thresholds={"well": 0.3, "ill": 0.7})
+    bundle = Examined(fitted=fitted, calibrate=None, evaluate=model.evaluate)
+    drawn = clusters(model.evaluate.groups, word="patient", resamples=200)
+    wish = Wish(rule="sensitivity", value=0.8)
+    (point,) = operating_values(
+        [bundle], task="single-label", classes=CLASSES, wish=wish, drawn=drawn
+    )
+    called = bundle.chances(task="single-label")[:, 1] >= 0.7
+    truth = model.evaluate.labels == 1
+    assert (point["threshold"], point["shipped"]) == (0.7, True)
+    assert point["confusion"]["hits"] == int((called & truth).sum()) > 0
+    assert point["confusion"]["false_alarms"] == int((called & ~truth).sum())
+    refused = Fitted(decisions=Decisions(refusals={"thresholds": "too few groups"}))
+    (point,) = operating_values(
+        [replace(bundle, fitted=refused)],
+        task="single-label",
+        classes=CLASSES,
+        wish=wish,
+        drawn=drawn,
+    )
+    assert point["reason"] == "too few groups"
+    assert not operating_values(
+        [bundle], task="single-label", classes=CLASSES, wish=None, drawn=drawn
+    )
 
 
 def test_every_label_has_its_own_points() -> None:

@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from medistill.core.errors import DataError
 from medistill.evaluate.holm import holm
 from medistill.evaluate.predictions import Predictions
 from medistill.evaluate.several import compare_models
+from medistill.evaluate.subgroups import Subgroup
 
 Simulate = Callable[..., Predictions]
 QUICK = {"classes": ["a", "b"], "word": "patient", "resamples": 200, "flips": 500}
@@ -49,3 +51,61 @@ def test_runs_on_different_images_are_refused_and_the_images_named(simulate: Sim
     other = simulate(images=121)
     with pytest.raises(DataError, match=r"two student 0: was evaluated on other images .*i120"):
         compare_models({"one": {"student": [simulate()]}, "two": {"student": [other]}}, **QUICK)
+
+
+LABELS = np.arange(200) % 2
+WOMEN = Subgroup(column="sex", value="F", rows=np.arange(100))
+MEN = Subgroup(column="sex", value="M", rows=np.arange(100, 200))
+
+
+def right_where(held: np.ndarray) -> Predictions:
+    """Predictions that are right exactly where asked; one image a group."""
+    called = np.where(held, LABELS, 1 - LABELS)
+    chances = np.where(called[:, None] == np.arange(2), 0.9, 0.1)
+    names = [str(n) for n in range(LABELS.size)]
+    return Predictions(names=names, groups=names, labels=LABELS, probabilities=chances)
+
+
+ALL = np.ones(200, dtype=bool)
+NO_MEN = ~((np.arange(200) >= 100) & (np.arange(200) % 5 == 0))
+HARMED = {
+    "good": {"student": [right_where(ALL)], "control": [right_where(ALL)]},
+    "bad": {"student": [right_where(NO_MEN)], "control": [right_where(ALL)]},
+}
+
+
+def test_a_subgroup_that_one_run_serves_worse_is_named_and_all_runs_are_one_family() -> None:
+    found = compare_models(HARMED, parts={"good": [WOMEN, MEN]}, **QUICK)
+    json.dumps(found, allow_nan=False)
+    said = "bad: The student serves the subgroup 'sex M' worse than the control: accuracy 0.800"
+    assert any(sentence.startswith(said) for sentence in found["harm"])
+    assert not any("sex F" in sentence or "good:" in sentence for sentence in found["harm"])
+    # Two runs against a control each: 3 figures of the classes and 2 of either sex.
+    assert all("corrected over 14 comparisons" in sentence for sentence in found["harm"])
+    assert "good: No class or subgroup is shown to be served worse" in found["notes"][0]
+    assert "(14 comparisons, corrected together)" in found["notes"][0]
+    each = [row for rows in found["compared"].values() for row in rows]
+    assert [row["corrected"] for row in each] == holm([row["p"] for row in each])
+
+
+def test_harm_is_still_seen_where_very_many_runs_are_compared() -> None:
+    # 10,000 exchanges alone could show nothing in a family of more than 500 comparisons.
+    plenty = [Subgroup(column="site", value=str(n), rows=np.arange(100, 200)) for n in range(260)]
+    found = compare_models(
+        {"bad": HARMED["bad"]}, parts={"bad": plenty}, **{**QUICK, "resamples": 60}
+    )
+    assert sum("site" in sentence for sentence in found["harm"]) >= 260
+    assert "corrected over 523 comparisons" in found["harm"][0]
+
+
+def test_where_no_subgroup_was_tested_only_the_classes_are_spoken_of() -> None:
+    few = [Subgroup(column="site", value="B", rows=np.arange(5))]
+    for parts in ({}, {"good": few}):
+        notes = compare_models({"good": HARMED["good"]}, parts=parts, **QUICK)["notes"]
+        assert notes[0].startswith("No class is shown to be served worse")
+
+
+def test_runs_that_know_other_things_of_the_same_images_are_refused() -> None:
+    other = Subgroup(column="sex", value="F", rows=np.arange(99))
+    with pytest.raises(DataError, match="bad: has other values in the column 'sex' than good"):
+        compare_models(HARMED, parts={"good": [WOMEN, MEN], "bad": [other, MEN]}, **QUICK)

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
-from medistill.evaluate.subgroups import subgroups
+from pathlib import Path
+
+import pytest
+
+from medistill.core.errors import DataError
+from medistill.evaluate.subgroups import Subgroup, read_subgroups, subgroups, write_subgroups
 
 
 def test_columns_with_few_values_make_subgroups_and_age_makes_bands() -> None:
@@ -26,3 +31,29 @@ def test_columns_with_few_values_make_subgroups_and_age_makes_bands() -> None:
 
 def test_no_columns_make_none() -> None:
     assert subgroups([{}, {}]) == []
+
+
+def told(found: list[Subgroup]) -> list[tuple[str, str, list[int]]]:
+    return [(each.column, each.value, each.rows.tolist()) for each in found]
+
+
+def test_subgroups_come_back_from_their_file_in_any_order_of_images(tmp_path: Path) -> None:
+    ages = ["17", "70", "", "66"]
+    found = subgroups([{"sex": "FM"[n % 2], "age": age} for n, age in enumerate(ages)])
+    path = tmp_path / "subgroups.csv"
+    write_subgroups(path, ["d", "c", "b", "a"], found)
+    assert "70" not in path.read_text()
+    assert told(read_subgroups(path, ["d", "c", "b", "a"])) == told(found)
+    assert told(read_subgroups(path, ["a", "b", "c"])) == [
+        ("sex", "F", [1]),
+        ("sex", "M", [0, 2]),
+        ("age", "65 and over", [0, 2]),
+        ("age", "unknown", [1]),
+    ]
+    with pytest.raises(DataError, match="does not tell the subgroups of 'e'"):
+        read_subgroups(path, ["a", "e"])
+
+
+def test_images_without_columns_are_written_and_have_none(tmp_path: Path) -> None:
+    write_subgroups(tmp_path / "subgroups.csv", ["a", "b"], [])
+    assert read_subgroups(tmp_path / "subgroups.csv", ["a", "b"]) == []

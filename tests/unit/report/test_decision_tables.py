@@ -6,7 +6,7 @@ import pytest
 
 from medistill.core.types import Task
 from medistill.evaluate.decision_values import decision_values
-from medistill.report import decision_tables
+from medistill.report import decision_tables, flow_table
 from tests.unit.evaluate.examined_models import examined
 
 
@@ -50,6 +50,26 @@ def test_every_table_holds_its_figures(decided: dict[str, Any]) -> None:
     assert selective is not None
     assert selective.rows[0][0] == "Surest 100%"
     assert decision_tables.strange(decided) is not None
+
+
+def test_another_set_is_not_called_a_part_and_names_what_was_left_out(
+    decided: dict[str, Any],
+) -> None:
+    flow = {
+        "external": True,
+        "listed": 304,
+        "stored": 300,
+        "unreadable": [{"name": f"{n}.png", "reason": "is empty"} for n in range(4)],
+    }
+    metrics = {**decided, "flow": flow}
+    (points,) = decision_tables.operating(metrics)
+    assert points.caption == (
+        "Student: thresholds from the model's own calibration part, counted on the other set"
+    )
+    assert flow_table.left_out(metrics) == [
+        "4 of 304 listed images could not be read and were left out.",
+        "4 of them: is empty (0.png, 1.png, 2.png and 1 more).",
+    ]
 
 
 def test_what_was_refused_is_said(metrics: dict[str, Any]) -> None:

@@ -37,7 +37,8 @@ def test_what_was_left_out_is_said_with_its_reason() -> None:
         "6 of 1,316 listed images could not be read and were left out.",
         "5 of them: is empty (0.png, 1.png, 2.png and 2 more).",
         "1 of them: has 0 x 4 pixels (x.png).",
-        "10 stored images have no label: 8 were used without, the others equal a labelled one.",
+        "10 stored images have no label: 8 were used without, the others equal a "
+        "labelled one or belong to what is held out.",
         "2 training images were left out because their group lies in the evaluation part.",
     ]
     assert left_out(of(listed=1310, unreadable=[], labelled=1310))[:2] == [

@@ -3,13 +3,19 @@ import json
 import shutil
 from pathlib import Path
 
+import jsonschema
 import pytest
 from scipy.stats import rankdata
 
+import medistill.evaluate
 from medistill.core.errors import DataError
+from medistill.core.files import read_json
 from medistill.data.phantom import read_phantom
+from medistill.stages.comparing import compare
+from medistill.stages.context import SilentReporter
 from medistill.stages.external import evaluate
 
+SCHEMA = Path(str(medistill.evaluate.__path__[0])) / "metrics.schema.json"
 OTHER = "phantom:count=60,size=32,start=5000"
 
 
@@ -30,6 +36,56 @@ def test_a_bundle_says_the_same_of_its_student_as_the_run(finished: Path, tmp_pa
     ]
     for name in ("auroc", "accuracy"):
         assert found[0][name]["estimate"] == pytest.approx(found[1][name]["estimate"], abs=1e-6)
+
+
+class Heard(SilentReporter):
+    """Keeps what was said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
+@pytest.mark.parametrize("model", [".", "bundle"])
+def test_images_that_cannot_be_read_are_counted_and_named(
+    finished: Path, tmp_path: Path, model: str
+) -> None:
+    data = folders(tmp_path, {"normal": "normal", "lesion": "lesion"})
+    broken = sorted((data / "lesion").iterdir())[0]
+    broken.write_bytes(broken.read_bytes()[:60])
+    heard = Heard()
+    page = evaluate(finished / model, data=data, out=tmp_path / "out", reporter=heard).read_text()
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text())
+    (left,) = metrics["flow"]["unreadable"]
+    assert left["name"] == f"lesion/{broken.name}"
+    assert "truncated" in left["reason"]
+    assert (metrics["flow"]["listed"], metrics["flow"]["stored"]) == (12, 11)
+    assert metrics["flow"]["parts"]["evaluate"]["classes"] == {"normal": 6, "lesion": 5}
+    assert metrics["counts"]["images"] == 11
+    assert heard.lines[:2] == [
+        "Judged 11 of 12 listed images.",
+        f"left out: {left['name']}: {left['reason']}",
+    ]
+    assert left["name"] in page
+    jsonschema.validate(metrics, read_json(SCHEMA))
+
+
+def test_many_images_left_out_are_counted_and_the_first_named(
+    finished: Path, tmp_path: Path
+) -> None:
+    data = folders(tmp_path, {"normal": "normal", "lesion": "lesion"})
+    for path in (
+        *sorted((data / "lesion").iterdir())[:4],
+        *sorted((data / "normal").iterdir())[:4],
+    ):
+        path.write_bytes(b"")
+    heard = Heard()
+    evaluate(finished / "bundle", data=data, out=tmp_path / "out", reporter=heard)
+    assert heard.lines[0] == "Judged 4 of 12 listed images."
+    assert sum(line.startswith("left out: ") for line in heard.lines) == 6
+    assert "left out: 3 more, named in metrics.json" in heard.lines
 
 
 def folders(root: Path, names: dict[str, str]) -> Path:
@@ -111,3 +167,10 @@ def test_harm_to_a_sex_of_the_table_is_named_first_and_stands_in_the_report(
     )
     assert "age 40 to 64, against the teacher" in page
     assert '<a href="#subgroups">' in page
+    text = compare([tmp_path / "out"], out=tmp_path / "compared")
+    assert any(line.startswith(said) for line in text.splitlines())
+    assert said in (tmp_path / "compared/comparison.html").read_text().replace("&#39;", "'")
+    (tmp_path / "out/subgroups.csv").unlink()
+    text = compare([tmp_path / "out"])
+    assert "subgroup '" not in text
+    assert "out does not tell the subgroups of its images; evaluate it again for them." in text

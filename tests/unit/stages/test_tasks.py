@@ -155,6 +155,20 @@ def test_a_bundle_says_the_same_of_its_student_as_the_run(
     assert whole.keys() == alone.keys()
     for name in whole:
         assert alone[name]["estimate"] == pytest.approx(whole[name]["estimate"], abs=1e-4)
+    whole, alone = (found[name]["decisions"]["student"] for name in ("run", "bundle"))
+    assert alone["temperature"] == pytest.approx(whole["temperature"])
+    assert alone["refusals"] == whole["refusals"] | alone["refusals"]
+    assert alone["operating"] == [
+        {**point, "threshold": pytest.approx(point.get("threshold"))}
+        if "threshold" in point
+        else point
+        for point in whole["operating"]
+        if point["shipped"]
+    ]
+    assert alone["sets"].keys() == whole["sets"].keys()
+    assert alone["strange"]["false_alarms"]["estimate"] == pytest.approx(
+        whole["strange"]["false_alarms"]["estimate"]
+    )
 
 
 def test_masks_have_no_class_to_explain(masks: Path) -> None:
