@@ -101,9 +101,16 @@ def harm(
     return sorted(judged, key=lambda each: (rank[each.verdict], each.corrected or 0.0))
 
 
-def in_words(found: Sequence[Hurt]) -> tuple[list[str], list[str]]:
-    """Who is served worse, one sentence each; and what was not shown or could not be tested."""
-    worse = [_sentence(each, found) for each in found if each.verdict == "worse"]
+def in_words(
+    found: Sequence[Hurt], *, whose: str = "student serves"
+) -> tuple[list[str], list[str]]:
+    """Who is served worse, one sentence each; and what was not shown or could not be tested.
+
+    Args:
+        found: by ``harm``.
+        whose: who serves, with the verb: several students where there are folds.
+    """
+    worse = [_sentence(each, found, whose) for each in found if each.verdict == "worse"]
     tested, rest = sum(each.p is not None for each in found), []
     if not worse and tested:
         rest.append(
@@ -205,11 +212,11 @@ def _judge(hurt: Hurt, corrected: float | None) -> Hurt:
     return replace(hurt, corrected=corrected, verdict=verdict)
 
 
-def _sentence(hurt: Hurt, found: Sequence[Hurt]) -> str:
+def _sentence(hurt: Hurt, found: Sequence[Hurt], whose: str) -> str:
     tested = sum(each.p is not None for each in found)
     low, high = hurt.difference.low or 0.0, hurt.difference.high or 0.0
     return (
-        f"The student serves the {hurt.kind} '{hurt.name}' worse than the {hurt.other}: "
+        f"The {whose} the {hurt.kind} '{hurt.name}' worse than the {hurt.other}: "
         f"{hurt.title} {hurt.student or 0:.3f} against {hurt.against or 0:.3f}, a difference of "
         f"{hurt.difference.estimate or 0:+.3f} (95 % interval {low:.3f} to {high:.3f}, "
         f"{_p_text(hurt.corrected)} corrected over {plural('comparison', tested)})."

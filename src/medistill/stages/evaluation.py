@@ -31,7 +31,7 @@ from medistill.stages.teacher import block_json, open_teacher
 
 EVALUATION = "evaluation"
 #: Raised when a report says something new, so that finished runs are judged again.
-VERSION = 6
+VERSION = 7
 
 
 def evaluate_run(context: Context, prepared: Prepared) -> None:
