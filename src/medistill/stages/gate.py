@@ -45,7 +45,9 @@ def make_gate(context: Context, prepared: Prepared, network: Network, fold: int)
         decide=lambda run: fit_model(context, prepared, fold, run_asker(run, prepared, network)),
         compare=lambda first, second: metric_change(prepared, rows, truth, first, second),
     )
-    bounds = Bounds(agreement=block.agreement, sensitivity=block.sensitivity_loss)
+    bounds = Bounds(
+        agreement=block.agreement, sensitivity=block.sensitivity_loss, metric=block.metric_loss
+    )
     return Gate(examples=examples, bounds=bounds, say=context.reporter.say)
 
 
