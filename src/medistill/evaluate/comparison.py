@@ -111,7 +111,6 @@ def evaluate(
     roles = _score(tables, draw_resamples(first, resamples=resamples, seed=seed))
     pairs = _pairs(roles, word=group_word, flips=flips, seed=seed)
     method = _method(roles, group_word)
-    sizes = sizes or {}
     hurt = _harm(roles, classes, parts, group_word, seed)
     own = _shipped(first, chosen, group_word, resamples, seed)
     return {
@@ -128,9 +127,9 @@ def evaluate(
         "method": {name: d.to_json() for name, d in method.items()} or None,
         "harm": [each.to_json() for each in hurt],
         "answer": _answer(
-            roles, pairs, method, first.metrics[chosen], group_word, caveats, sizes, hurt, own
+            roles, pairs, method, first.metrics[chosen], group_word, caveats, sizes or {}, hurt, own
         ),
-        "sizes": {role: dict(values) for role, values in sizes.items()},
+        "sizes": {role: dict(values) for role, values in (sizes or {}).items()},
     }
 
 
