@@ -18,20 +18,33 @@ NO_CONTROL = (
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """How much was evaluated, and what a group is called."""
+    """How much was evaluated, what a group is called, and how many folds have a student each."""
 
     images: int
     groups: int
     word: str
+    folds: int = 1
 
     @property
     def in_groups(self) -> str:
         """For example ``218 articles``."""
         return plural(self.word, self.groups)
 
+    @property
+    def students(self) -> str:
+        """Whose figures these are: one student, or one a fold, of which only one is shipped."""
+        return "student" if self.folds == 1 else f"{self.folds} students of this seed, one a fold,"
+
+    @property
+    def serves(self) -> str:
+        """The same with the verb of who is served worse."""
+        return f"{self.students} serve{'s' if self.folds == 1 else ''}"
+
 
 def answer_for_file(difference: Difference | None, *, metric: Metric, evidence: Evidence) -> str:
     """One sentence: did distilling make this student file better than its control?
+
+    With folds it is about the students of all of them, since each image was asked of only one.
 
     Args:
         difference: student minus control; None without a control.
@@ -40,7 +53,8 @@ def answer_for_file(difference: Difference | None, *, metric: Metric, evidence: 
     """
     if difference is None:
         return NO_CONTROL
-    return _sentence("For this file", difference, difference.verdict, metric, evidence.in_groups)
+    scope = "For this file" if evidence.folds == 1 else f"For the {evidence.students.rstrip(',')}"
+    return _sentence(scope, difference, difference.verdict, metric, evidence.in_groups)
 
 
 def answer_for_method(
@@ -73,10 +87,10 @@ def opening(
     metric: Metric,
     sizes: Mapping[str, Mapping[str, Any]],
 ) -> str | None:
-    """What must be said first: the teacher is as good and no slower, so nothing was gained.
+    """What must be said first: the student is not better and its teacher no slower.
 
-    As good: the student is not better beyond chance. Scores and times are those of all members of a
-    teacher. None otherwise, or without two latencies.
+    Not better: not beyond chance. Scores and times are those of all members of a teacher. None
+    otherwise, or without two latencies.
     """
     teacher_ms, student_ms = (sizes.get(r, {}).get("latency_ms") for r in ("teacher", "student"))
     if teacher is None or student_minus_teacher is None:
@@ -85,11 +99,20 @@ def opening(
         return None
     if student_minus_teacher.verdict in ("better", "unknown"):
         return None
-    rank = "better than" if student_minus_teacher.verdict == "worse" else "as good as"
+    scores = f"{metric.in_text} {_number(teacher.estimate)} against {_number(student.estimate)}"
+    times = f"{float(teacher_ms):.1f} ms against {float(student_ms):.1f} ms an image"
+    members = _members(sizes["teacher"])
+    if student_minus_teacher.verdict == "worse":
+        return (
+            f"Use the teacher{members}: it is better than the student ({scores}) and no slower "
+            f"({times})."
+        )
+    # That chance explains a difference does not make two models equal.
+    difference = f"difference {student_minus_teacher.estimate:+.3f}"
+    gap = f"{difference}, {_interval(student_minus_teacher)}; {scores}"
     return (
-        f"Use the teacher{_members(sizes['teacher'])}: it is {rank} the student ({metric.in_text} "
-        f"{_number(teacher.estimate)} against {_number(student.estimate)}) and no slower "
-        f"({float(teacher_ms):.1f} ms against {float(student_ms):.1f} ms an image)."
+        f"The student is not shown to be better than its teacher ({gap}), and the teacher{members} "
+        f"is no slower ({times}): use the teacher."
     )
 
 
@@ -125,17 +148,33 @@ def _members(teacher: Mapping[str, Any]) -> str:
 
 
 def standing(student: Estimate, *, metric: Metric, evidence: Evidence) -> str:
-    """One sentence: how good the student is."""
+    """One sentence: how good the student is, or those of all folds are."""
+    whose = evidence.students
     if student.estimate is None:
-        return f"{metric.title} of the student is undefined here: {student.reason}."
-    interval = f"no interval: {student.reason}"
-    if student.low is not None:
-        interval = f"95 % interval {_number(student.low)} to {_number(student.high)}"
+        return f"{metric.title} of the {whose} is undefined here: {student.reason}."
+    owner = f"The student's {metric.in_text}"
+    if evidence.folds > 1:
+        owner = f"The {metric.in_text} of the {whose}"
     of_groups = "" if evidence.word == "image" else f" from {evidence.in_groups}"
-    return (
-        f"The student's {metric.in_text} is {_number(student.estimate)} ({interval}) on "
-        f"{plural('image', evidence.images)}{of_groups}."
+    return f"{owner} is {_value(student)} on {plural('image', evidence.images)}{of_groups}."
+
+
+def shipped(own: Estimate, *, metric: Metric, images: int, folds: int) -> str:
+    """One sentence: how good the one file is that leaves a run of several folds.
+
+    Args:
+        own: of the first fold's student on the images that were asked of it.
+        metric: the headline metric.
+        images: how many those are.
+        folds: of the run, at least two.
+    """
+    start = (
+        f"The shipped file is that of the first of {folds} folds; on its own "
+        f"{plural('evaluation image', images)} its {metric.in_text} is"
     )
+    if own.estimate is None:
+        return f"{start} undefined: {own.reason}."
+    return f"{start} {_value(own)}."
 
 
 def with_caveats(sentence: str, caveats: Sequence[str]) -> str:
@@ -163,6 +202,16 @@ def _sentence(scope: str, difference: Estimate, verdict: str, metric: Metric, co
         f"{scope}, distilling {verb} {metric.in_text} by {abs(difference.estimate):.3f} "
         f"({numbers}{lower_is_better})."
     )
+
+
+def _value(found: Estimate) -> str:
+    return f"{_number(found.estimate)} ({_interval(found)})"
+
+
+def _interval(found: Estimate) -> str:
+    if found.low is None:
+        return f"no interval: {found.reason}"
+    return f"95 % interval {_number(found.low)} to {_number(found.high)}"
 
 
 def _number(value: float | None) -> str:

@@ -12,6 +12,7 @@ from medistill.evaluate.answer import (
     answer_for_method,
     cost,
     opening,
+    shipped,
     standing,
     with_caveats,
 )
@@ -58,8 +59,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score teacher, student and control, and say whether distilling helped.
 
-    The file that was shipped is seed 0's; intervals and differences are its. Further seeds give
-    the spread and the answer for the method.
+    The file that was shipped is seed 0's; intervals and differences are its. Where there are
+    folds they are of the students of all of them together, and ``answer.shipped`` is of the one
+    that was shipped, the first. Further seeds give the spread and the answer for the method.
 
     Args:
         predictions: ``student``: one table a seed; ``control``: the same or nothing; ``teacher``:
@@ -95,7 +97,8 @@ def evaluate(
         - ``method``: for each overall metric student minus control over seeds, or None;
         - ``harm``: classes and subgroups, those served worse first (see ``harm.Hurt``);
         - ``answer``: ``harm`` and ``no_harm`` (who is served worse, and what was not shown or
-          tested, in words), ``opening``, ``for_file``, ``for_method``, ``standing``, ``cost``,
+          tested, in words), ``opening``, ``for_file``, ``for_method``, ``standing``,
+          ``shipped`` (of several folds, what the images of the shipped one say), ``cost``,
           ``verdict``, ``full`` (all of it in one paragraph with the caveats).
 
     Raises:
@@ -108,8 +111,8 @@ def evaluate(
     roles = _score(tables, draw_resamples(first, resamples=resamples, seed=seed))
     pairs = _pairs(roles, word=group_word, flips=flips, seed=seed)
     method = _method(roles, group_word)
-    sizes = sizes or {}
     hurt = _harm(roles, classes, parts, group_word, seed)
+    own = _shipped(first, chosen, group_word, resamples, seed)
     return {
         "schema": SCHEMA,
         "classes": list(classes),
@@ -124,9 +127,9 @@ def evaluate(
         "method": {name: d.to_json() for name, d in method.items()} or None,
         "harm": [each.to_json() for each in hurt],
         "answer": _answer(
-            roles, pairs, method, first.metrics[chosen], group_word, caveats, sizes, hurt
+            roles, pairs, method, first.metrics[chosen], group_word, caveats, sizes or {}, hurt, own
         ),
-        "sizes": {role: dict(values) for role, values in sizes.items()},
+        "sizes": {role: dict(values) for role, values in (sizes or {}).items()},
     }
 
 
@@ -200,9 +203,12 @@ def _answer(
     caveats: Sequence[str],
     sizes: Mapping[str, Mapping[str, Any]],
     hurt: Sequence[Hurt],
+    own: str | None,
 ) -> dict[str, Any]:
     table = roles["student"][0].table
-    evidence = Evidence(images=len(table), groups=table.group_count, word=word)
+    evidence = Evidence(
+        images=len(table), groups=table.group_count, word=word, folds=len(table.fold_rows)
+    )
     student = estimates(roles["student"][0], metric, word)[0]
     teacher = estimates(roles["teacher"][0], metric, word)[0] if roles["teacher"] else None
     gain = pairs["control"][metric.name][0] if "control" in pairs else None
@@ -214,16 +220,29 @@ def _answer(
         "for_file": answer_for_file(gain, metric=metric, evidence=evidence),
         "for_method": answer_for_method(method.get(metric.name), metric=metric, evidence=evidence),
         "standing": standing(student, metric=metric, evidence=evidence),
+        "shipped": own,
         "cost": cost(sizes),
     }
     # That the teacher serves as well for no more makes the rest idle. Else who is served worse
     # comes before everything; that nobody is shown to be, after it.
-    worse, rest = in_words(hurt)
+    worse, rest = in_words(hurt, whose=evidence.serves)
     first, *others = parts.values()
     said = " ".join(sentence for sentence in (first, *worse, *others, *rest) if sentence)
     verdict = gain.verdict if gain is not None else "unknown"
     full = with_caveats(said, caveats)
     return {"harm": worse, "no_harm": rest, **parts, "verdict": verdict, "full": full}
+
+
+def _shipped(table: Table, name: str, word: str, resamples: int, seed: int) -> str | None:
+    """What the first fold's images say of its student, which is shipped; None without folds."""
+    folds = len(table.fold_rows)
+    if folds == 1:
+        return None
+    alone = table.only(table.fold_rows[0])
+    metric = alone.metrics[name]  # of labels its mean is over those that this fold has
+    (scored,) = score([alone], draw_resamples(alone, resamples=resamples, seed=seed))
+    own = estimates(scored, metric, word)[0]
+    return shipped(own, metric=metric, images=len(alone), folds=folds)
 
 
 def _harm(
@@ -233,7 +252,7 @@ def _harm(
     word: str,
     seed: int,
 ) -> list[Hurt]:
-    """The shipped student against the teacher and the control, class by class."""
+    """The first seed's student against the teacher and the control, class by class."""
     others = {other: roles[other][0] for other in ("teacher", "control") if roles[other]}
     student = roles["student"][0]
     named = judged_classes(student.table, classes)

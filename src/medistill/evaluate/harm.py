@@ -140,17 +140,21 @@ def corrected(found: Sequence[Sequence[Hurt]]) -> list[list[Hurt]]:
 
 
 def in_words(
-    found: Sequence[Hurt], family: Sequence[Hurt] | None = None
+    found: Sequence[Hurt],
+    family: Sequence[Hurt] | None = None,
+    *,
+    whose: str = "student serves",
 ) -> tuple[list[str], list[str]]:
     """Who is served worse, one sentence each; and what was not shown or could not be tested.
 
     Args:
         found: the comparisons of one student.
         family: everything that was corrected with them; None for nothing else.
+        whose: who serves, with the verb: several students where there are folds.
     """
     count = sum(each.p is not None for each in (found if family is None else family))
     together = plural("comparison", count)
-    worse = [_sentence(each, together) for each in found if each.verdict == "worse"]
+    worse = [_sentence(each, together, whose) for each in found if each.verdict == "worse"]
     kinds, rest = [k for k in KINDS if any(e.kind == k and e.p is not None for e in found)], []
     if not worse and kinds:
         rest.append(
@@ -254,10 +258,10 @@ def _judge(hurt: Hurt, corrected: float | None) -> Hurt:
     return replace(hurt, corrected=corrected, verdict=verdict)
 
 
-def _sentence(hurt: Hurt, together: str) -> str:
+def _sentence(hurt: Hurt, together: str, whose: str) -> str:
     low, high = hurt.difference.low or 0.0, hurt.difference.high or 0.0
     return (
-        f"The student serves the {hurt.kind} '{hurt.name}' worse than the {hurt.other}: "
+        f"The {whose} the {hurt.kind} '{hurt.name}' worse than the {hurt.other}: "
         f"{hurt.title} {hurt.student or 0:.3f} against {hurt.against or 0:.3f}, a difference of "
         f"{hurt.difference.estimate or 0:+.3f} (95 % interval {low:.3f} to {high:.3f}, "
         f"{_p_text(hurt.corrected)} corrected over {together})."

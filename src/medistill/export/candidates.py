@@ -209,7 +209,8 @@ def _said(tried: Tried) -> str:
         return f"Variant {tried.name} is not published: {tried.refusal}"
     trial, parity = tried.verdict.trial, tried.verdict.parity
     ratio = f"{trial.ratio:.2f} times as fast as {trial.reference}"
-    return f"Variant {tried.name}: {ratio}, labels agree on {parity.agreement:.2%}"
+    unheld = "" if trial.metric else "; the task's metric is not defined on these images"
+    return f"Variant {tried.name}: {ratio}, labels agree on {parity.agreement:.2%}{unheld}"
 
 
 def _tidy(folder: Path, graphs: Sequence[Graph]) -> None:

@@ -42,10 +42,16 @@ def _what_it_does(manifest: Manifest) -> list[str]:
         f"Task: {manifest.task}",
         f"Classes: {', '.join(manifest.classes)}",
         f"Input: a {colour} picture (PNG, JPEG, TIFF, BMP, DICOM, NIfTI), brought to a short side "
-        f"of {seen.stored_size} and then to {seen.size} x {seen.size} pixels ({seen.fit}); "
-        "normalised inside the graph",
+        f"of {seen.stored_size} and then to {seen.size} x {seen.size} pixels ({seen.fit})",
+        f"Gray scale of CT (window): {seen.window or 'what each file declares'}",
+        f"Normalised inside the graph: values in [0, 1] less the mean {_numbers(seen.mean)}, "
+        f"divided by {_numbers(seen.std)}",
         f"Trained on pictures of (DICOM modality, body part): {known}",
     ]
+
+
+def _numbers(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
 
 
 def _graph_line(graph: Graph, default: str) -> str:
@@ -64,7 +70,9 @@ def _trial_words(graph: Graph) -> str:
         return ""
     worst = min(trial.sensitivity.items(), key=lambda item: item[1], default=None)
     lost = f"; sensitivity moves by {worst[1]:+.3f} at worst ({worst[0]})" if worst else ""
-    moved = f"; {trial.metric.name} by {trial.metric.change:+.3f}" if trial.metric else ""
+    moved = "; the task's metric is not defined on them"
+    if trial.metric is not None:
+        moved = f"; {trial.metric.name} by {trial.metric.change:+.3f}"
     if graph.name == trial.reference:
         return lost + moved
     return f"{lost}{moved}; {trial.ratio:.2f} times as fast as {trial.reference} where exported"

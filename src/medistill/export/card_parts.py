@@ -24,7 +24,6 @@ def front_matter(manifest: Manifest) -> str:
         "tags": [
             "medical",
             "knowledge-distillation",
-            "vision-transformer",
             "onnx",
             "research-only",
         ],

@@ -22,11 +22,13 @@ class Fidelity:
         parity: probabilities and labels.
         metric: how the task's metric moved; None where it is undefined.
         sensitivity: variant minus network at each one's own operating point, by class name.
+        specificity: likewise, of the images (pixels of masks) without the class.
     """
 
     parity: Parity
     metric: MetricChange | None
     sensitivity: Mapping[str, float]
+    specificity: Mapping[str, float]
 
 
 def fidelity(
@@ -41,10 +43,12 @@ def fidelity(
         examples: images and truth.
     """
     network = calibrated(reference.logits, reference.decided, examples)
+    sensitivity, specificity = _changes(reference, logits, decided, examples)
     return Fidelity(
         parity=_parity(reference, logits, examples),
         metric=examples.compare(network, calibrated(logits, decided, examples)),
-        sensitivity=_sensitivity_changes(reference, logits, decided, examples),
+        sensitivity=sensitivity,
+        specificity=specificity,
     )
 
 
@@ -63,11 +67,13 @@ def worst(found: Sequence[Fidelity]) -> Fidelity:
             agreement=float(np.min([each.agreement for each in parities])),
         ),
         metric=min(moved, key=lambda each: each.change, default=None),
-        sensitivity={
-            name: float(np.min([each.sensitivity[name] for each in found]))
-            for name in found[0].sensitivity
-        },
+        sensitivity=_lowest([each.sensitivity for each in found]),
+        specificity=_lowest([each.specificity for each in found]),
     )
+
+
+def _lowest(changes: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: float(np.min([each[name] for each in changes])) for name in changes[0]}
 
 
 def calibrated(logits: Array, decided: Decided, examples: Examples) -> Array:
@@ -99,18 +105,26 @@ def _parity(reference: Reference, logits: Array, examples: Examples) -> Parity:
     )
 
 
-def _sensitivity_changes(
+def _changes(
     reference: Reference, logits: Array, decided: Decided, examples: Examples
-) -> dict[str, float]:
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Sensitivity and specificity by class, where the class is there, and where it is not."""
     network = _held(reference.logits, reference.decided, examples)
     variant = _held(logits, decided, examples)
-    changes = {}
+    found: tuple[dict[str, float], dict[str, float]] = ({}, {})
     for number, name in enumerate(examples.classes):
-        if examples.task == "multi-label":
-            truth = np.asarray(examples.labels)[:, number] == 1
-        else:  # of masks every pixel counts
-            truth = np.asarray(examples.labels) == number
-        if truth.any():
-            hits = [float(each[:, number][truth].mean()) for each in (network, variant)]
-            changes[name] = hits[1] - hits[0]
-    return changes
+        both = network[:, number], variant[:, number]
+        for changes, among, right in zip(found, _members(examples, number), (1, 0), strict=True):
+            if among.any():
+                shares = [float((held[among] == right).mean()) for held in both]
+                changes[name] = shares[1] - shares[0]
+    return found
+
+
+def _members(examples: Examples, number: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """What is of a class and what is known not to be: images, or pixels of masks."""
+    labels = np.asarray(examples.labels)
+    if examples.task == "multi-label":
+        return labels[:, number] == 1, labels[:, number] == 0
+    known = labels < len(examples.classes)  # pixels that do not count have a higher number
+    return labels == number, (labels != number) & known

@@ -27,13 +27,15 @@ class Bounds:
 
     Attributes:
         agreement: smallest share of images whose labels equal the network's.
-        sensitivity: largest loss of any class's sensitivity.
+        sensitivity: largest loss of any class's sensitivity, and of its specificity.
+        metric: largest loss of the task's metric, where that is defined on the examples.
         faster: smallest ratio of the float32 graph's fastest run to its own.
         runs: timed runs of each.
     """
 
     agreement: float = 0.99
     sensitivity: float = 0.02
+    metric: float = 0.01
     faster: float = 1.05
     runs: int = 30
 
@@ -116,7 +118,7 @@ def judge(
     trial = _trial(variant, folder, found, engines, reference, examples, bounds)
     batched, alone = (calibrated(each, decided, examples) for each in ways)
     return Verdict(
-        refusal=_refusal(found.parity, trial, bounds),
+        refusal=_refusal(found, trial, bounds),
         decided=decided,
         parity=found.parity,
         trial=trial,
@@ -156,14 +158,19 @@ def _trial(
     )
 
 
-def _refusal(parity: Parity, trial: Trial, bounds: Bounds) -> str | None:
-    if not parity.agreement >= bounds.agreement:
-        found, least = f"{parity.agreement:.2%}", f"{bounds.agreement:.0%}"
-        return f"its labels agree on {found} of the images, below {least}"
-    for name, change in trial.sensitivity.items():
-        if change < -bounds.sensitivity:
-            lost = f"{-change:.3f} lower, more than {bounds.sensitivity:g}"
-            return f"its sensitivity for {name} is {lost}"
+def _refusal(found: Fidelity, trial: Trial, bounds: Bounds) -> str | None:
+    agreement = found.parity.agreement
+    if not agreement >= bounds.agreement:
+        return f"its labels agree on {agreement:.2%} of the images, below {bounds.agreement:.0%}"
+    # Of rare labels "no" agrees nearly always, whatever the order of the images has become.
+    if found.metric is not None and not found.metric.change >= -bounds.metric:
+        lost = f"{-found.metric.change:.3f} lower, more than {bounds.metric:g}"
+        return f"its {found.metric.name} is {lost}"
+    for kind, changes in (("sensitivity", found.sensitivity), ("specificity", found.specificity)):
+        for name, change in changes.items():
+            if not change >= -bounds.sensitivity:
+                lost = f"{-change:.3f} lower, more than {bounds.sensitivity:g}"
+                return f"its {kind} for {name} is {lost}"
     if trial.ratio < bounds.faster:
         ratio = f"{trial.ratio:.2f} times as fast as {trial.reference}"
         return f"it runs {ratio}, below {bounds.faster:g}"

@@ -201,7 +201,10 @@ class ExportBlock:
         variants: try fp16, INT8 and, where it is installed, OpenVINO; the gate lets through what
             stays right and becomes faster on this machine.
         agreement: smallest share of *calibrate* images on which a variant says the student's class.
-        sensitivity_loss: largest loss of any class's sensitivity that a variant may have.
+        sensitivity_loss: largest loss of any class's sensitivity or specificity that a variant may
+            have on *calibrate*.
+        metric_loss: largest loss there of AUROC (of labels its mean, of masks Dice); where that is
+            not defined it bounds nothing, and the export says so.
         modalities: DICOM modalities of the images, where their files do not say: [CT]. Predictions
             of others are flagged.
         body_parts: likewise, for example [CHEST].
@@ -212,6 +215,7 @@ class ExportBlock:
     variants: bool = True
     agreement: float = 0.99
     sensitivity_loss: float = 0.02
+    metric_loss: float = 0.01
     modalities: tuple[str, ...] = ()
     body_parts: tuple[str, ...] = ()
 

@@ -20,6 +20,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "export.bound": (1e-9, 1),
     "export.agreement": (0, 1),
     "export.sensitivity_loss": (0, 1),
+    "export.metric_loss": (0, 1),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,9 +27,11 @@ class Explained:
     """Where the models look.
 
     Attributes:
-        values: for each role and method the sanity measures, each with an interval; under
-            ``pointing_centre`` and ``pointing_chance`` what pointing at the middle or anywhere
-            hits; under ``agreement`` teacher and student; ``images`` how many were used.
+        values: for each role and method the sanity measures, each with an interval and the number
+            ``n`` of images behind it; under ``pointing_centre`` and ``pointing_chance`` what
+            pointing at the middle or anywhere hits; under ``agreement`` teacher and student;
+            ``images`` how many were used, ``images_per_class`` for which class each, and
+            ``areas_per_class`` the same of deletion and insertion.
         sheet: rows of pictures: the image, then one overlay a model and method.
     """
 
@@ -40,17 +42,18 @@ class Explained:
     def table(self) -> Grid:
         """The sanity measures of every model and method."""
         columns = [(role, name) for role, names in self.values["models"].items() for name in names]
-        rows = [
-            (
-                title,
-                tuple(_cell(self.values["models"][role][name].get(key)) for role, name in columns),
-            )
-            for key, title in _MEASURES.items()
-        ]
+        rows = []
+        for key, title in _MEASURES.items():
+            found = [self.values["models"][role][name].get(key) for role, name in columns]
+            if any(found):
+                rows.append((f"{title}{_behind(found)}", tuple(_cell(each) for each in found)))
         return Grid(
-            caption=f"May the maps be believed? {self.values['images']} evaluation images",
+            caption=f"May the maps be believed? {self.values['images']} evaluation images "
+            f"({_by_class(self.values['images_per_class'])}); deletion and insertion on "
+            f"{sum(self.values['areas_per_class'].values())} of them "
+            f"({_by_class(self.values['areas_per_class'])})",
             columns=tuple(f"{role.capitalize()}, {name}" for role, name in columns),
-            rows=tuple(row for row in rows if any(cell.value for cell in row[1])),
+            rows=tuple(rows),
         )
 
     @property
@@ -76,6 +79,17 @@ class Explained:
         if self.values.get("note"):
             found.append(str(self.values["note"]))
         return found
+
+
+def _by_class(counts: Mapping[str, int]) -> str:
+    """Classes of which there is none are named too: that they are missing is to be seen."""
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def _behind(found: Sequence[Mapping[str, Any] | None]) -> str:
+    """How many images a line is measured on; a map that is flat has no ranks and does not count."""
+    numbers = sorted({each["n"] for each in found if each})
+    return f", n = {' to '.join(str(n) for n in dict.fromkeys((numbers[0], numbers[-1])))}"
 
 
 def _cell(found: Mapping[str, Any] | None) -> Cell:

@@ -32,7 +32,7 @@ from medistill.stages.teacher import open_teacher
 
 EVALUATION = "evaluation"
 #: Raised when a report says something new, so that finished runs are judged again.
-VERSION = 8
+VERSION = 9
 
 
 def evaluate_run(context: Context, prepared: Prepared) -> None:

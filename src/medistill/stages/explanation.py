@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from medistill.evaluate.intervals import Scale
 from medistill.evaluate.shares import Clusters, clusters, mean
 from medistill.explain.maps import explain_batch, map_names
 from medistill.explain.overlay import overlay
@@ -29,6 +31,7 @@ from medistill.models.network import Network
 from medistill.report.explained import Explained
 from medistill.report.pictures import Picture
 from medistill.stages.data import Prepared
+from medistill.stages.explained_rows import choose_rows, explained_class
 
 MOST = 64
 AREAS = 16
@@ -52,10 +55,9 @@ def explain(
 ) -> Explained | None:
     """Maps, overlays and sanity measures of networks on some rows of *evaluate*.
 
-    At most 64 images, one a group; where there are masks, only images of another class than the
-    first, which shows nothing; of labels that are not exclusive, only images that have one. The
-    class that is explained is the true one, or the rarest label of the image. Deletion and
-    insertion are measured on the first 16.
+    At most 64 images, one a group, the classes in turns (see ``choose_rows``). The class that is
+    explained is the true one, or the rarest label of the image. Deletion and insertion are measured
+    on the first 16, and the first 4 are shown.
 
     Args:
         prepared: the data stage.
@@ -67,7 +69,7 @@ def explain(
     """
     if prepared.images.task == "segmentation" or not networks:
         return None
-    chosen = _choose(prepared, rows)
+    chosen = choose_rows(prepared, rows, MOST)
     if not chosen:
         return None
     drawn = clusters(
@@ -82,6 +84,8 @@ def explain(
     first = asked[next(iter(networks))]
     values = {
         "images": len(chosen),
+        "images_per_class": _per_class(prepared, chosen),
+        "areas_per_class": _per_class(prepared, chosen[:AREAS]),
         "models": found,
         **_shared(first.masks, drawn),
         "agreement": _agreement(maps, networks, drawn),
@@ -89,24 +93,10 @@ def explain(
     return Explained(values=values, sheet=_sheet(prepared, chosen, asked, maps))
 
 
-def _choose(prepared: Prepared, rows: Sequence[int]) -> list[int]:
-    """Rows of different groups; where there are masks, only images that show something."""
-    images, seen = prepared.images, dict[str, int]()
-    several = images.task == "multi-label"
-    for row in rows:
-        sample = images.samples[row]
-        shows = (prepared.labels[row] == 1).any() if several else sample.label != 0
-        if shows or (sample.mask is None and not several):
-            seen.setdefault(sample.group, row)
-    return list(seen.values() or ([] if several else rows))[:MOST]
-
-
-def _explained_class(prepared: Prepared, row: int) -> int:
-    """The true class; of labels that are not exclusive the rarest that the image has."""
-    if prepared.images.task != "multi-label":
-        return int(prepared.labels[row].argmax())
-    counts = np.nansum(prepared.labels, axis=0)
-    return int(np.where(prepared.labels[row] == 1, counts, np.inf).argmin())
+def _per_class(prepared: Prepared, rows: Sequence[int]) -> dict[str, int]:
+    """How many images are explained for each class."""
+    found = Counter(explained_class(prepared, row) for row in rows)
+    return {name: found[number] for number, name in enumerate(prepared.images.classes)}
 
 
 def _ask(prepared: Prepared, rows: Sequence[int], network: Network) -> _Asked:
@@ -119,7 +109,7 @@ def _ask(prepared: Prepared, rows: Sequence[int], network: Network) -> _Asked:
         read = tolerant(np.stack([_mask(mask, seen.size, seen.fit) for mask in masks]))
     return _Asked(
         images=torch.from_numpy(np.stack(pictures)),
-        classes=torch.tensor([_explained_class(prepared, row) for row in rows]),
+        classes=torch.tensor([explained_class(prepared, row) for row in rows]),
         masks=read,
         exclusive=prepared.images.task == "single-label",
     )
@@ -170,14 +160,18 @@ def _of_map(
         "insertion": inserted,
         "insertion_random": plain[1],
     }
-    found = {name: mean(value, None, drawn).to_json() for name, value in values.items()}
-    ranks = agreement(heat, shuffled)
-    found["randomised"] = mean(ranks, None, drawn, scale="difference").to_json()
+    found = {name: _mean(value, drawn) for name, value in values.items()}
+    found["randomised"] = _mean(agreement(heat, shuffled), drawn, scale="difference")
     if asked.masks is not None:
         for name, each in (("pointing", heat), ("pointing_randomised", shuffled)):
             hits = points_at(each, asked.masks).astype(np.float64)
-            found[name] = mean(hits, None, drawn).to_json()
+            found[name] = _mean(hits, drawn)
     return found
+
+
+def _mean(values: NDArray[np.float64], drawn: Clusters, scale: Scale = "unit") -> dict[str, Any]:
+    """With the number of images that count, which is not the same for every measure."""
+    return {"n": int(np.isfinite(values).sum()), **mean(values, None, drawn, scale=scale).to_json()}
 
 
 def _areas(
@@ -204,8 +198,8 @@ def _shared(masks: NDArray[np.bool_] | None, drawn: Clusters) -> dict[str, Any]:
         return {"note": NO_MASKS}
     centre = centre_points_at(masks).astype(np.float64)
     return {
-        "pointing_centre": mean(centre, None, drawn).to_json(),
-        "pointing_chance": mean(mask_shares(masks), None, drawn).to_json(),
+        "pointing_centre": _mean(centre, drawn),
+        "pointing_chance": _mean(mask_shares(masks), drawn),
     }
 
 
@@ -219,7 +213,7 @@ def _agreement(
     if not both:
         return None
     ranks = agreement(maps["teacher"][both[0]], maps["student"][both[0]])
-    return mean(ranks, None, drawn, scale="difference").to_json()
+    return _mean(ranks, drawn, scale="difference")
 
 
 def _sheet(

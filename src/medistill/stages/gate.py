@@ -48,7 +48,9 @@ def make_gate(context: Context, prepared: Prepared, network: Network, fold: int)
         ),
         compare=lambda first, second: metric_change(prepared, rows, truth, first, second),
     )
-    bounds = Bounds(agreement=block.agreement, sensitivity=block.sensitivity_loss)
+    bounds = Bounds(
+        agreement=block.agreement, sensitivity=block.sensitivity_loss, metric=block.metric_loss
+    )
     return Gate(examples=examples, bounds=bounds, say=context.reporter.say)
 
 

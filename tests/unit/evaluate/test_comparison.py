@@ -51,8 +51,32 @@ def test_holds_every_figure_as_json(simulate):
     answer = found["answer"]
     assert answer["verdict"] == "better"
     assert answer["opening"] is None
-    assert answer["for_file"].startswith("For this file, distilling raised AUROC by")
+    assert answer["for_file"].startswith("For the 2 students of this seed, one a fold, distilling")
     assert answer["full"].endswith("Patient leakage cannot be excluded.")
+
+
+def test_of_folds_the_shipped_file_is_measured_on_its_own_images(simulate):
+    """The second fold's student says nothing of the file that leaves."""
+    tables = roles(simulate, folds=2)
+    own = tables["student"][0].only(tables["student"][0].fold_rows[0])
+    alone = evaluate({"student": own}, classes=["a", "b"], **QUICK)
+    found = evaluate(tables, classes=["a", "b"], **QUICK)["answer"]
+    assert alone["answer"]["shipped"] is None
+    figures = alone["answer"]["standing"].removeprefix("The student's AUROC is ").split(" on ")[0]
+    assert found["shipped"] == (
+        f"The shipped file is that of the first of 2 folds; on its own {len(own)} evaluation "
+        f"images its AUROC is {figures}."
+    )
+    assert found["shipped"] in found["full"]
+    assert len(own) < 200
+
+
+def test_of_folds_harm_is_done_by_the_students_of_all(simulate):
+    tables = roles(simulate, folds=2, groups=100)
+    tables["student"] = tables["control"]
+    worse = evaluate(tables, classes=["a", "b"], **QUICK)["answer"]["harm"]
+    assert worse[0].startswith("The 2 students of this seed, one a fold, serve the class '")
+    assert "For this file" not in " ".join(worse)
 
 
 def test_same_seed_same_figures(simulate):
@@ -92,8 +116,8 @@ def test_one_class_only_gives_reasons_instead_of_nan(simulate):
 def test_opens_with_a_good_quick_teacher(simulate):
     sizes = {"teacher": {"latency_ms": 1.0}, "student": {"latency_ms": 2.0}}
     found = evaluate(roles(simulate), classes=["a", "b"], sizes=sizes, **QUICK)
-    assert found["answer"]["opening"].startswith("Use the teacher")
-    assert found["answer"]["full"].startswith("Use the teacher")
+    assert found["answer"]["opening"].endswith(": use the teacher.")
+    assert found["answer"]["full"].startswith(found["answer"]["opening"])
 
 
 def test_another_headline(simulate):

@@ -28,6 +28,8 @@ def test_the_head_is_yaml_that_the_hub_reads() -> None:
     head = yaml.safe_load(card.split("---")[1])
     assert head["pipeline_tag"] == "image-classification"
     assert head["library_name"] == "medistill"
+    # A bundle does not say of what kind its network is, and not every student is a Transformer.
+    assert "vision-transformer" not in head["tags"]
 
 
 def test_what_decides_and_what_is_missing_is_said() -> None:

@@ -25,11 +25,23 @@ def test_parity_by_hand() -> None:
 def test_sensitivity_is_that_of_each_ones_own_operating_point() -> None:
     reference = Reference(logits=LOGITS, decided=Plain(), engines={})
     strict = Plain(thresholds={"ill": 0.8, "well": 0.2})
-    changes = fidelity._sensitivity_changes(reference, LOGITS, strict, examples([0, 0, 1, 1]))
+    changes, _ = fidelity._changes(reference, LOGITS, strict, examples([0, 0, 1, 1]))
     assert changes == {"ill": -0.5, "well": 0.0}  # .731 is below .8
-    assert set(fidelity._sensitivity_changes(reference, LOGITS, strict, examples([0] * 4))) == {
-        "ill"
-    }
+    present, absent = fidelity._changes(reference, LOGITS, strict, examples([0] * 4))
+    assert (set(present), set(absent)) == ({"ill"}, {"well"})
+
+
+def test_specificity_is_of_what_is_known_to_lack_the_label() -> None:
+    """Four images, the last of unknown label; the variant finds "ill" in one that has none."""
+    nan = float("nan")
+    labels = dataclasses.replace(examples([[1, 0], [0, 0], [0, 0], [nan, 0]]), task="multi-label")
+    quiet = np.array([[2.0, -2.0], [-2.0, -2.0], [-2.0, -2.0], [-2.0, -2.0]])
+    loud = quiet.copy()
+    loud[1:, 0] = [2.0, -2.0, 2.0]
+    reference = Reference(logits=quiet, decided=Plain(), engines={})
+    present, absent = fidelity._changes(reference, loud, Plain(), labels)
+    assert present == {"ill": 0.0}
+    assert absent == {"ill": pytest.approx(-0.5), "well": 0.0}
 
 
 def test_every_pixel_of_a_mask_counts() -> None:
@@ -42,8 +54,9 @@ def test_every_pixel_of_a_mask_counts() -> None:
     )
     reference = Reference(logits=logits, decided=Plain(), engines={})
     assert fidelity._parity(reference, lost, masks).agreement == 0.75
-    changes = fidelity._sensitivity_changes(reference, lost, Plain(), masks)
-    assert changes == {"ill": -0.5, "well": 0.0}
+    present, absent = fidelity._changes(reference, lost, Plain(), masks)
+    assert present == {"ill": -0.5, "well": 0.0}
+    assert absent == {"ill": 0.0, "well": -0.5}  # the pixel that does not count is in neither
 
 
 def found(difference: float, agreement: float, change: float, ill: float) -> Fidelity:
@@ -51,6 +64,7 @@ def found(difference: float, agreement: float, change: float, ill: float) -> Fid
         parity=Parity(largest_difference=difference, agreement=agreement, images=4, bound=1.0),
         metric=MetricChange(name="auroc", change=change, low=None, high=None),
         sensitivity={"ill": ill},
+        specificity={"ill": ill / 2},
     )
 
 
@@ -59,6 +73,7 @@ def test_the_worst_of_each_figure_counts() -> None:
     assert (both.parity.largest_difference, both.parity.agreement) == (0.2, 0.9)
     assert both.metric is not None
     assert (both.metric.change, both.sensitivity) == (-0.01, {"ill": -0.5})
+    assert both.specificity == {"ill": -0.25}
     broken = worst([found(0.1, 1.0, 0.0, 0.0), found(1.0, float("nan"), 0.0, float("nan"))])
     assert np.isnan(broken.parity.agreement)
     assert np.isnan(broken.sensitivity["ill"])

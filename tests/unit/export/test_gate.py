@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,14 +11,19 @@ from medistill.bundle.schema import Parity
 from medistill.bundle.trial import MetricChange, Trial
 from medistill.export import gate
 from medistill.export.examples import Reference
+from medistill.export.fidelity import Fidelity
 from medistill.export.gate import Bounds, judge, runner
 from medistill.export.variants import Variant
 from tests.unit.export.judged import LOGITS, Plain, examples
 
 
+def moved(change: float) -> MetricChange:
+    return MetricChange(name="auroc", change=change, low=None, high=None)
+
+
 def trial(ratio: float = 2.0, **sensitivity: float) -> Trial:
     return Trial(
-        metric=MetricChange(name="auroc", change=0.0, low=None, high=None),
+        metric=moved(0.0),
         sensitivity=sensitivity,
         sensitivity_bound=0.02,
         agreement_bound=0.99,
@@ -42,9 +48,31 @@ def trial(ratio: float = 2.0, **sensitivity: float) -> Trial:
     ],
 )
 def test_who_may_leave(agreement: float, tried: Trial, refusal: str | None) -> None:
-    parity = Parity(largest_difference=0.1, agreement=agreement, images=4, bound=1.0)
-    said = gate._refusal(parity, tried, Bounds())
+    said = gate._refusal(found(tried, agreement), tried, Bounds())
     assert (said is None) if refusal is None else (said or "").startswith(refusal)
+
+
+def found(tried: Trial, agreement: float = 1.0, **changes: Any) -> Fidelity:
+    parity = Parity(largest_difference=0.1, agreement=agreement, images=4, bound=1.0)
+    figures = {"metric": tried.metric, "sensitivity": tried.sensitivity, "specificity": {}}
+    return Fidelity(parity=parity, **{**figures, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        ({"metric": moved(0.535 - 0.933)}, "its auroc is 0.398 lower, more than 0.01"),
+        ({"metric": moved(float("nan"))}, "its auroc is nan lower, more than 0.01"),
+        ({"metric": moved(-0.01)}, None),
+        ({"metric": None}, None),
+        ({"specificity": {"ill": -0.03}}, "its specificity for ill is 0.030 lower, more than 0.02"),
+        ({"specificity": {"ill": -0.02}}, None),
+    ],
+)
+def test_labels_that_agree_do_not_let_a_ruined_variant_out(
+    changes: dict[str, Any], refusal: str | None
+) -> None:
+    assert gate._refusal(found(trial(), **changes), trial(), Bounds()) == refusal
 
 
 def test_a_runner_joins_batches() -> None:

@@ -98,10 +98,15 @@ def _flow() -> dict[str, Any]:
 
 
 def _explained() -> Explained:
-    figure = {"estimate": 0.4, "low": 0.3, "high": 0.5, "reason": None}
+    figure = {"n": 20, "estimate": 0.4, "low": 0.3, "high": 0.5, "reason": None}
     measures = {name: figure for name in ("deletion", "insertion", "randomised")}
     pictures = tuple(Picture(pixels=np.eye(4), caption=c) for c in ("ill", "student, roll-out"))
+    counted = {
+        "images_per_class": {"ill": 10, "well": 10},
+        "areas_per_class": {"ill": 8, "well": 8},
+    }
+    models = {"student": {"roll-out": measures}}
     return Explained(
-        values={"models": {"student": {"roll-out": measures}}, "images": 20, "agreement": figure},
+        values={"models": models, "images": 20, **counted, "agreement": figure},
         sheet=(pictures,),
     )

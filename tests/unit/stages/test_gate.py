@@ -43,7 +43,7 @@ def test_int8_is_judged_and_recorded_and_predicts(
     shutil.rmtree(run / "bundle")
     recipe = run / "recipe.yaml"
     recipe.write_text(recipe.read_text().replace("variants: false", "variants: true"))
-    lenient = gate.Bounds(agreement=0.0, sensitivity=1.0, faster=0.0, runs=3)
+    lenient = gate.Bounds(agreement=0.0, sensitivity=1.0, metric=1.0, faster=0.0, runs=3)
     monkeypatch.setattr(gate, "Bounds", lambda **_: lenient)
     int8 = Maker(names=("int8",), make=variants.make_int8)
     monkeypatch.setattr("medistill.export.candidates.makers", lambda: (int8,))
