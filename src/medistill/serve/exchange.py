@@ -89,8 +89,8 @@ class Exchange:
             return problem(500, "The bundle cannot answer; tell the server's operator.")
         except OSError as error:
             return _failed(error)
-        except Exception:  # a bug must not name the file it met, and must not stop the server
-            _LOG.exception("request %s failed", self.identity)
+        except Exception as error:  # a bug must not name the file it met, nor stop the server
+            _LOG.error("request %s failed: %s", self.identity, type(error).__name__)
             return problem(500, f"The server failed; tell its operator: request {self.identity}.")
 
     def _log(self, status: int, seconds: float) -> None:

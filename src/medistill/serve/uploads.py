@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from functools import cached_property
 
-from starlette.datastructures import UploadFile
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
@@ -103,20 +104,19 @@ async def drain(request: Request, seconds: float) -> None:
 
 
 async def _parse(request: Request, limits: Limits, most: int) -> list[Upload]:
-    parser = MultiPartParser(
-        request.headers, _bounded(request, limits), max_files=limits.files, max_fields=8
-    )
+    body = _bounded(request, limits)
+    parser = MultiPartParser(_headers(request), body, max_files=limits.files, max_fields=8)
     # Beyond this size Starlette would write a part to the disk; images stay in memory.
     parser.spool_max_size = limits.upload_bytes + 1
     try:
         form = await parser.parse()
-    except (MultiPartException, UnicodeDecodeError, KeyError) as error:
+    except (MultiPartException, UnicodeError, KeyError) as error:
         reason = getattr(error, "message", "it is malformed")
         status = 413 if reason.startswith("Too many files") else 400
         raise RefusalError(status, f"The form cannot be read: {reason.rstrip('.')}.") from error
     try:
         parts = [part for part in form.getlist(FIELD) if isinstance(part, UploadFile)]
-        uploads = [Upload(part.filename or "unnamed", await part.read()) for part in parts]
+        uploads = [Upload(_name(part), await part.read()) for part in parts]
     finally:
         await form.close()
     if not uploads:
@@ -124,6 +124,26 @@ async def _parse(request: Request, limits: Limits, most: int) -> list[Upload]:
     if len(uploads) > most:
         raise RefusalError(413, f"{len(uploads)} files are too many; send at most {most}.")
     return uploads
+
+
+def _headers(request: Request) -> Headers:
+    """What the parser needs; latin-1 keeps every byte of a name, whatever charset a client chose.
+
+    Raises:
+        RefusalError: 400, the boundary cannot be quoted.
+    """
+    _, given = parse_options_header(request.headers["content-type"])
+    boundary = given.get(b"boundary", b"").decode("latin-1")
+    if '"' in boundary or "\\" in boundary:
+        raise RefusalError(400, "The form cannot be read: its boundary holds a quote or backslash.")
+    options = f'; boundary="{boundary}"; charset=latin-1' if boundary else ""
+    return Headers({"content-type": f"multipart/form-data{options}"})
+
+
+def _name(part: UploadFile) -> str:
+    """The file's name as UTF-8, as browsers send it; bytes that are none are replaced."""
+    name = (part.filename or "").encode("latin-1").decode("utf-8", errors="replace")
+    return name or "unnamed"
 
 
 async def _bounded(request: Request, limits: Limits) -> AsyncGenerator[bytes, None]:

@@ -47,6 +47,30 @@ def test_files_arrive_whole_whatever_the_pieces() -> None:
     assert read(request(pieces)) == [Upload("a.png", b"one"), Upload("a.png", b"")]
 
 
+@pytest.mark.parametrize("charset", ["", "undefined", "utf-7", "utf-16", "idna", '"x', "latin-1"])
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        (b"+2AA-.png", "+2AA-.png"),
+        ("病人.png".encode(), "病人.png"),
+        (b"\xfcber.png", "\ufffdber.png"),
+        (b"\xed\xa0\x80.png", "\ufffd\ufffd\ufffd.png"),  # a surrogate, as UTF-8 must not hold it
+        (b"", "unnamed"),
+    ],
+)
+def test_a_name_is_utf_8_whatever_charset_the_client_chose(
+    charset: str, sent: bytes, name: str
+) -> None:
+    body = form(b"one").replace(b"a.png", sent)
+    kind = f"multipart/form-data; charset={charset}; boundary={BOUNDARY}"
+    if charset == '"x':  # a quote that is never closed takes the boundary with it
+        with pytest.raises(RefusalError, match="cannot be read") as refusal:
+            read(request([body], content_type=kind))
+        assert refusal.value.status == 400
+        return
+    assert read(request([body], content_type=kind)) == [Upload(name, b"one")]
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "words"),
     [
@@ -57,6 +81,7 @@ def test_files_arrive_whole_whatever_the_pieces() -> None:
         (request([form(b"1", field="image")]), 422, "in the field 'files'"),
         (request([b"{}"], content_type="application/json"), 415, "multipart/form-data"),
         (request([b""], content_type="multipart/form-data"), 400, "Missing boundary"),
+        (request([b""], content_type='multipart/form-data; boundary="a\\"b"'), 400, "a quote"),
         (request([b"nonsense" * 9]), 400, "cannot be read"),
         (request([b"--x-x\r\n"], gone=True), 499, "went away"),
     ],
