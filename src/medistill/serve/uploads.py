@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from medistill.core.files import sha256_bytes
 from medistill.serve.limits import Limits
-from medistill.serve.places import Places
+from medistill.serve.places import Growing
 
 FIELD = "files"
 #: What nginx calls a request whose client went away; nobody reads it but the metrics.
@@ -54,14 +54,14 @@ class Upload:
 
 
 async def read_uploads(
-    request: Request, limits: Limits, memory: Places, *, most: int | None = None
+    request: Request, limits: Limits, memory: Growing, *, most: int | None = None
 ) -> list[Upload]:
     """Read the files of a ``multipart/form-data`` request, each under the field ``files``.
 
     Args:
         request: the request, its body unread.
         limits: bounds.
-        memory: places in bytes, shared by all requests.
+        memory: takes a place for every byte as it arrives; they stay taken, for the files do.
         most: files allowed; None for the bound of the limits.
 
     Raises:
@@ -73,15 +73,14 @@ async def read_uploads(
         raise _too_large(limits)
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise RefusalError(415, f"Send the images as multipart/form-data, in the field '{FIELD}'.")
-    with memory.held(limits.upload_bytes if declared is None else declared):
-        try:
-            async with asyncio.timeout(limits.upload_seconds):
-                return await _parse(request, limits, most or limits.files)
-        except TimeoutError:
-            text = f"The upload took longer than {limits.upload_seconds:g} s; send it faster."
-            raise RefusalError(408, text, {"Connection": "close"}) from None
-        except ClientDisconnect:
-            raise RefusalError(GONE, "The client went away.") from None
+    try:
+        async with asyncio.timeout(limits.upload_seconds):
+            return await _parse(request, limits, memory, most or limits.files)
+    except TimeoutError:
+        text = f"The upload took longer than {limits.upload_seconds:g} s; send it faster."
+        raise RefusalError(408, text, {"Connection": "close"}) from None
+    except ClientDisconnect:
+        raise RefusalError(GONE, "The client went away.") from None
 
 
 async def drain(request: Request, seconds: float) -> None:
@@ -103,8 +102,8 @@ async def drain(request: Request, seconds: float) -> None:
         return
 
 
-async def _parse(request: Request, limits: Limits, most: int) -> list[Upload]:
-    body = _bounded(request, limits)
+async def _parse(request: Request, limits: Limits, memory: Growing, most: int) -> list[Upload]:
+    body = _bounded(request, limits, memory)
     parser = MultiPartParser(_headers(request), body, max_files=limits.files, max_fields=8)
     # Beyond this size Starlette would write a part to the disk; images stay in memory.
     parser.spool_max_size = limits.upload_bytes + 1
@@ -146,13 +145,16 @@ def _name(part: UploadFile) -> str:
     return name or "unnamed"
 
 
-async def _bounded(request: Request, limits: Limits) -> AsyncGenerator[bytes, None]:
+async def _bounded(
+    request: Request, limits: Limits, memory: Growing
+) -> AsyncGenerator[bytes, None]:
     """The body, cut off where it grows beyond the bound, whatever its header declares."""
     received = 0
     async for piece in request.stream():
         received += len(piece)
         if received > limits.upload_bytes:
             raise _too_large(limits)
+        memory.take(len(piece))
         yield piece
 
 

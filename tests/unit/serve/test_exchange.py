@@ -8,7 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from medistill.core.errors import BundleError
-from medistill.serve.predictor import Predictor
+from medistill.serve.prediction import Prediction
+from medistill.serve.predictor import Predictor, Prepared
 from tests.unit.serve.conftest import MakeClient
 from tests.unit.serve.serving import png
 from tests.unit.serve.test_app import send
@@ -103,6 +104,25 @@ def test_a_charset_of_the_client_changes_nothing(
     answer = client.post("/v1/predict", content=body, headers={"Content-Type": kind})
     assert answer.status_code == 200
     assert answer.json()["results"][0]["file"] == name
+
+
+def test_the_memory_of_an_upload_is_held_until_its_answer(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory, run = client.app.state.service.memory, Predictor.predict_prepared  # type: ignore[attr-defined]
+    seen: list[int] = []
+
+    def watch(self: Predictor, batch: list[Prepared]) -> list[Prediction]:
+        seen.append(memory.taken)
+        return run(self, batch)
+
+    monkeypatch.setattr(Predictor, "predict_prepared", watch)
+    assert client.post("/v1/predict", files=send(png())).status_code == 200
+    assert seen[0] > len(png())
+    assert memory.taken == 0
+    with memory.held(memory.capacity - 10):
+        assert client.post("/v1/predict", files=send(png())).status_code == 429
+        assert memory.taken == memory.capacity - 10
 
 
 def test_requests_and_images_are_counted(client: TestClient) -> None:

@@ -38,7 +38,8 @@ def request(
 
 def read(asked: Request, **limits: float) -> list[Upload]:
     bounds = Limits(**{"upload_mib": 1, "memory_mib": 1, "files": 2, **limits})  # type: ignore[arg-type]
-    return asyncio.run(read_uploads(asked, bounds, Places(bounds.memory_bytes)))
+    with Places(bounds.memory_bytes).growing() as memory:
+        return asyncio.run(read_uploads(asked, bounds, memory))
 
 
 def test_files_arrive_whole_whatever_the_pieces() -> None:
@@ -99,13 +100,35 @@ def test_a_slow_client_is_cut_off() -> None:
     assert refusal.value.status == 408
 
 
-def test_memory_is_held_while_reading_and_given_back() -> None:
-    bounds = Limits(upload_mib=1, memory_mib=1)
-    memory = Places(bounds.memory_bytes)
-    with memory.held(1), pytest.raises(FullError):
-        asyncio.run(read_uploads(request([form(b"1")]), bounds, memory))
-    assert len(asyncio.run(read_uploads(request([form(b"1")]), bounds, memory))) == 1
-    assert memory.taken == 0
+def test_memory_is_taken_for_what_arrives_and_held_with_the_files() -> None:
+    bounds, body = Limits(upload_mib=1, memory_mib=1), form(b"1")
+    places = Places(bounds.memory_bytes)
+    with places.growing() as memory:
+        asyncio.run(read_uploads(request([body]), bounds, memory))
+        assert places.taken == len(body)
+    assert places.taken == 0
+    rest = places.capacity - len(body) + 1
+    with places.held(rest), places.growing() as memory, pytest.raises(FullError):
+        asyncio.run(read_uploads(request([body]), bounds, memory))
+
+
+def test_what_a_client_declares_and_never_sends_takes_no_memory() -> None:
+    bounds = Limits(upload_mib=1, memory_mib=1, upload_seconds=0.05)
+    places = Places(bounds.memory_bytes)
+
+    async def idle() -> None:
+        with places.growing() as memory:
+            asked = request([b""] * 9, pause=1, content_length=str(2**20))
+            with pytest.raises(RefusalError, match="longer than"):
+                await read_uploads(asked, bounds, memory)
+
+    async def all_of_them() -> None:
+        clients = [asyncio.create_task(idle()) for _ in range(9)]
+        await asyncio.sleep(0.02)
+        assert places.taken == 0
+        await asyncio.gather(*clients)
+
+    asyncio.run(all_of_them())
 
 
 def test_a_large_file_never_touches_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
