@@ -25,6 +25,8 @@ from medistill.core.errors import BundleError, MedistillError, UnknownNameError
 from medistill.core.files import sha256_bytes
 
 _MANIFEST_LIMIT = 16 * 2**20
+# No ONNX file is larger.
+_FILE_LIMIT = 2**31
 _ZIP_FAULTS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -68,12 +70,24 @@ class _Zip:
 
     def size(self, name: str) -> int | None:
         with zipfile.ZipFile(self.path) as archive:
-            sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
-        return sizes.get(self.prefix + name)
+            if self.prefix + name not in archive.NameToInfo:
+                return None
+            return self._entry(archive, name).file_size
 
     def read(self, name: str) -> bytes:
         with zipfile.ZipFile(self.path) as archive:
-            return archive.read(self.prefix + name)
+            return archive.read(self._entry(archive, name))
+
+    def _entry(self, archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+        """An entry that cannot grow when it is read: stored, and no longer than the zip is."""
+        entry = archive.getinfo(self.prefix + name)
+        if entry.compress_type != zipfile.ZIP_STORED:
+            cure = "Unpack it and give the folder, or give the zip that 'medistill export' wrote."
+            raise BundleError(where=self.path, what=f"its file '{name}' is compressed", cure=cure)
+        if entry.file_size > self.path.stat().st_size:
+            what = f"its file '{name}' claims to be larger than the zip"
+            raise BundleError(where=self.path, what=what, cure=_AGAIN)
+        return entry
 
 
 @dataclass(frozen=True)
@@ -106,9 +120,12 @@ class Bundle:
         """Content of a listed file, verified again as it is read.
 
         Raises:
-            BundleError: the file is missing or has been changed.
+            BundleError: the file is missing, has been changed, or is too large.
         """
         record = self.manifest.files[name]
+        if record.size > _FILE_LIMIT:
+            what = f"the file '{name}' is said to hold {record.size:,} bytes, more than 2 GiB"
+            raise BundleError(where=self.path, what=what, cure=_AGAIN)
         # The size first: a file that was swapped for a huge one is never loaded.
         found = _guarded(self.path, lambda: self.container.size(name))
         if found is None:

@@ -22,7 +22,7 @@ Audit = Annotated[
 ]
 Keep = Annotated[Path | None, typer.Option("--keep", help="Keep uploads here; else none is kept.")]
 UploadMib = Annotated[int, typer.Option("--upload-mib", help="Largest request, in MiB.")]
-MemoryMib = Annotated[int, typer.Option("--memory-mib", help="All uploads at once, in MiB.")]
+MemoryMib = Annotated[int, typer.Option("--memory-mib", help="Uploads inside at once, in MiB.")]
 Files = Annotated[int, typer.Option("--files", help="Most files of one request.")]
 Queue = Annotated[int, typer.Option("--queue", help="Images inside before 429.")]
 Batch = Annotated[int, typer.Option("--batch", help="Images that run together.")]

@@ -14,6 +14,7 @@ from pathlib import Path
 from medistill.bundle.bundle import open_bundle
 from medistill.core.errors import MedistillError
 from medistill.core.types import Plane
+from medistill.serve.inputs import find_inputs
 from medistill.serve.journal import Journal
 from medistill.serve.mask_files import MaskFolder, MaskForm
 from medistill.serve.output import Form, check_writable, form_of, prediction_writer
@@ -155,20 +156,14 @@ def _straight(job: Job, predictor: Predictor) -> tuple[int, int]:
 def _journalled(job: Job, predictor: Predictor, out: Path) -> tuple[int, int]:
     """To a journal first, and from there to the file in one piece."""
     check_writable(out)
-    made_by = {"bundle": predictor.bundle.identity, "graph": predictor.graph.name}
-    if job.masks is not None:
-        made_by["masks"] = job.masks.place
-    if job.window is not None:
-        made_by["window"] = job.window
-    journal, counted = Journal(out, made_by), [0, 0]
+    journal, counted = Journal(out, _made_by(job, predictor)), [0, 0]
     if journal.done:
         sys.stderr.write(f"{_count(len(journal.done), 'image')} kept from a stopped run\n")
     finished, progress = False, Counter()
     try:
-        predicted = predictor.predict_files(
-            job.inputs, job.batch_size, done=journal.done, plane=job.plane
-        )
-        finished_ones = job.finished(predicted)
+        found_inputs = find_inputs(job.inputs, job.plane)
+        left = (journal.begun(item) for item in found_inputs if item.name not in journal.done)
+        finished_ones = job.finished(predictor.predict_inputs(left, job.batch_size))
         while batch := list(islice(finished_ones, job.batch_size)):
             for found in batch:
                 journal.add(found)
@@ -182,6 +177,18 @@ def _journalled(job: Job, predictor: Predictor, out: Path) -> tuple[int, int]:
     finally:
         journal.close(finished=finished)
     return counted[0], counted[1]
+
+
+def _made_by(job: Job, predictor: Predictor) -> dict[str, object]:
+    """What the table depends on; a relative path is another one in another working folder."""
+    return {
+        "bundle": predictor.bundle.identity,
+        "graph": predictor.graph.name,
+        "inputs": [[str(path), str(path.resolve())] for path in job.inputs],
+        "plane": job.plane,
+        "masks": None if job.masks is None else job.masks.place,
+        "window": job.window,
+    }
 
 
 def _summary(done: int, failed: int, seconds: float, out: Path | None) -> str:

@@ -13,7 +13,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from medistill.core.errors import MedistillError
-from medistill.serve.places import FullError
+from medistill.serve.places import FullError, Growing
 from medistill.serve.prediction import Prediction
 from medistill.serve.service import Service
 from medistill.serve.uploads import RefusalError, Upload, drain, read_uploads
@@ -42,6 +42,7 @@ class Exchange:
     found: Sequence[Prediction] = ()
     identity: str = field(default_factory=lambda: uuid.uuid4().hex)
     started: float = field(default_factory=time.monotonic)
+    _memory: Growing = field(init=False, repr=False)
 
     async def read(self, *, most: int | None = None) -> Sequence[Upload]:
         """The files of the request.
@@ -55,12 +56,20 @@ class Exchange:
         """
         service = self.service
         limits = service.settings.limits
-        self.uploads = await read_uploads(self.request, limits, service.memory, most=most)
+        try:
+            self.uploads = await read_uploads(self.request, limits, self._memory, most=most)
+        except BaseException:
+            self._memory.release()  # what was read is dropped, before the rest is drained
+            raise
         service.keeper.keep(self.uploads)
         return self.uploads
 
     async def answer(self, work: Callable[[Exchange], Awaitable[Response]]) -> Response:
         """Do the work; whatever goes wrong becomes an answer too."""
+        with self.service.memory.growing() as self._memory:
+            return await self._answered(work)
+
+    async def _answered(self, work: Callable[[Exchange], Awaitable[Response]]) -> Response:
         response = await self._guarded(work)
         if response.status_code >= 400 and "connection" not in response.headers:
             await drain(self.request, self.service.settings.limits.upload_seconds)
@@ -89,8 +98,8 @@ class Exchange:
             return problem(500, "The bundle cannot answer; tell the server's operator.")
         except OSError as error:
             return _failed(error)
-        except Exception:  # a bug must not name the file it met, and must not stop the server
-            _LOG.exception("request %s failed", self.identity)
+        except Exception as error:  # a bug must not name the file it met, nor stop the server
+            _LOG.error("request %s failed: %s", self.identity, type(error).__name__)
             return problem(500, f"The server failed; tell its operator: request {self.identity}.")
 
     def _log(self, status: int, seconds: float) -> None:

@@ -11,6 +11,7 @@ from medistill.core.types import Plane
 from medistill.imaging.nifti import slice_count
 from medistill.imaging.reader import IMAGE_SUFFIXES, is_image_name
 from medistill.imaging.sniff import HEAD_BYTES, is_dicom
+from medistill.serve.stamp import Stamp
 
 _INDEX = "DICOMDIR"
 
@@ -25,6 +26,7 @@ class Input:
         frame: slice of a volume, from 0; None for a file that is one picture.
         frames: slices of the volume along the plane; 1 for a file that is one picture.
         plane: along which plane a volume is cut.
+        stamp: what the file was before it was read; None where nobody asked.
     """
 
     path: Path
@@ -32,6 +34,7 @@ class Input:
     frame: int | None = None
     frames: int = 1
     plane: Plane = "axial"
+    stamp: Stamp | None = None
 
     @property
     def name(self) -> str:

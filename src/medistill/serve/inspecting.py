@@ -6,14 +6,14 @@ Torch-free.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from medistill.bundle.bundle import Bundle, open_bundle
 from medistill.bundle.calibration import Calibration
 from medistill.bundle.engine import installed, runs_here
 from medistill.bundle.notice import NOTICE
-from medistill.bundle.schema import Graph
+from medistill.bundle.schema import Graph, Manifest
 from medistill.bundle.trial import MetricChange
 from medistill.serve.session import runnable
 
@@ -64,7 +64,7 @@ def _graphs(bundle: Bundle) -> Iterator[str]:
         yield f"  checked    {graph.parity}"
         yield from _trial(graph)
         if graph.role == "predict":
-            yield from _decisions(graph)
+            yield from _decisions(graph, bundle.manifest)
     for name, why in bundle.manifest.refused.items():
         yield f"not published, {name}: {why}"
 
@@ -104,17 +104,35 @@ def _moved(metric: MetricChange) -> str:
     return f"{metric.change:+.4f}{span}"
 
 
-def _decisions(graph: Graph) -> Iterator[str]:
+def _decisions(graph: Graph, manifest: Manifest) -> Iterator[str]:
     found = graph.decisions
-    fitted = graph.calibration != Calibration()
-    yield f"  calibrated {f'temperature {graph.calibration.temperature:.3f}' if fitted else 'no'}"
-    said = ", ".join(f"{name} from {value:.3f}" for name, value in graph.thresholds.items())
-    yield f"  thresholds {said or 'none: the most probable class'}"
+    yield f"  calibrated {_temperature(graph.calibration, manifest.classes)}"
+    yield f"  thresholds {_operating_point(graph, manifest)}"
     sets = f"at {found.conformal.level:.0%}" if found.conformal else "none"
     yield f"  sets       {sets}"
     yield f"  trust gate {'fitted' if found.trust else 'none'}"
     for what, why in found.refusals.items():
         yield f"  no {what}: {why}"
+
+
+def _temperature(calibration: Calibration, classes: Sequence[str]) -> str:
+    if calibration == Calibration():
+        return "no"
+    if not calibration.labels:
+        return f"temperature {calibration.temperature:.3f}"
+    each = zip(classes, calibration.labels, strict=True)
+    return "temperature " + ", ".join(f"{value:.3f} for {name}" for name, value in each)
+
+
+def _operating_point(graph: Graph, manifest: Manifest) -> str:
+    """How ``bundle.calibration.decide`` comes to a label."""
+    several = manifest.task == "multi-label"
+    if not graph.thresholds:
+        return f"none: {'each label from 0.5' if several else 'the most probable class'}"
+    if several or len(manifest.classes) <= 2:
+        return ", ".join(f"{name} from {value:.3f}" for name, value in graph.thresholds.items())
+    said = ", ".join(f"{name} {value:.3f}" for name, value in graph.thresholds.items())
+    return f"{said}: the class whose probability is largest relative to its threshold"
 
 
 def _tail(bundle: Bundle) -> Iterator[str]:

@@ -15,7 +15,7 @@ class Limits:
 
     Attributes:
         upload_mib: of one request, in MiB (2**20 bytes).
-        memory_mib: of all requests that are being read at once, in MiB.
+        memory_mib: of all uploads from their first byte to their answer, in MiB.
         files: of one request.
         queue: images inside the service at once, read or waiting; one more is answered with 429.
         batch: images that run together.
@@ -61,5 +61,5 @@ class Limits:
 
     @property
     def memory_bytes(self) -> int:
-        """Most bytes of all requests that are being read."""
+        """Most bytes of all uploads inside at once."""
         return self.memory_mib * MEBIBYTE

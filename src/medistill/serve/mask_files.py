@@ -60,7 +60,7 @@ class MaskFolder:
     @property
     def place(self) -> str:
         """Folder and form; where they differ, other files are wanted."""
-        return f"{self._form} in {self._folder}"
+        return f"{self._form} in {self._folder.resolve()}"
 
     def take(self, found: Prediction) -> list[Prediction]:
         """Write what can be written; returns the predictions that are finished by that.

@@ -25,6 +25,33 @@ class FullError(Exception):
         super().__init__(f"full; try again in {retry_after} s")
 
 
+class Growing:
+    """Places of one holder, taken as they come to be needed.
+
+    Args:
+        take: takes places or raises FullError.
+        give_back: frees places.
+    """
+
+    def __init__(self, take: Callable[[int], None], give_back: Callable[[int], None]) -> None:
+        self._take, self._give_back, self.held = take, give_back, 0
+
+    def take(self, more: int) -> None:
+        """Hold more.
+
+        Raises:
+            FullError: fewer than ``more`` are free; those held stay.
+        """
+        self._take(more)
+        self.held += more
+
+    def release(self) -> None:
+        """Give all back."""
+        held, self.held = self.held, 0
+        if held:
+            self._give_back(held)
+
+
 class Places:
     """Counts what is inside, in any unit, and refuses what would be too much.
 
@@ -53,6 +80,15 @@ class Places:
             yield
         finally:
             self._give_back(count)
+
+    @contextmanager
+    def growing(self) -> Iterator[Growing]:
+        """Hold places that are taken one by one during the block, and given back at its end."""
+        growing = Growing(self._take, self._give_back)
+        try:
+            yield growing
+        finally:
+            growing.release()
 
     def _take(self, count: int) -> None:
         with self._lock:

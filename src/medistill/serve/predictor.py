@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -144,7 +144,6 @@ class Predictor:
         paths: Iterable[Path],
         batch_size: int = BATCH_SIZE,
         *,
-        done: Container[str] = (),
         plane: Plane = "axial",
     ) -> Iterator[Prediction]:
         """Predict files and folders, in order; memory does not grow with their number.
@@ -154,14 +153,12 @@ class Predictor:
         Args:
             paths: images and folders of images.
             batch_size: images that run together.
-            done: names of inputs that are left out.
             plane: along which plane volumes are cut.
 
         Raises:
             BundleError: the graph fails.
         """
-        inputs = (item for item in find_inputs(paths, plane) if item.name not in done)
-        return self.predict_inputs(inputs, batch_size)
+        return self.predict_inputs(find_inputs(paths, plane), batch_size)
 
     def predict_inputs(
         self, inputs: Iterable[Input], batch_size: int = BATCH_SIZE

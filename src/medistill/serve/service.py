@@ -15,7 +15,7 @@ import numpy as np
 from anyio import CapacityLimiter
 
 from medistill.bundle.bundle import Bundle
-from medistill.core.errors import DataError
+from medistill.core.errors import DataError, MissingExtraError
 from medistill.imaging.reader import Picture, decode_image
 from medistill.serve.audit import AuditLog
 from medistill.serve.batching import BatchQueue
@@ -31,6 +31,8 @@ from medistill.serve.session import available_cores
 from medistill.serve.uploads import RefusalError, Upload
 
 Value = TypeVar("Value")
+# What one file may lack; the other files of its request are answered all the same.
+_UNREADABLE = (DataError, MissingExtraError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,8 +156,8 @@ class Service:
     async def _predict_one(self, upload: Upload) -> Prediction:
         try:
             _, prepared = await self._in_thread(self._read, upload)
-        except DataError as error:
-            return Prediction(path=upload.name, problem=error.what)
+        except _UNREADABLE as error:
+            return Prediction(path=upload.name, problem=_reason(error))
         return await self._answered(prepared)
 
     async def _answered(self, prepared: Prepared) -> Prediction:
@@ -171,8 +173,8 @@ class Service:
     def _read_or_refuse(self, upload: Upload) -> tuple[Picture, Prepared]:
         try:
             return self._read(upload)
-        except DataError as error:
-            raise RefusalError(422, f"{error.where}: {error.what.rstrip('.')}.") from error
+        except _UNREADABLE as error:
+            raise RefusalError(422, f"{upload.name}: {_reason(error).rstrip('.')}.") from error
 
     async def _in_thread(self, work: Callable[..., Value], *arguments: object) -> Value:
         return await anyio.to_thread.run_sync(
@@ -187,6 +189,11 @@ class Service:
         except TimeoutError:
             text = f"There was no answer within {seconds:g} s; try again later."
             raise RefusalError(504, text) from None
+
+
+def _reason(error: DataError | MissingExtraError) -> str:
+    """Why a file cannot be read; of a missing extra also what its operator can do."""
+    return f"{error.what}. {error.cure}" if isinstance(error, MissingExtraError) else error.what
 
 
 def _most_probable(found: Prediction) -> int:

@@ -7,13 +7,14 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from functools import cached_property
 
-from starlette.datastructures import UploadFile
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from medistill.core.files import sha256_bytes
 from medistill.serve.limits import Limits
-from medistill.serve.places import Places
+from medistill.serve.places import Growing
 
 FIELD = "files"
 #: What nginx calls a request whose client went away; nobody reads it but the metrics.
@@ -53,14 +54,14 @@ class Upload:
 
 
 async def read_uploads(
-    request: Request, limits: Limits, memory: Places, *, most: int | None = None
+    request: Request, limits: Limits, memory: Growing, *, most: int | None = None
 ) -> list[Upload]:
     """Read the files of a ``multipart/form-data`` request, each under the field ``files``.
 
     Args:
         request: the request, its body unread.
         limits: bounds.
-        memory: places in bytes, shared by all requests.
+        memory: takes a place for every byte as it arrives; they stay taken, for the files do.
         most: files allowed; None for the bound of the limits.
 
     Raises:
@@ -72,15 +73,14 @@ async def read_uploads(
         raise _too_large(limits)
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise RefusalError(415, f"Send the images as multipart/form-data, in the field '{FIELD}'.")
-    with memory.held(limits.upload_bytes if declared is None else declared):
-        try:
-            async with asyncio.timeout(limits.upload_seconds):
-                return await _parse(request, limits, most or limits.files)
-        except TimeoutError:
-            text = f"The upload took longer than {limits.upload_seconds:g} s; send it faster."
-            raise RefusalError(408, text, {"Connection": "close"}) from None
-        except ClientDisconnect:
-            raise RefusalError(GONE, "The client went away.") from None
+    try:
+        async with asyncio.timeout(limits.upload_seconds):
+            return await _parse(request, limits, memory, most or limits.files)
+    except TimeoutError:
+        text = f"The upload took longer than {limits.upload_seconds:g} s; send it faster."
+        raise RefusalError(408, text, {"Connection": "close"}) from None
+    except ClientDisconnect:
+        raise RefusalError(GONE, "The client went away.") from None
 
 
 async def drain(request: Request, seconds: float) -> None:
@@ -102,21 +102,20 @@ async def drain(request: Request, seconds: float) -> None:
         return
 
 
-async def _parse(request: Request, limits: Limits, most: int) -> list[Upload]:
-    parser = MultiPartParser(
-        request.headers, _bounded(request, limits), max_files=limits.files, max_fields=8
-    )
+async def _parse(request: Request, limits: Limits, memory: Growing, most: int) -> list[Upload]:
+    body = _bounded(request, limits, memory)
+    parser = MultiPartParser(_headers(request), body, max_files=limits.files, max_fields=8)
     # Beyond this size Starlette would write a part to the disk; images stay in memory.
     parser.spool_max_size = limits.upload_bytes + 1
     try:
         form = await parser.parse()
-    except (MultiPartException, UnicodeDecodeError, KeyError) as error:
+    except (MultiPartException, UnicodeError, KeyError) as error:
         reason = getattr(error, "message", "it is malformed")
         status = 413 if reason.startswith("Too many files") else 400
         raise RefusalError(status, f"The form cannot be read: {reason.rstrip('.')}.") from error
     try:
         parts = [part for part in form.getlist(FIELD) if isinstance(part, UploadFile)]
-        uploads = [Upload(part.filename or "unnamed", await part.read()) for part in parts]
+        uploads = [Upload(_name(part), await part.read()) for part in parts]
     finally:
         await form.close()
     if not uploads:
@@ -126,13 +125,36 @@ async def _parse(request: Request, limits: Limits, most: int) -> list[Upload]:
     return uploads
 
 
-async def _bounded(request: Request, limits: Limits) -> AsyncGenerator[bytes, None]:
+def _headers(request: Request) -> Headers:
+    """What the parser needs; latin-1 keeps every byte of a name, whatever charset a client chose.
+
+    Raises:
+        RefusalError: 400, the boundary cannot be quoted.
+    """
+    _, given = parse_options_header(request.headers["content-type"])
+    boundary = given.get(b"boundary", b"").decode("latin-1")
+    if '"' in boundary or "\\" in boundary:
+        raise RefusalError(400, "The form cannot be read: its boundary holds a quote or backslash.")
+    options = f'; boundary="{boundary}"; charset=latin-1' if boundary else ""
+    return Headers({"content-type": f"multipart/form-data{options}"})
+
+
+def _name(part: UploadFile) -> str:
+    """The file's name as UTF-8, as browsers send it; bytes that are none are replaced."""
+    name = (part.filename or "").encode("latin-1").decode("utf-8", errors="replace")
+    return name or "unnamed"
+
+
+async def _bounded(
+    request: Request, limits: Limits, memory: Growing
+) -> AsyncGenerator[bytes, None]:
     """The body, cut off where it grows beyond the bound, whatever its header declares."""
     received = 0
     async for piece in request.stream():
         received += len(piece)
         if received > limits.upload_bytes:
             raise _too_large(limits)
+        memory.take(len(piece))
         yield piece
 
 

@@ -17,9 +17,9 @@ def folder(tmp_path: Path) -> Path:
     return gray_bundle(tmp_path / "by-hand")
 
 
-def zipped(folder: Path, *, inside: str = "") -> Path:
+def zipped(folder: Path, *, inside: str = "", kind: int = zipfile.ZIP_STORED) -> Path:
     path = folder.with_suffix(".zip")
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w", kind) as archive:
         for file in folder.iterdir():
             archive.write(file, inside + file.name)
     return path
@@ -143,6 +143,30 @@ def test_a_manifest_that_is_no_manifest(folder: Path, content: bytes, message: s
     (folder / "bundle.json").write_bytes(content)
     with pytest.raises(BundleError, match=message):
         open_bundle(folder)
+
+
+def test_a_compressed_zip_is_refused_before_it_is_unpacked(folder: Path) -> None:
+    path = zipped(folder, kind=zipfile.ZIP_DEFLATED)
+    with pytest.raises(BundleError, match=r"'bundle.json' is compressed. Unpack it and give the"):
+        open_bundle(path)
+
+
+def test_an_entry_that_claims_more_than_the_zip_holds_is_refused(folder: Path) -> None:
+    path = zipped(folder)
+    content = bytearray(path.read_bytes())
+    at = content.rindex(b"PK\x01\x02")
+    while content[at + 46 : at + 57] != b"bundle.json":
+        at = content.rindex(b"PK\x01\x02", 0, at)
+    content[at + 24 : at + 28] = (2**23).to_bytes(4, "little")  # its size when unpacked
+    path.write_bytes(content)
+    with pytest.raises(BundleError, match=r"'bundle.json' claims to be larger than the zip"):
+        open_bundle(path)
+
+
+def test_a_record_beyond_two_gibibytes_is_refused_unread(tmp_path: Path) -> None:
+    record = {"sha256": "0" * 64, "size": 2**31 + 1}
+    with pytest.raises(BundleError, match="2,147,483,649 bytes, more than 2 GiB"):
+        open_bundle(gray_bundle(tmp_path / "odd", files={"student.onnx": record}))
 
 
 def test_a_truncated_zip_is_refused(folder: Path) -> None:

@@ -6,6 +6,7 @@ import gzip
 import io
 import re
 import struct
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -107,6 +108,22 @@ def test_what_cannot_be_read_is_422_with_the_reason(
     assert sentence.endswith(".")
     assert "Traceback" not in sentence
     assert client.post("/v1/predict", files=send(png())).status_code == 200
+
+
+def test_a_volume_where_nibabel_is_absent_is_a_problem_of_its_own_alone(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = volume(1)
+    monkeypatch.setitem(sys.modules, "nibabel", None)
+    why = "needs the extra 'nifti', which is not installed. Run: pip install 'medistill[nifti]'."
+    answer = client.post("/v1/predict", files=send(png(), content, png()))
+    assert answer.status_code == 200
+    found = answer.json()["results"]
+    assert [each["label"] for each in found] == ["ill", None, "ill"]
+    assert [each["problem"] for each in found] == [None, why, None]
+    for route in ("predict", "explain", "pixels"):
+        refused = client.post(f"/v1/{route}", files=send(content))
+        assert (refused.status_code, refused.json()["detail"]) == (422, f"a.png: {why}")
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (7000, 7000)])

@@ -5,14 +5,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from PIL import Image
 
 from medistill.core.errors import BundleError, MedistillError, UnknownNameError
-from medistill.serve import output
+from medistill.serve import command, output
 from medistill.serve.command import predict_command
 from tests.unit.bundle.handmade import gray_bundle
+from tests.unit.serve.segmenting import segmenting_bundle
 
 SRC = Path(__file__).parents[3] / "src"
 
@@ -101,6 +104,65 @@ def test_a_full_disk_is_one_sentence(
     monkeypatch.setattr(output, "atomic_file", full)
     with pytest.raises(MedistillError, match=r"cannot be written \(No space left on device\)"):
         predict_command(bundle, [picture], tmp_path / "out.csv")
+
+
+def scans(folder: Path, gray: int, *names: str) -> Path:
+    folder.mkdir()
+    for name in names:
+        Image.new("L", (8, 8), gray).save(folder / name)
+    return folder
+
+
+def stop(bundle: Path, inputs: list[Path], out: Path, **options: Any) -> None:
+    """A prediction that is killed between its last image and its table."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "prediction_writer", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            predict_command(bundle, inputs, out, threads=1, **options)
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_another_folder_with_the_same_out_gets_its_own_answers_alone(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relative: bool
+) -> None:
+    first = scans(tmp_path / "A", 0, "1.png", "2.png", "only-A.png")
+    other = scans(tmp_path / "B", 255, "1.png", "2.png")
+    out = tmp_path / "p.csv"
+    monkeypatch.chdir(first)
+    stop(bundle, [Path() if relative else first], out)
+    monkeypatch.chdir(other)
+    given = Path() if relative else other
+    assert predict_command(bundle, [given], out, threads=1) == 0
+    found = {row[0]: float(row[2]) for row in rows(out)[1:]}
+    # p(ill) = 1 / (1 + exp(-8 m)): 0.5 of A's black pictures, 0.9997 of B's white ones.
+    white = pytest.approx(0.99966465, abs=1e-6)
+    assert found == {str(given / "1.png"): white, str(given / "2.png"): white}
+
+
+def test_a_file_that_was_replaced_is_predicted_again_and_the_rest_is_kept(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = scans(tmp_path / "A", 0, "1.png", "2.png"), tmp_path / "p.csv"
+    stop(bundle, [folder], out)
+    Image.new("L", (8, 8), 255).save(folder / "1.png")
+    predict_command(bundle, [folder], out, threads=1)
+    assert "1 image kept from a stopped run" in capsys.readouterr().err
+    found = {Path(row[0]).name: float(row[2]) for row in rows(out)[1:]}
+    assert found == {"1.png": pytest.approx(0.99966465, abs=1e-6), "2.png": 0.5}
+
+
+def test_the_same_command_in_another_folder_does_not_point_to_masks_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, out = scans(tmp_path / "A", 0, "1.png"), tmp_path / "p.csv"
+    masking = segmenting_bundle(tmp_path / "masking")
+    for place in ("here", "there"):
+        (tmp_path / place).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    stop(masking, [folder], out, masks=Path("masks"))
+    monkeypatch.chdir(tmp_path / "there")
+    predict_command(masking, [folder], out, threads=1, masks=Path("masks"))
+    assert len(list((tmp_path / "there" / "masks").iterdir())) == 1
 
 
 def run(code: str, *arguments: object, **settings: object) -> subprocess.CompletedProcess[str]:

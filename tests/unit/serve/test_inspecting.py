@@ -59,6 +59,36 @@ def test_a_variant_with_its_trial_and_one_that_was_refused(tmp_path: Path) -> No
     assert "not published, int8: its labels agree on 90 %" in said
 
 
+@pytest.mark.parametrize(
+    ("task", "classes", "labels", "thresholds", "words"),
+    [
+        ("multi-label", "AB", [1.2, 0.9], {}, "temperature 1.200 for A, 0.900 for B"),
+        ("multi-label", "AB", [1.2, 0.9], {}, "thresholds none: each label from 0.5"),
+        ("multi-label", "ABC", [], {"A": 0.6, "B": 0.4, "C": 0.3}, "A from 0.600, B from 0.400, C"),
+        ("single-label", "AB", [], {"A": 0.6, "B": 0.4}, "thresholds A from 0.600, B from 0.400"),
+        (
+            "single-label",
+            "ABC",
+            [],
+            {"A": 0.6, "B": 0.4, "C": 0.3},
+            "A 0.600, B 0.400, C 0.300: the class whose probability is largest relative to its",
+        ),
+    ],
+)
+def test_calibration_and_operating_point_as_they_are_applied(
+    tmp_path: Path,
+    task: str,
+    classes: str,
+    labels: list[float],
+    thresholds: dict[str, float],
+    words: str,
+) -> None:
+    fitted = {"temperature": 1.0, "labels": labels}
+    changes = with_graph(calibration=fitted, thresholds=thresholds)
+    folder = gray_bundle(tmp_path / "b", **changes, task=task, classes=list(classes))
+    assert words in inspect_command(folder)
+
+
 def test_json_is_the_manifest(tmp_path: Path) -> None:
     said = json.loads(inspect_command(gray_bundle(tmp_path / "b"), as_json=True))
     assert said["classes"] == document(b"")["classes"]

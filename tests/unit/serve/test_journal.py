@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from medistill.serve.inputs import Input
 from medistill.serve.journal import Journal
 from medistill.serve.prediction import Prediction
 from tests.unit.bundle.handmade import gray_bundle
@@ -18,9 +21,11 @@ MADE_BY = {"bundle": "b", "graph": "fp32"}
 
 
 def stopped(out: Path, *found: Prediction) -> Journal:
-    journal = Journal(out, MADE_BY)
+    """A journal of predictions whose files lie beside it."""
+    journal, file = Journal(out, MADE_BY), out.parent / "scan"
+    file.write_bytes(b"12345")
     for each in found:
-        journal.add(each)
+        journal.add(dataclasses.replace(each, source=journal.begun(Input(file))))
     journal.save()
     journal.close(finished=False)
     return journal
@@ -32,7 +37,44 @@ def test_answers_of_a_stopped_run_come_back_to_the_last_digit(tmp_path: Path) ->
     assert again.done == {"a"}  # what had a problem is tried again
     assert list(again.read()) == [FINE]
     again.close(finished=True)
-    assert not list(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["scan"]
+
+
+def test_the_answer_of_a_file_that_has_changed_since_is_not_kept(tmp_path: Path) -> None:
+    scan = tmp_path / "scan"
+
+    def rewrite() -> None:
+        os.utime(scan, ns=(0, 0))
+
+    def lengthen() -> None:
+        noted = scan.stat()
+        scan.write_bytes(b"123456")
+        os.utime(scan, ns=(noted.st_atime_ns, noted.st_mtime_ns))
+
+    def relink() -> None:
+        scan.rename(tmp_path / "other")
+        scan.symlink_to(tmp_path / "other")
+
+    def remove() -> None:
+        scan.unlink()
+
+    for change in (rewrite, lengthen, relink, remove):
+        stopped(tmp_path / "o.csv", FINE)
+        change()
+        again = Journal(tmp_path / "o.csv", MADE_BY)
+        assert (again.done, list(again.read())) == (set(), []), change
+        again.close(finished=True)
+        scan.unlink(missing_ok=True)
+
+
+def test_an_answer_whose_file_nobody_noted_is_not_kept(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "o.csv", MADE_BY)
+    journal.add(FINE)
+    assert list(journal.read()) == [FINE]
+    journal.close(finished=False)
+    again = Journal(tmp_path / "o.csv", MADE_BY)
+    assert again.done == set()
+    again.close(finished=True)
 
 
 def test_a_line_that_was_cut_off_is_dropped(tmp_path: Path) -> None:

@@ -78,6 +78,10 @@ function operatingPoint() {
     const rule = model.task === "multi-label" ? "every class at 0.5 or more" : "the most probable class";
     return `The label is ${rule}. ${calibrated}`;
   }
+  if (model.task !== "multi-label" && limits.length > 2) {
+    const each = limits.map(([name, value]) => `${name} ${value.toFixed(3)}`).join(", ");
+    return `The label is the class whose probability is largest relative to its threshold: ${each}. ${calibrated}`;
+  }
   const said = limits.map(([name, value]) => `${name} from ${value.toFixed(3)}`).join(", ");
   return `The label holds at its threshold: ${said}. ${calibrated}`;
 }
