@@ -139,3 +139,19 @@ def test_a_probe_needs_a_view() -> None:
 def test_a_control_cannot_learn_less_than_the_lowest_rate() -> None:
     with pytest.raises(RecipeError, match=r"control\.lr: 0\.001 is not possible"):
         load_recipe("demo", ("train.min_lr=0.001", "control.lr=0.0001"))
+
+
+@pytest.mark.parametrize("method", ["kdvit", "supervised"])
+@pytest.mark.parametrize(
+    ("name", "key"), [("kdvit-small", "teacher.predistil"), ("affinity-small", "predistil")]
+)
+def test_a_stage_without_labels_has_a_method_without_labels(
+    name: str, key: str, method: str
+) -> None:
+    with pytest.raises(RecipeError, match=f"{key}.method: it learns from labels"):
+        load_recipe(name, (f"{key}.method={{name: {method}}}",))
+
+
+def test_weights_that_would_not_be_read_are_refused() -> None:
+    with pytest.raises(RecipeError, match=r"teacher\.weights: .* would not be read"):
+        load_recipe("kdvit-small", ("teacher.weights=vit.safetensors",))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from medistill.core.errors import RecipeError
+from medistill.methods.affinity import Affinity
+from medistill.methods.embedding import Embedding
 from medistill.recipe.blocks import Recipe
 from medistill.recipe.ranges import range_faults
 
@@ -21,6 +23,7 @@ def check_combination(recipe: Recipe, where: str) -> None:
 
 
 Fault = tuple[bool, str, str, str]
+_LABEL_FREE = (Affinity, Embedding)
 
 
 def _impossible(recipe: Recipe) -> list[Fault]:
@@ -29,6 +32,7 @@ def _impossible(recipe: Recipe) -> list[Fault]:
         *_control(recipe),
         *_mixing(recipe),
         *_teacher(recipe),
+        *_elder(recipe),
         *_selection(recipe),
         *_predistil(recipe),
         *_counts(recipe),
@@ -75,6 +79,12 @@ def _teacher(recipe: Recipe) -> list[Fault]:
             "Set teacher.weights=published or to a file, or use teacher.fit.",
         ),
         (
+            teacher.predistil is not None and teacher.weights not in (None, "published"),
+            "teacher.weights",
+            "a teacher that is first distilled starts at random, and this file would not be read",
+            "Set teacher.predistil=null, or teacher.weights=null.",
+        ),
+        (
             teacher.cross_fit and not teacher.fitted,
             "teacher.cross_fit",
             "a teacher that is not fitted here cannot be cross-fitted",
@@ -85,6 +95,19 @@ def _teacher(recipe: Recipe) -> list[Fault]:
             "teacher.fit",
             "a teacher that is not fitted here needs a weights file with a head for these classes",
             "Set teacher.weights=FILE, or add teacher.fit.",
+        ),
+    ]
+
+
+def _elder(recipe: Recipe) -> list[Fault]:
+    """The teacher's own label-free stage: every cross-fitted member would start from labels there."""
+    block = recipe.teacher.predistil
+    return [
+        (
+            block is not None and not isinstance(block.method, _LABEL_FREE),
+            "teacher.predistil.method",
+            "it learns from labels, or asks no teacher",
+            "Choose a label-free method: affinity or embedding.",
         ),
     ]
 
@@ -129,9 +152,9 @@ def _predistil(recipe: Recipe) -> list[Fault]:
             "Set targets.mode=live, or mixup and cutmix to 0.",
         ),
         (
-            block is not None and not block.method.needs,
+            block is not None and not isinstance(block.method, _LABEL_FREE),
             "predistil.method",
-            "it asks no teacher",
+            "it learns from labels, or asks no teacher",
             "Choose a label-free method: affinity or embedding.",
         ),
     ]
