@@ -100,7 +100,7 @@ def _teacher(recipe: Recipe) -> list[Fault]:
 
 
 def _elder(recipe: Recipe) -> list[Fault]:
-    """The teacher's own label-free stage: every cross-fitted member would start from labels there."""
+    """The teacher's own label-free stage, from which all of its members start."""
     block = recipe.teacher.predistil
     return [
         (
