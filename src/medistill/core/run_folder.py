@@ -81,16 +81,13 @@ class RunFolder:
     def _refuse_foreign(self) -> None:
         if self.path.is_file():
             what = "is a file, not a run folder"
-        elif self.path.is_dir() and any(self.path.iterdir()) and not self._is_run():
+        elif self.path.is_dir() and any(self.path.iterdir()) and not is_run(self.path):
             what = "the folder holds files that are not a run's"
         else:
             return
         raise RunFolderError(
             where=self.path, what=what, cure="Choose a new or empty folder with --out."
         )
-
-    def _is_run(self) -> bool:
-        return (self.path / ".lock").exists() or (self.path / "recipe.yaml").exists()
 
     def stage(self, name: str) -> Path:
         """Folder of a finished stage, whether or not it exists."""
@@ -147,6 +144,11 @@ class RunFolder:
             },
         )
         _put(folder, self.stage(name))
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is one of a run."""
+    return (folder / ".lock").exists() or (folder / "recipe.yaml").exists()
 
 
 def _made_from(folder: Path) -> str | None:

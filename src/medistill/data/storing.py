@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from medistill.core.errors import NO_ROOM, DataError
-from medistill.core.files import sha256_json, write_long_json
+from medistill.core.files import sha256_file, sha256_json, write_long_json
 from medistill.core.types import ImageSet, Sample
 from medistill.data.labels import plain_label
 from medistill.data.processes import in_order, piece_size
@@ -143,8 +143,9 @@ def _write_index(
 
 
 def _data_hash(images: ImageSet, rows: list[Row]) -> str:
+    mask_hash = functools.cache(sha256_file)  # slices of one volume share its label map
     pairs = [
-        (row.hash, plain_label(sample.label))
+        (row.hash, plain_label(sample.label), *([mask_hash(sample.mask)] if sample.mask else ()))
         for row, sample in zip(rows, images.samples, strict=True)
     ]
     return sha256_json({"task": images.task, "classes": images.classes, "rows": pairs})

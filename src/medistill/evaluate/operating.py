@@ -118,7 +118,7 @@ def choose_thresholds(
         return {}, None, {"thresholds": "a mask takes the most probable class of each pixel"}
     if task == "multi-label":
         return _of_labels(chances, np.asarray(labels, np.float64), groups, classes, wish, word)
-    column = _positive(wish, classes)
+    column = positive_class(wish.positive, classes)
     positive = np.asarray(labels, np.int64) == column
     scores = positive_score(chances, column)
     limit, reason = _limit(wish, scores, positive, groups, word)
@@ -157,12 +157,17 @@ def _choice(wish: Wish, positive: str | None, groups: Sequence[str]) -> Threshol
     )
 
 
-def _positive(wish: Wish, classes: Sequence[str]) -> int:
-    if wish.positive is not None and wish.positive in classes:
-        return list(classes).index(wish.positive)
-    if wish.positive is None and len(classes) == 2:
+def positive_class(named: str | None, classes: Sequence[str]) -> int:
+    """Number of the class that an operating point is about: the named one, or the last of two.
+
+    Raises:
+        RecipeError: there is none of that name, or more than two and none named.
+    """
+    if named is not None and named in classes:
+        return list(classes).index(named)
+    if named is None and len(classes) == 2:
         return 1
-    what = "no class is named" if wish.positive is None else f"no class is called '{wish.positive}'"
+    what = "no class is named" if named is None else f"no class is called '{named}'"
     cure = f"Name one of {', '.join(classes)}."
     raise RecipeError(where="decide.positive", what=what, cure=cure)
 

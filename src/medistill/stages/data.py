@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from medistill.core.errors import DataError
 from medistill.core.files import read_json, sha256_json, write_json
+from medistill.core.run_folder import is_run
 from medistill.core.types import PART_NAMES, ImageSet, PartName, Parts, Sample
 from medistill.data.labels import label_of, labels_matrix, plain_label
 from medistill.data.layouts import read_data, refuse_unused_plane
@@ -110,18 +111,25 @@ def nothing_named() -> DataError:
 
 
 def fingerprint(spec: str) -> str:
-    """Hash of names, sizes and times of all files below a path; of the text for a phantom."""
+    """Hash of names, sizes and times of all files below a path; of the text for a phantom.
+
+    Of a table all files beside it and below count, but none of a run, which grows by itself.
+    """
     if spec.split(":", 1)[0] == "phantom":
         return sha256_json(spec)
     path = Path(spec)
     root = path.parent if path.is_file() else path
     entries = [
         (file.relative_to(root).as_posix(), file.stat().st_size, file.stat().st_mtime_ns)
-        for folder, _, names in os.walk(root)
-        for file in (Path(folder) / name for name in names)
-        if file.is_file()
+        for file in _files_below(root)
     ]
     return sha256_json([spec, sorted(entries)])
+
+
+def _files_below(root: Path) -> Iterator[Path]:
+    for folder, inner, names in os.walk(root):
+        inner[:] = [name for name in inner if not is_run(Path(folder) / name)]
+        yield from (path for path in (Path(folder) / name for name in names) if path.is_file())
 
 
 def _write(context: Context, inputs: Mapping[str, Any]) -> None:

@@ -10,16 +10,20 @@ from medistill.models.network import Network
 from medistill.recipe import Recipe
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
+from medistill.train.fingerprint import WITHOUT_EFFECT
+from medistill.train.settings import TrainSettings
 
 
 def block_json(block: object) -> Any:
-    """A recipe block as plain JSON values."""
+    """A recipe block as plain JSON values, without what has no effect on a result."""
     return _plain(block)
 
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        without = WITHOUT_EFFECT if isinstance(value, TrainSettings) else frozenset[str]()
+        names = (each.name for each in dataclasses.fields(value) if each.name not in without)
+        fields = {name: _plain(getattr(value, name)) for name in names}
         return {"": type(value).__name__, **fields}
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 

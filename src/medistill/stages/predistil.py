@@ -47,7 +47,7 @@ def predistil_student(
         "start": start_hash(recipe),
         "predistil": block_json(recipe.predistil),
         "views": block_json(recipe.views),
-        "teacher": teacher.weights_hash,
+        "teacher": teacher.identity,
         "targets": block_json(recipe.targets),
         "seed": seed,
     }

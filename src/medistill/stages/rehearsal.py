@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import nn
 
 from medistill.core.errors import RecipeError
-from medistill.core.types import Task
+from medistill.core.types import ImageSet, Task
+from medistill.evaluate.operating import positive_class
 from medistill.methods.method import Method
 from medistill.models.network import Network, feature_shapes
 from medistill.models.profile import count_parameters
 from medistill.models.spec import ModelSpec
-from medistill.recipe import Recipe, StudentPredistilBlock
+from medistill.recipe import DecideBlock, Recipe, StudentPredistilBlock
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.mask_rehearsal import check_masks
@@ -92,6 +94,7 @@ def rehearse(context: Context, prepared: Prepared) -> None:
         RecipeError: a method cannot do what the recipe, the data or the networks ask of it.
         WeightsError: weights that a network is to start from cannot be used or had.
     """
+    _check_decisions(context.recipe.decide, prepared.images)
     given = Given(
         task=prepared.images.task,
         classes=len(prepared.images.classes),
@@ -99,6 +102,16 @@ def rehearse(context: Context, prepared: Prepared) -> None:
         settled=settled_roles(context, prepared),
     )
     rehearse_given(context.recipe, given, context.reporter.say)
+
+
+def _check_decisions(block: DecideBlock, images: ImageSet) -> None:
+    """What the evaluation would refuse after all trainings."""
+    if block.rule is not None and images.task == "single-label":
+        positive_class(block.positive, images.classes)
+    for folder in block.strange:
+        if not Path(folder).exists():
+            cure = "Mend decide.strange, or remove it."
+            raise RecipeError(where="decide.strange", what=f"there is no {folder}", cure=cure)
 
 
 def rehearse_given(recipe: Recipe, given: Given, say: Callable[[str], None]) -> None:

@@ -131,7 +131,7 @@ def _inputs(context: Context, prepared: Prepared, pupil: Pupil, steps: int) -> d
         "method": block_json(pupil.method),
         "train": block_json(pupil.settings),
         "views": block_json(recipe.views),
-        "teacher": teacher.weights_hash if teacher else None,
+        "teacher": teacher.identity if teacher else None,
         "targets": block_json(recipe.targets) if teacher else None,
         "steps_per_epoch": steps,
         "base": sha256_file(pupil.base) if pupil.base else start_hash(recipe),

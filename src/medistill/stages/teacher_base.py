@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from medistill.core.files import sha256_json
+from medistill.core.files import sha256_file, sha256_json
 from medistill.data.views import ViewPolicy
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
@@ -39,9 +39,11 @@ def predistil(context: Context, prepared: Prepared, fold: int) -> Path | None:
     rows = prepared.unlabelled[fold].rows or prepared.parts[fold].fit
     shared = len({unlabelled.rows for unlabelled in prepared.unlabelled.values()} | {rows}) == 1
     name = BASE if shared else f"{context.scope(fold)}{BASE}"
+    file = Path(block.weights)
     inputs = {
         "data": prepared.store.data_hash,
         "rows": sha256_json(rows),
+        "weights": sha256_file(file) if file.is_file() else block.weights,
         "predistil": block_json(block),
         "precision": context.recipe.targets.precision,
         "model": block_json(context.recipe.teacher.model),

@@ -103,6 +103,11 @@ class FrozenTeacher(nn.Module):
         many = len(self.members) > 1
         return sha256_json([sorted(self._held_out.items()), self.task if many else None])
 
+    @property
+    def identity(self) -> str:
+        """Hash of all that decides what it says of an image."""
+        return sha256_json([self.weights_hash, self.preprocessing_hash, self.folds_hash])
+
     def train(self, mode: bool = True) -> FrozenTeacher:
         """Stay in eval mode, whatever is asked."""
         return super().train(False)

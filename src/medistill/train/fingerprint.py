@@ -15,8 +15,8 @@ from medistill.core.errors import RunFolderError
 from medistill.train.precision import resolve_precision
 from medistill.train.settings import TrainSettings
 
-# Any number of workers renders the same batches.
-_WITHOUT_EFFECT = frozenset({"workers"})
+#: Settings without effect on the result: any number of workers renders the same batches.
+WITHOUT_EFFECT = frozenset({"workers"})
 
 
 def fingerprint(
@@ -46,7 +46,7 @@ def fingerprint(
     values["steps_per_epoch"] = steps_per_epoch
     values["network"] = _structure(network)
     values |= {f"inputs.{name}": value for name, value in inputs.items()}
-    without = {f"train.{name}" for name in _WITHOUT_EFFECT}
+    without = {f"train.{name}" for name in WITHOUT_EFFECT}
     return {name: str(value) for name, value in values.items() if name not in without}
 
 

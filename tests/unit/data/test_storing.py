@@ -62,6 +62,18 @@ def test_data_hash_depends_on_pixels_labels_and_order(tmp_path: Path) -> None:
     assert build_store(images, folder, stored_size=8, channels="gray").data_hash == first
 
 
+def test_data_hash_depends_on_what_masks_hold(tmp_path: Path) -> None:
+    images, mask = noise_set(tmp_path / "in", 2), tmp_path / "mask.png"
+    first, *rest = images.samples
+    images = dataclasses.replace(images, samples=(dataclasses.replace(first, mask=mask), *rest))
+    found = []
+    for seed in (1, 2, 1):
+        save_noise(mask, seed, size=(4, 4))
+        store = build_store(images, tmp_path / "store", stored_size=8, channels="gray")
+        found.append(store.data_hash)
+    assert found[0] == found[2] != found[1]
+
+
 def test_workers_write_the_same_bytes(tmp_path: Path) -> None:
     images = noise_set(tmp_path / "in", 9)
     for workers in (0, 2):

@@ -2,11 +2,13 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from medistill.core.errors import RecipeError
 from medistill.models.spec import ModelSpec
+from medistill.recipe import DecideBlock
 from medistill.stages.context import Context, SilentReporter
 from medistill.stages.data import prepare_data
 from medistill.stages.rehearsal import rehearse
@@ -53,3 +55,22 @@ def test_a_fault_of_a_network_names_its_block_of_the_recipe(finished: Path) -> N
     context = dataclasses.replace(context, recipe=recipe)
     with pytest.raises(RecipeError, match=r"^teacher\.model\.name: neither medistill nor timm"):
         rehearse(context, prepare_data(context))
+
+
+@pytest.mark.parametrize(
+    ("decide", "words"),
+    [
+        (
+            {"rule": "youden", "positive": "nosuch"},
+            r"decide\.positive: no class is called",
+        ),
+        ({"strange": ("nowhere",)}, r"decide\.strange: there is no nowhere"),
+    ],
+)
+def test_what_is_decided_at_the_end_is_looked_at_in_the_beginning(
+    finished: Path, decide: dict[str, Any], words: str
+) -> None:
+    context = open_run(finished)
+    recipe = dataclasses.replace(context.recipe, decide=DecideBlock(**decide))
+    with pytest.raises(RecipeError, match=words):
+        rehearse(dataclasses.replace(context, recipe=recipe), prepare_data(context))

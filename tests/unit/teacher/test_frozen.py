@@ -217,3 +217,13 @@ def test_a_body_that_all_members_share_is_asked_once(bodies: int, runs: int) -> 
     for name in ("pooled", "stage3"):
         expected = torch.stack([each.features[name] for each in alone]).mean(dim=0)
         torch.testing.assert_close(said[name], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_size_at_which_a_teacher_looks_is_part_of_who_it_is() -> None:
+    torch.manual_seed(0)
+    network = build_model(ModelSpec(name="tf_efficientnet_lite0", image_size=32), classes=2)
+    larger = build_model(ModelSpec(name="tf_efficientnet_lite0", image_size=64), classes=2)
+    larger.backbone.load_state_dict(network.backbone.state_dict())
+    first, second = FrozenTeacher([network]), FrozenTeacher([larger])
+    assert first.weights_hash == second.weights_hash
+    assert first.identity != second.identity
