@@ -66,6 +66,7 @@ TAKES: dict[str, tuple[str, ...]] = {
     "vkd": IMAGE_STUDENTS,
     "dist of labels": IMAGE_STUDENTS,
     "dist of masks": ("masks",),
+    "embedding with a map": ("plain", "distilled", "maps", "masks"),
     "locality of labels": IMAGE_STUDENTS,
     "locality of masks": ("masks",),
     "ofa of labels": IMAGE_STUDENTS,
@@ -75,6 +76,7 @@ TAKES: dict[str, tuple[str, ...]] = {
 FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "dist of labels": ("dist", {"task": "multi-label"}),
     "dist of masks": ("dist", {"task": "segmentation"}),
+    "embedding with a map": ("embedding", {"map_weight": 1.0}),
     "locality of labels": ("locality", {"task": "multi-label", "soft_weight": 1.0}),
     "locality of masks": (
         "locality",
@@ -99,7 +101,9 @@ OTHERS = [(name, student) for name in TAKES for student in STUDENTS if student n
 AGREEING = [
     (name, student)
     for name, student in PAIRS
-    if name.split()[0] not in {"locality", "vitkd"} and (name != "affinity" or student == "maps")
+    if name.split()[0] not in {"locality", "vitkd"}
+    and name != "embedding with a map"
+    and (name != "affinity" or student == "maps")
 ]
 #: Terms that come from labels alone.
 LABEL_TERMS = {"hard", "head", "pixels", "dice", "focal"}

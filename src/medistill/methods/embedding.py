@@ -1,23 +1,28 @@
-"""Label-free pre-distillation: the student's pooled embedding predicts the teacher's.
+"""Label-free pre-distillation: the student's pooled embedding and last map predict the teacher's.
 
 Makes a ViT from a convolutional network where no ViT weights are to be had: on unlabelled images
 first, then fitted on labels like any other model.
 
-    L = smooth_L1(P f_s, LN(f_t)), mean over the embedding and over the batch
+    L = smooth_L1(P f_s, LN(f_t)) + w mean (R Q m_s - LN(m_t))^2
 
-f_s and f_t are pooled embeddings, P is a learned linear map, LN the layer-norm without learned
-scale. The loss is that of Miles, Elezi and Deng, "VkD: Improving Knowledge Distillation using
-Orthogonal Projections", CVPR 2024.
+f_s and f_t are pooled embeddings, m_s the student's last layer, m_t a map of the teacher, P and Q
+learned linear maps, R resizing, LN the layer-norm without learned scale (of a map: over its channels
+at each place). The first term is that of Miles, Elezi and Deng, "VkD: Improving Knowledge
+Distillation using Orthogonal Projections", CVPR 2024; the second that of Li et al., "Locality
+Guidance for Improving Vision Transformers on Tiny Datasets", ECCV 2022, equation 3. A ViT learns from
+few images where things are from the map, and what they are from the embedding.
 
 Departures from the paper
 -------------------------
 - P is a plain linear layer with a bias, not an orthogonal one: it is thrown away, and student and
   teacher may be of any width (orthogonal rows need a student no wider than the teacher).
 - f of a ViT is its class token after the last norm, or the mean of both tokens where there is a
-  distillation token; the paper pools all tokens.
-- The paper adds the class loss (and, for a DeiT, a term on the distillation token); here there are
+  distillation token; VkD pools all tokens.
+- Both papers add the class loss (and, for a DeiT, a term on the distillation token); here there are
   no labels.
-- The weight of 1 is our default: there is one term, so only the learning rate matters.
+- The embedding's weight of 1 is our default; ``map_weight`` (w) = 0 leaves the map out, and
+  ``teacher_map`` is one stage where Li et al. take three, each normalised here so that one weight
+  suits every teacher.
 """
 
 from __future__ import annotations
@@ -30,7 +35,17 @@ from torch import Tensor, nn
 
 from medistill.core.types import Task
 from medistill.losses.embedding import embedding_match
+from medistill.losses.maps import map_match
+from medistill.methods.features import (
+    as_map,
+    layers,
+    map_shape,
+    normalised_map,
+    require_layers,
+    require_maps,
+)
 from medistill.methods.method import ANY_TASK, Shapes
+from medistill.methods.ranges import check_weights
 from medistill.methods.undefined import NOTHING, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
@@ -41,21 +56,54 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Embedding:
-    """Regression of the teacher's pooled embedding; reads no labels."""
+    """Regression of the teacher's pooled embedding, and of one of its maps; reads no labels.
 
-    needs: ClassVar[frozenset[str]] = frozenset({"pooled"})
+    Attributes:
+        map_weight: w, of the map; 0 leaves it out.
+        teacher_map: the teacher's map, or tokens, that the student's last layer predicts.
+
+    Raises:
+        RecipeError: a value is out of range.
+    """
+
+    map_weight: float = 0.0
+    teacher_map: str = "stage3"
     tasks: ClassVar[frozenset[Task]] = ANY_TASK
     undefined: ClassVar[Undefined] = NOTHING
     smallest_batch: ClassVar[int] = 1
 
+    def __post_init__(self) -> None:
+        check_weights(map_weight=self.map_weight)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The pooled embedding, and the map where it has a weight."""
+        return frozenset({"pooled", *([self.teacher_map] if self.map_weight else [])})
+
     def wants(self, student: Network) -> frozenset[str]:
-        """The pooled embedding."""
-        return frozenset({"pooled"})
+        """The pooled embedding, and the last layer where the map has a weight.
+
+        Raises:
+            RecipeError: the student shows no layer that could predict a map.
+        """
+        if not self.map_weight:
+            return frozenset({"pooled"})
+        last = require_layers(student.feature_names, 1, method="embedding")[-1]
+        return frozenset({"pooled", last})
 
     def adapters(self, student_dims: Shapes, teacher_dims: Shapes) -> nn.ModuleDict:
-        """A linear map from the student's width to the teacher's."""
+        """Linear maps from the student's widths to the teacher's.
+
+        Raises:
+            RecipeError: the teacher's feature has no positions.
+        """
         widths = student_dims["pooled"][0], teacher_dims["pooled"][0]
-        return nn.ModuleDict({"pooled": nn.Linear(*widths)})
+        made = nn.ModuleDict({"pooled": nn.Linear(*widths)})
+        if self.map_weight:
+            require_maps(teacher_dims, [self.teacher_map], field="teacher_map")
+            mine = map_shape(student_dims[layers(student_dims.keys())[-1]])[0]
+            made["map"] = nn.Conv2d(mine, map_shape(teacher_dims[self.teacher_map])[0], 1)
+        return made
 
     def terms(
         self,
@@ -64,6 +112,13 @@ class Embedding:
         batch: Batch,
         adapters: nn.ModuleDict,
     ) -> dict[str, Tensor]:
-        """``embedding`` alone."""
+        """``embedding``, and ``map`` where it has a weight."""
         projected = adapters["pooled"](outputs.features["pooled"])
-        return {"embedding": embedding_match(student=projected, teacher=targets["pooled"])}
+        terms = {"embedding": embedding_match(student=projected, teacher=targets["pooled"])}
+        if self.map_weight:
+            last = as_map(outputs.features[layers(outputs.features)[-1]])
+            match = map_match(
+                student=adapters["map"](last), teacher=normalised_map(targets[self.teacher_map])
+            )
+            terms["map"] = self.map_weight * match
+        return terms

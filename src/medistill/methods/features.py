@@ -9,6 +9,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 
 from torch import Tensor
+from torch.nn import functional
 
 from medistill.core.errors import RecipeError
 
@@ -54,6 +55,12 @@ def as_map(feature: Tensor) -> Tensor:
     side = math.isqrt(feature.shape[1])
     patches = feature[:, feature.shape[1] - side * side :]
     return patches.transpose(1, 2).reshape(feature.shape[0], feature.shape[2], side, side)
+
+
+def normalised_map(feature: Tensor) -> Tensor:
+    """``as_map``, layer-normed over the channels of each place, without learned scale; float32."""
+    places = as_map(feature).float().movedim(1, -1)
+    return functional.layer_norm(places, places.shape[-1:]).movedim(-1, 1)
 
 
 def map_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:

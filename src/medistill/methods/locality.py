@@ -34,7 +34,6 @@ from typing import TYPE_CHECKING, ClassVar, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from medistill.core.errors import RecipeError
 from medistill.core.types import Task
@@ -47,7 +46,14 @@ from medistill.methods.answers import (
     scores_of,
     softened,
 )
-from medistill.methods.features import as_map, layers, map_shape, require_layers, require_maps
+from medistill.methods.features import (
+    as_map,
+    layers,
+    map_shape,
+    normalised_map,
+    require_layers,
+    require_maps,
+)
 from medistill.methods.method import Shapes
 from medistill.methods.ranges import check_choice, check_temperature, check_weights
 from medistill.methods.undefined import OTHER_TASK, Undefined
@@ -141,10 +147,7 @@ class Locality:
         return [min(last, round(last * (i + 0.01) / max(1, count - 1))) for i in range(count)]
 
     def _goal(self, target: Tensor) -> Tensor:
-        goal = as_map(target)
-        if not self.normalise:
-            return goal
-        return functional.layer_norm(goal.float().movedim(1, -1), goal.shape[1:2]).movedim(-1, 1)
+        return normalised_map(target) if self.normalise else as_map(target)
 
     def adapters(self, student_dims: Shapes, teacher_dims: Shapes) -> nn.ModuleDict:
         """A 1 x 1 convolution a stage, from the student's width to the teacher's channels.
