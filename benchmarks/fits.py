@@ -9,9 +9,7 @@ from typing import Literal
 
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
-from medistill.stages.mask_prediction import mask_scores
-from medistill.stages.prediction import predict_rows, predict_teacher
-from medistill.stages.scoring import selection_scores
+from medistill.stages.standing import network_scores, teacher_scores
 from medistill.stages.student import (
     open_student,
     stage_name,
@@ -71,15 +69,8 @@ def _scores(
 ) -> Mapping[str, float]:
     """AUROC and loss of labels, Dice and loss of masks."""
     rows: Sequence[int] = prepared.parts[fit.fold].named()[fit.part]  # type: ignore[index]
-    if prepared.masks is not None:
-        # A teacher of several members is judged by its first here, by their mean in the report.
-        network = teacher.members[0]
-        if fit.role != "teacher":
-            network = open_student(context, prepared, fit.fold, fit.seed, fit.role)
-        return mask_scores(network, prepared, rows)
     if fit.role == "teacher":
-        probabilities = predict_teacher(teacher, prepared, rows)
-    else:
-        network = open_student(context, prepared, fit.fold, fit.seed, fit.role)
-        probabilities = predict_rows(network, prepared, rows)
-    return selection_scores(prepared.labels[list(rows)], probabilities, prepared.images.task)
+        # One of several members that draw masks is judged here, their mean in the report.
+        return teacher_scores(teacher, prepared, rows)
+    network = open_student(context, prepared, fit.fold, fit.seed, fit.role)
+    return network_scores(network, prepared, rows)

@@ -1,4 +1,4 @@
-"""Label-free pre-distillation: the student's pooled embedding and last map predict the teacher's.
+"""Label-free pre-distillation: the student's embedding and last map predict the teacher's.
 
 Makes a ViT from a convolutional network where no ViT weights are to be had: on unlabelled images
 first, then fitted on labels like any other model.
@@ -6,11 +6,10 @@ first, then fitted on labels like any other model.
     L = smooth_L1(P f_s, LN(f_t)) + w mean (R Q m_s - LN(m_t))^2
 
 f_s and f_t are pooled embeddings, m_s the student's last layer, m_t a map of the teacher, P and Q
-learned linear maps, R resizing, LN the layer-norm without learned scale (of a map: over its channels
-at each place). The first term is that of Miles, Elezi and Deng, "VkD: Improving Knowledge
+learned linear maps, R resizing, LN the layer-norm without learned scale (of a map: over its
+channels at each place). The first term is that of Miles, Elezi and Deng, "VkD: Improving Knowledge
 Distillation using Orthogonal Projections", CVPR 2024; the second that of Li et al., "Locality
-Guidance for Improving Vision Transformers on Tiny Datasets", ECCV 2022, equation 3. A ViT learns from
-few images where things are from the map, and what they are from the embedding.
+Guidance for Improving Vision Transformers on Tiny Datasets", ECCV 2022, equation 3.
 
 Departures from the paper
 -------------------------

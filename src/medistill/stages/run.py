@@ -19,6 +19,7 @@ from medistill.stages.data import Prepared, prepare_data
 from medistill.stages.evaluation import EVALUATION, evaluate_run
 from medistill.stages.rehearsal import rehearse
 from medistill.stages.reproducing import exact_recipe
+from medistill.stages.standing import caution
 from medistill.stages.student import train_control, train_student
 from medistill.stages.targets import make_targets
 from medistill.stages.teacher import fit_teacher
@@ -226,6 +227,10 @@ def _say_data(context: Context, prepared: Prepared) -> None:
 def _distill(context: Context, prepared: Prepared) -> None:
     for fold in context.folds():
         teacher = fit_teacher(context, prepared, fold)
+        # The first control comes first: it says whether the teacher has anything to hand on.
+        train_control(context, prepared, fold, 0)
+        if doubt := caution(context, prepared, fold, teacher):
+            context.reporter.say(doubt)
         targets = make_targets(context, prepared, fold, teacher)
         for seed in range(context.recipe.seeds):
             train_student(context, prepared, fold, seed, teacher, targets)
