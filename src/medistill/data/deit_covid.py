@@ -7,7 +7,7 @@ DOI 10.1109/EMBC48229.2022.9871372) beside the images, which their own sources p
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from medistill.core.errors import DataError
@@ -41,18 +41,18 @@ def read_deit_covid(path: Path) -> ImageSet:
         path: the table, or its folder.
 
     Raises:
-        DataError: no such table, no image, an unknown fold, a row without one class, or rows of
-            one image that contradict each other.
+        DataError: no such table, no image, an unknown fold, a row without one class, rows of one
+            image that contradict each other, or two files of a name that the table lists.
     """
     found = _table(path)
     if found is None:
         raise DataError(where=path, what="is not this table", cure="Give covid_labels.csv.")
     table = load_table(found)
     root = found.parent
-    here = {image.name: image for image in images_below(root)}
     named = [_cleaned(name) for name in filled(table, "image index")]
     said = [{key: row[key] for key in table.columns[1:]} for row in table.rows]
     listed = agreed(table, named, said)
+    here = _images_of(listed, root)
     samples = tuple(
         Sample(
             path=here[name],
@@ -85,6 +85,23 @@ def _table(path: Path) -> Path | None:
     with found.open(encoding="utf-8-sig", errors="replace") as stream:
         header = stream.readline().strip().lower()
     return found if header == "image index,normal,pneumonia,covid,fold" else None
+
+
+def _images_of(listed: Collection[str], root: Path) -> Mapping[str, Path]:
+    """The files of listed names, wherever below ``root`` they lie."""
+    here: dict[str, Path] = {}
+    for image in images_below(root):
+        if image.name not in listed:
+            continue
+        if image.name in here:
+            first, second = (each.relative_to(root) for each in (here[image.name], image))
+            raise DataError(
+                where=root,
+                what=f"the table's '{image.name}' may be {first} or {second}",
+                cure="Remove or rename one of them.",
+            )
+        here[image.name] = image
+    return here
 
 
 def _cleaned(name: str) -> str:

@@ -52,6 +52,15 @@ def test_rows_of_one_image_that_contradict_each_other_are_refused(
     assert len(read_deit_covid(_set(tmp_path, *rows, rows[0])).samples) == 2
 
 
+def test_a_listed_name_of_two_files_is_refused_and_an_unlisted_one_is_not(tmp_path: Path) -> None:
+    root = _set(tmp_path, "N_1.png,1,0,0,train", "ciaa199.pdf-001-a.png,0,0,1,train")
+    save_noise(root / "images/other/ciaa199.pdf-001-b.png", 4)
+    assert len(read_deit_covid(root).samples) == 2
+    save_noise(root / "images/other/N_1.png", 5)
+    with pytest.raises(DataError, match=r"'N_1\.png' may be images/N_1\.png or images/other"):
+        read_deit_covid(root)
+
+
 def test_other_tables_are_not_it(tmp_path: Path) -> None:
     (tmp_path / "covid_labels.csv").write_text("path,label\n")
     assert not is_deit_covid(tmp_path)
