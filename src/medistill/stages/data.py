@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medistill.core.errors import DataError
-from medistill.core.files import read_json, sha256_json, write_json
-from medistill.core.run_folder import is_run
+from medistill.core.files import read_json, write_json
 from medistill.core.types import PART_NAMES, ImageSet, PartName, Parts, Sample
 from medistill.data.labels import label_of, labels_matrix, plain_label
 from medistill.data.layouts import read_data, refuse_unused_plane
@@ -33,6 +31,7 @@ from medistill.stages.check import (
     with_copies_together,
 )
 from medistill.stages.context import Context
+from medistill.stages.sources import elsewhere, fingerprint, unchanged
 from medistill.stages.stage_means import StageMeans
 from medistill.stages.unlabelled import (
     Unlabelled,
@@ -42,7 +41,7 @@ from medistill.stages.unlabelled import (
 )
 
 STAGE = "data"
-_PARTS = "parts.json"
+_PARTS, _ELSEWHERE = "parts.json", "elsewhere.json"
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,8 @@ def prepare_data(context: Context) -> Prepared:
     """Run the data stage, or open it when its inputs have not changed."""
     block = context.recipe.data
     inputs, folder = _inputs(block), context.run.stage(STAGE)
-    if not context.run.is_current(STAGE, inputs) or not _knows_copies(folder):
+    current = context.run.is_current(STAGE, inputs) and _knows_copies(folder)
+    if not current or not _listed_are_unchanged(folder):
         _write(context, inputs)
     return open_data(folder)
 
@@ -86,6 +86,12 @@ def _knows_copies(folder: Path) -> bool:
     if "copies" in read_json(folder / _PARTS):
         return True
     return all(is_labelled(sample) for sample in _load(folder / "images.json").samples)
+
+
+def _listed_are_unchanged(folder: Path) -> bool:
+    """Whether files that a table lists outside its own folder are as they were."""
+    file = folder / _ELSEWHERE
+    return not file.is_file() or unchanged(read_json(file))
 
 
 def _inputs(block: DataBlock) -> dict[str, Any]:
@@ -110,28 +116,6 @@ def nothing_named() -> DataError:
     )
 
 
-def fingerprint(spec: str) -> str:
-    """Hash of names, sizes and times of all files below a path; of the text for a phantom.
-
-    Of a table all files beside it and below count, but none of a run, which grows by itself.
-    """
-    if spec.split(":", 1)[0] == "phantom":
-        return sha256_json(spec)
-    path = Path(spec)
-    root = path.parent if path.is_file() else path
-    entries = [
-        (file.relative_to(root).as_posix(), file.stat().st_size, file.stat().st_mtime_ns)
-        for file in _files_below(root)
-    ]
-    return sha256_json([spec, sorted(entries)])
-
-
-def _files_below(root: Path) -> Iterator[Path]:
-    for folder, inner, names in os.walk(root):
-        inner[:] = [name for name in inner if not is_run(Path(folder) / name)]
-        yield from (path for path in (Path(folder) / name for name in names) if path.is_file())
-
-
 def _write(context: Context, inputs: Mapping[str, Any]) -> None:
     block, reporter = context.recipe.data, context.reporter
     with context.run.writing(STAGE, inputs) as stage:
@@ -153,6 +137,8 @@ def _write(context: Context, inputs: Mapping[str, Any]) -> None:
         images = with_copies_together(images, labelled)
         parts = _cut(images, block)
         check_before_training(images, labelled, parts, block, stage.folder / "check", reporter)
+        known = [str(stage.folder), *filter(None, (block.path, block.unlabelled))]
+        write_json(stage.folder / _ELSEWHERE, elsewhere(images, known))
         _save(stage.folder / "images.json", _moved(images, stage.folder, context.run.stage(STAGE)))
         write_json(
             stage.folder / _PARTS,
