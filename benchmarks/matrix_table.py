@@ -1,6 +1,6 @@
 """Markdown tables of a finished matrix: its trials, its seeds, and what its reports answer.
 
-    python -m benchmarks.matrix_table runs/drpl-vit [--score auroc|dice]
+    python -m benchmarks.matrix_table runs/drpl-vit [--score auroc|dice|loss]
 
 Every number is read from ``trials.csv`` and ``rows.csv`` (means over folds) and from the
 ``metrics.json`` of the runs beside them (what was measured with all groups and seeds).
@@ -17,7 +17,10 @@ from pathlib import Path
 from statistics import mean
 
 from medistill.core.ending import run_program
+from medistill.core.errors import DataError
 
+#: In the order in which one of them is chosen to be shown.
+SCORES = ("auroc", "dice", "loss")
 Row = Mapping[str, str]
 
 
@@ -32,7 +35,8 @@ def trial_lines(rows: Iterable[Row], score: str) -> Iterator[str]:
     """What was tried on *select*: one line a trial, the mean over folds; the best is bold."""
     scores: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     for row in rows:
-        scores[row["data"], row["name"], row["overrides"]].append(float(row[score]))
+        if row[score]:
+            scores[row["data"], row["name"], row["overrides"]].append(float(row[score]))
     means = {key: mean(values) for key, values in scores.items()}
     yield f"| data | who | tried | {score} on select |"
     yield "|---|---|---|---|"
@@ -73,6 +77,21 @@ def answer_lines(out: Path) -> Iterator[str]:
         yield f"- **{path.parent.parent.name}**: {answer['full']}"
 
 
+def score_of(rows: Iterable[Row], asked: str | None) -> str:
+    """The score that is shown: the one asked for, else that of labels, else that of masks.
+
+    Raises:
+        DataError: no row holds it.
+    """
+    held = {score for row in rows for score in SCORES if row.get(score)}
+    chosen = asked or next((score for score in SCORES if score in held), None)
+    if chosen not in held:
+        what = f"no fit has the score '{chosen or 'auroc'}'"
+        cure = f"Take one of those that it holds: {', '.join(sorted(held)) or 'none yet'}."
+        raise DataError(where="rows.csv", what=what, cure=cure)
+    return str(chosen)
+
+
 def _short(value: float) -> str:
     return f"{value:.3f}".replace("0.", ".", 1)
 
@@ -81,10 +100,11 @@ def main() -> None:
     """Print the tables of one matrix."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--score", choices=("auroc", "dice", "loss"), default="auroc")
+    parser.add_argument("--score", choices=SCORES)
     options = parser.parse_args()
     trials, rows = _rows(options.out / "trials.csv"), _rows(options.out / "rows.csv")
-    for lines in (trial_lines(trials, options.score), seed_lines(rows, options.score)):
+    score = score_of([*rows, *trials], options.score)
+    for lines in (trial_lines(trials, score), seed_lines(rows, score)):
         print("\n".join(lines), end="\n\n")
     print("\n".join(answer_lines(options.out)))
 

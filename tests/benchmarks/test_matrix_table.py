@@ -1,7 +1,10 @@
 import json
 from pathlib import Path
 
-from benchmarks.matrix_table import answer_lines, seed_lines, trial_lines
+import pytest
+
+from benchmarks.matrix_table import answer_lines, score_of, seed_lines, trial_lines
+from medistill.core.errors import DataError
 
 
 def _trial(name: str, overrides: str, auroc: str) -> dict[str, str]:
@@ -39,6 +42,19 @@ def test_seeds_are_means_over_folds_and_select_does_not_count() -> None:
     assert list(seed_lines(rows, "auroc"))[2:] == [
         "| scans | kdvit | student | .700 .900 | .800 | 20 |"
     ]
+
+
+def test_of_masks_dice_is_shown_and_a_score_that_nobody_has_is_refused() -> None:
+    trial = _trial("control", "control.lr=1", "") | {"dice": ".55", "loss": ".3"}
+    assert score_of([trial], None) == "dice"
+    assert score_of([trial], "loss") == "loss"
+    assert list(trial_lines([trial], "dice"))[2:] == [
+        "| scans | control | `control.lr=1` | **.550** |"
+    ]
+    with pytest.raises(DataError, match=r"'auroc'.*dice, loss"):
+        score_of([trial], "auroc")
+    with pytest.raises(DataError, match="none yet"):
+        score_of([], None)
 
 
 def test_answers_are_the_reports_own(tmp_path: Path) -> None:
