@@ -133,7 +133,8 @@ def _serialised(network: Network, opset: int, outputs: Mapping[str, str]) -> byt
     model = _traced(module, network, opset, tuple(outputs))
     _strip(model)
     _check(model)
-    return model.SerializeToString(deterministic=True)
+    graph: bytes = model.SerializeToString(deterministic=True)
+    return graph
 
 
 def _traced(
