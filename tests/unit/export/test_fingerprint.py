@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 import torch
 
 from medistill.export.fingerprint import fingerprint
@@ -12,12 +15,34 @@ VIT = {"name": "vit", "image_size": 16, "patch_size": 8, "width": 8, "depth": 1}
 
 
 def vit(*, heads: int) -> Network:
+    return built(**VIT, heads=heads)
+
+
+def built(**given: Any) -> Network:
     torch.manual_seed(0)
-    return build_model(ModelSpec(**VIT, heads=heads), classes=2)  # type: ignore[arg-type]
+    return build_model(ModelSpec(**given), classes=2)
 
 
-def test_the_same_network_built_twice_is_known_again() -> None:
-    assert fingerprint(vit(heads=2)) == fingerprint(vit(heads=2)) is not None
+@pytest.mark.parametrize(
+    "given",
+    [
+        {**VIT, "heads": 2},
+        {"name": "mobilevit_xxs", "image_size": 32, "shrinkage": "r4"},
+        {"name": "test_convnext2", "image_size": 32, "decoder": "mlp"},
+    ],
+)
+def test_the_same_network_built_twice_is_known_again(given: dict[str, Any]) -> None:
+    assert fingerprint(built(**given)) == fingerprint(built(**given)) is not None
+
+
+def passed_on(*_: object) -> None:
+    """A hook."""
+
+
+def test_a_hook_counts() -> None:
+    network = tiny_network()
+    network.backbone.register_forward_hook(passed_on)
+    assert fingerprint(network) not in {None, fingerprint(tiny_network())}
 
 
 def test_settings_count_where_the_weights_are_alike() -> None:
