@@ -29,17 +29,6 @@ def _is_outside(address: object) -> bool:
         return host not in {"localhost", ""}
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let one worker alone make what a module, or all tests of a finished run, share.
-
-    For ``pytest -n 2 --dist loadgroup``: else both workers would make such a run for themselves.
-    """
-    if item.config.pluginmanager.hasplugin("xdist"):
-        shared = "finished" in getattr(item, "fixturenames", ())
-        group = "finished run" if shared else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(autouse=True)
 def _no_outside_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse connections and look-ups that leave this machine."""
