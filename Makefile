@@ -11,7 +11,8 @@ WORKERS ?= 2
 
 # Test processes share the cores; one thread each keeps them from fighting over those.
 TEST_ENV := OMP_NUM_THREADS=1
-QUICK := -n $(WORKERS) -m "not slow and not real"
+# What the tests of a module share, as a whole run, is made by one worker.
+QUICK := -n $(WORKERS) --dist loadfile -m "not slow and not real"
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format verify bench bench-envs wheel clean

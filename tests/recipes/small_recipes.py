@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from medistill.recipe import Recipe, load_recipe
 
-VIT = "{name: vit, image_size: 32, patch_size: 8, width: 32, depth: 12, heads: 2}"
+VIT = "name: vit, image_size: 32, patch_size: 8, width: 32, heads: 2"
 STUDENT = "name: vit, image_size: 32, patch_size: 8, width: 16, depth: 4, heads: 2"
 SMALL = (
     "data.stored_size=32",
@@ -61,7 +61,10 @@ def _teacher(recipe: Recipe) -> list[str]:
         return [f"teacher.model={model}", f"teacher.weights={weights}", fit, *_first(recipe)]
     if teacher.model.name.startswith("vit"):
         first = ["teacher.predistil=null"] if teacher.predistil else []
-        return [f"teacher.model={VIT}", "teacher.weights=null", *first]
+        # ViTKD names the twelfth block; for the others a teacher of a few blocks will do.
+        depth = 12 if getattr(recipe.method, "last", None) == "tokens.11" else 4
+        model = f"{{{VIT}, depth: {depth}}}"
+        return [f"teacher.model={model}", "teacher.weights=null", *first]
     return ["teacher.model={name: tf_efficientnet_lite0, image_size: 32}"]
 
 

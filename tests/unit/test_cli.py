@@ -1,5 +1,6 @@
 """The command line as a user meets it: in a process of its own."""
 
+import json
 import os
 import signal
 import subprocess
@@ -66,15 +67,58 @@ WRONG = [
 ]
 
 
+# Importing torch takes seconds: one process says what is wrong with one command after another.
+IN_TURN = """
+import json, os, sys, tempfile, traceback
+from medistill.cli import main
+
+def said(words):
+    sys.argv = ['medistill', *words]
+    console = os.dup(2)
+    with tempfile.TemporaryFile('w+') as heard:
+        os.dup2(heard.fileno(), 2)
+        try:
+            main()
+            code = 0
+        except SystemExit as ended:
+            code = ended.code
+        except BaseException:
+            traceback.print_exc()
+            code = 1
+        sys.stderr.flush()
+        os.dup2(console, 2)
+        os.close(console)
+        heard.seek(0)
+        return code, heard.read()
+
+print(json.dumps([said(words) for words in json.loads(sys.argv[1])]))
+"""
+
+
+@pytest.fixture(scope="module")
+def mistakes(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], tuple[int, str]]:
+    """What follows from each wrong command: its exit code and what it printed of its fault."""
+    commands = [words for words, _ in WRONG]
+    found = subprocess.run(
+        [sys.executable, "-c", IN_TURN, json.dumps(commands)],
+        cwd=tmp_path_factory.mktemp("nothing"),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    said = [(code, text) for code, text in json.loads(found.stdout)]
+    return dict(zip(commands, said, strict=True))
+
+
 @pytest.mark.parametrize(("words", "said"), WRONG)
 def test_a_users_mistake_is_one_message_and_exit_code_2(
-    words: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: tuple[str, ...], said: str, mistakes: dict[tuple[str, ...], tuple[int, str]]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    found = medistill(*words)
-    assert found.returncode == 2
-    assert said in found.stderr
-    assert "Traceback" not in found.stderr
+    code, text = mistakes[words]
+    assert code == 2
+    assert said in text
+    assert "Traceback" not in text
 
 
 def test_a_command_without_its_extra_says_so_in_one_sentence() -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from medistill.models.network import Network
 _BOUND = 1e-3
 _IMAGES = 2
 Calls = Mapping[str, Callable[[], object]]
+NO_FURTHER: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,8 @@ def latencies(
     task: Task = "single-label",
     threads: int = 1,
     runs: int = 20,
+    opset: int = 18,
+    outputs: Mapping[str, Mapping[str, str]] = NO_FURTHER,
 ) -> Latencies:
     """Median time of one image through each network on the processor, measured in turns.
 
@@ -61,11 +65,16 @@ def latencies(
         task: how logits become probabilities.
         threads: for one operator, at least 1.
         runs: timed runs of each, at least 1.
+        opset: ONNX operator set.
+        outputs: by name of a network the further outputs of its graph, as they would be shipped:
+            output name -> feature. Only the logits are asked for.
     """
     with tempfile.TemporaryDirectory() as folder:
         try:
             graphs = {
-                name: _graph(network, Path(folder) / f"{number}.onnx", task)
+                name: _graph(
+                    network, Path(folder) / f"{number}.onnx", task, opset, outputs.get(name, {})
+                )
                 for number, (name, network) in enumerate(networks.items())
             }
         except ExportError as error:
@@ -79,8 +88,10 @@ def latencies(
     return Latencies(milliseconds=_medians(calls, runs), graph_bytes=sizes)
 
 
-def _graph(network: Network, path: Path, task: Task) -> bytes:
-    export_onnx(network, path)
+def _graph(
+    network: Network, path: Path, task: Task, opset: int, outputs: Mapping[str, str]
+) -> bytes:
+    export_onnx(network, path, opset=opset, outputs=outputs)
     random = np.random.Generator(np.random.Philox(key=0))
     images = random.random((_IMAGES, *network.input_shape), dtype=np.float32)
     check_parity(network, path, images, bound=_BOUND, task=task)

@@ -18,12 +18,17 @@ from torch import Tensor, nn
 
 from medistill.core.errors import ExportError, UnknownNameError
 from medistill.core.files import write_bytes
+from medistill.export.fingerprint import fingerprint
 from medistill.models.network import Network
 
 INPUT, LOGITS = "image", "logits"
 NO_OUTPUTS: Mapping[str, str] = MappingProxyType({})
 #: One ONNX file is one protocol-buffer message, which ends at 2 GiB.
 _LARGEST = 2**31 - 2**24
+#: The last graphs by all that they depend on, oldest first: a run times its student's graph and
+#: then ships it, and making it again takes many times longer than running it.
+_made: dict[tuple[object, ...], bytes] = {}
+_KEPT = 2**27  # bytes of all of them together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,10 +98,7 @@ def export_onnx(
             raise UnknownNameError(
                 where="export", kind="feature", name=feature, known=network.feature_names
             )
-    model = _traced(_Traced(portable_copy(network), features), network, opset, tuple(outputs))
-    _strip(model)
-    _check(model)
-    write_bytes(path, model.SerializeToString(deterministic=True))
+    write_bytes(path, _graph(portable_copy(network), opset, outputs))
     return GraphInfo(
         path=path,
         opset=opset,
@@ -105,6 +107,34 @@ def export_onnx(
         outputs={LOGITS: LOGITS, **outputs},
         size=path.stat().st_size,
     )
+
+
+def forget_graphs() -> None:
+    """Make every graph anew from here on."""
+    _made.clear()
+
+
+def _graph(network: Network, opset: int, outputs: Mapping[str, str]) -> bytes:
+    """The file's bytes, out of memory where this very graph was made a moment ago."""
+    known = fingerprint(network)
+    key = (known, opset, tuple(outputs.items()))
+    if key in _made:
+        return _made[key]
+    graph = _serialised(network, opset, outputs)
+    if known is not None:
+        _made[key] = graph
+    while sum(map(len, _made.values())) > _KEPT:
+        _made.pop(next(iter(_made)))
+    return graph
+
+
+def _serialised(network: Network, opset: int, outputs: Mapping[str, str]) -> bytes:
+    module = _Traced(network, tuple(outputs.values()))
+    model = _traced(module, network, opset, tuple(outputs))
+    _strip(model)
+    _check(model)
+    graph: bytes = model.SerializeToString(deterministic=True)
+    return graph
 
 
 def _traced(

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from medistill.bundle.trust import POOLED
 from medistill.core.files import read_json, sha256_json
 from medistill.data.loader import plain_batches
 from medistill.export.bundle_writer import BundleText, provenance_now, publish_bundle
@@ -23,7 +22,7 @@ from medistill.stages.evaluation import EVALUATION
 from medistill.stages.gate import judged_rows, make_gate
 from medistill.stages.gate_record import GATE, PAGE, record_gate, show_variants
 from medistill.stages.judging import METRICS
-from medistill.stages.student import open_student
+from medistill.stages.student import open_student, shipped_outputs
 
 BUNDLE = "bundle"
 # Enough to find a graph that differs; memory must not grow with the set.
@@ -58,7 +57,7 @@ def write_student_bundle(context: Context, prepared: Prepared) -> None:
         images=_calibration_images(prepared, network, fold),
         bound=context.recipe.export.bound,
         opset=context.recipe.export.opset,
-        outputs={POOLED: POOLED} if POOLED in network.feature_names else {},
+        outputs=shipped_outputs(network),
         gate=make_gate(context, prepared, network, fold),
     )
     if published.tried:

@@ -9,7 +9,7 @@ from medistill.models.network import Network
 from medistill.models.profile import count_parameters, multiply_adds
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
-from medistill.stages.student import open_student
+from medistill.stages.student import open_student, shipped_outputs
 from medistill.stages.teacher import open_teacher
 
 _THREADS = 1
@@ -27,11 +27,15 @@ def sizes_of(context: Context, prepared: Prepared, fold: int) -> dict[str, dict[
         the graphs could not be made), ``image_size``, ``runtime``, and for the teacher ``members``.
     """
     teacher = open_teacher(context, prepared, fold)
-    networks = {
-        "teacher": teacher.as_network(),
-        "student": open_student(context, prepared, fold, 0, "student"),
-    }
-    found = latencies(networks, task=prepared.images.task, threads=_THREADS)
+    student = open_student(context, prepared, fold, 0, "student")
+    networks = {"teacher": teacher.as_network(), "student": student}
+    found = latencies(
+        networks,
+        task=prepared.images.task,
+        threads=_THREADS,
+        opset=context.recipe.export.opset,
+        outputs={"student": shipped_outputs(student)},
+    )
     if found.problem is not None:
         context.reporter.say(f"Times are those of {found.runtime}, because {found.problem}.")
     sizes = {role: _size(role, network, found) for role, network in networks.items()}

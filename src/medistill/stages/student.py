@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from medistill.bundle.trust import POOLED
 from medistill.core.files import sha256_file, sha256_json
 from medistill.methods.control import labels_alone
 from medistill.methods.method import Method
@@ -176,3 +177,8 @@ def open_student(context: Context, prepared: Prepared, fold: int, seed: int, rol
     network = build(context, prepared, context.recipe.student)
     load_weights(network.backbone, folder / "weights.safetensors")
     return network.eval().to(run_device())
+
+
+def shipped_outputs(network: Network) -> Mapping[str, str]:
+    """What a student's graph gives beside its logits: output name -> feature."""
+    return {POOLED: POOLED} if POOLED in network.feature_names else {}

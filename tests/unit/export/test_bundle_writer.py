@@ -4,7 +4,6 @@ import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,11 +16,9 @@ from medistill.core.errors import ExportError
 from medistill.core.files import sha256_file
 from medistill.export import bundle_writer
 from medistill.export.bundle_writer import BundleText, provenance_now, publish_bundle
-from medistill.export.onnx_graph import GraphInfo
 from medistill.imaging.reader import read_image
 from medistill.imaging.resize import render, to_stored
 from medistill.models.network import Network
-from medistill.models.weights import state_hash
 from medistill.serve.predictor import Predictor
 from tests.unit.export.conftest import pictures, tiny_network
 
@@ -34,25 +31,6 @@ TEXT = BundleText(
     provenance=replace(provenance_now(**HASHES), created="2025-01-01T00:00:00+00:00"),
     caveats=("Patient leakage cannot be excluded.",),
 )
-
-GRAPHS: dict[tuple[str, float], tuple[GraphInfo, bytes]] = {}
-
-
-@pytest.fixture(autouse=True)
-def _export_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Export the same weights only once: an export takes seconds."""
-    export = bundle_writer.export_onnx
-
-    def remembered(network: Network, path: Path, **options: Any) -> GraphInfo:
-        key = (state_hash(network), getattr(network.backbone, "sneaky", 0.0))
-        if key not in GRAPHS:
-            info = export(network, path, **options)
-            GRAPHS[key] = (info, path.read_bytes())
-        info, content = GRAPHS[key]
-        path.write_bytes(content)
-        return replace(info, path=path)
-
-    monkeypatch.setattr(bundle_writer, "export_onnx", remembered)
 
 
 def test_a_published_bundle_holds_what_it_says(network: Network, tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
 from medistill.export.latency import latencies
+from medistill.export.onnx_graph import export_onnx
 from medistill.imaging.preprocessing import Preprocessing
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
@@ -27,9 +30,12 @@ def large() -> Network:
     return Network(backbone, Preprocessing(size=64, mean=(0.5,), std=(0.5,)))
 
 
-def test_networks_are_timed_as_graphs_of_one_runtime() -> None:
+def test_networks_are_timed_as_graphs_of_one_runtime(tmp_path: Path) -> None:
     networks = {"teacher": large().train(), "student": tiny_network()}
-    found = latencies(networks, runs=5)
+    shipped = {"pooled": "pooled"}
+    found = latencies(networks, runs=5, opset=19, outputs={"student": shipped})
+    graph = export_onnx(tiny_network(), tmp_path / "g.onnx", opset=19, outputs=shipped)
+    assert found.graph_bytes["student"] == graph.size
     assert (found.runtime, found.problem) == ("onnxruntime", None)
     # 30 M multiply-adds against some thousand.
     assert found.milliseconds["teacher"] > 3 * found.milliseconds["student"]

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from medistill.core.errors import ExportError, UnknownNameError
-from medistill.export.onnx_graph import export_onnx
+from medistill.export import onnx_graph
+from medistill.export.onnx_graph import export_onnx, forget_graphs
 from medistill.imaging.preprocessing import Preprocessing
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
@@ -116,6 +119,7 @@ def test_the_bytes_depend_on_the_network_alone_and_leave_it_as_it_was(
     exported: bytes, tmp_path: Path
 ) -> None:
     """Neither on the mode nor on the precision in which it is held."""
+    forget_graphs()
     network = tiny_network().double().train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     assert export_onnx(network, tmp_path / "g.onnx").path.read_bytes() == exported
@@ -123,6 +127,62 @@ def test_the_bytes_depend_on_the_network_alone_and_leave_it_as_it_was(
     for name, value in network.state_dict().items():
         assert value.dtype == before[name].dtype
         assert torch.equal(value, before[name])
+
+
+@pytest.fixture
+def numbered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Graphs that are truly made are numbers in the order of their making."""
+    count = itertools.count()
+    monkeypatch.setattr(onnx_graph, "_serialised", lambda *_: str(next(count)).encode())
+    forget_graphs()
+    yield
+    forget_graphs()
+
+
+def changed(part: str, **values: object) -> Network:
+    """The tiny network with other attributes of one of its parts."""
+    network = tiny_network()
+    for name, value in values.items():
+        setattr(network.get_submodule(part), name, value)
+    return network
+
+
+@pytest.mark.usefixtures("numbered")
+def test_a_graph_is_made_anew_for_whatever_it_depends_on(tmp_path: Path) -> None:
+    def graph(network: Network, **options: Any) -> bytes:
+        return export_onnx(network, tmp_path / "g.onnx", **options).path.read_bytes()
+
+    weights = nn.Parameter(torch.full((2,), 0.25))
+    made = [
+        graph(tiny_network()),
+        graph(changed("backbone.head", bias=weights)),
+        graph(changed("backbone.norm", running_mean=torch.full((4,), 0.25))),
+        graph(changed("backbone.norm", eps=0.1)),
+        graph(changed("backbone.stem", stride=(1, 1))),
+        graph(changed("", mean=torch.full((1, 1, 1, 1), 0.25))),
+        graph(changed("", preprocessing=Preprocessing(size=16, mean=(0.3,), std=(0.2,)))),
+        graph(tiny_network(sneaky=0.5)),
+        graph(tiny_network(colour=True)),
+        graph(tiny_network(), opset=20),
+        graph(tiny_network(), outputs={"pooled": "pooled"}),
+        graph(tiny_network(), outputs={"mean": "pooled"}),
+        graph(tiny_network(), outputs={"map": "stage0"}),
+    ]
+    assert made == [str(number).encode() for number in range(len(made))]
+    # The very same one is remembered, and neither mode nor precision makes it another.
+    assert graph(tiny_network().double().train()) == made[0]
+    assert graph(tiny_network(), outputs={"map": "stage0"}) == made[-1]
+
+
+@pytest.mark.usefixtures("numbered")
+def test_the_oldest_graphs_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_graph, "_KEPT", 2)
+    opsets = (18, 19, 20, 20, 19, 18)
+    paths = [
+        export_onnx(tiny_network(), tmp_path / f"{n}.onnx", opset=opset).path
+        for n, opset in enumerate(opsets)
+    ]
+    assert [path.read_text() for path in paths] == ["0", "1", "2", "2", "1", "3"]
 
 
 class Unsayable(nn.Module):

@@ -137,6 +137,9 @@ def test_metrics_tell_sizes_of_teacher_and_student(finished: Path) -> None:
         assert sizes[role]["runtime"] == "onnxruntime, 1 thread"
         assert sizes[role]["latency_ms"] > 0
     assert sizes["student"]["graph_bytes"] < sizes["teacher"]["graph_bytes"]
+    # What was timed is what is shipped.
+    shipped = finished / "bundle/student.onnx"
+    assert sizes["student"]["graph_bytes"] == shipped.stat().st_size
     figures = f"{sizes['student']['parameters']:,} parameters"
     assert figures in metrics["answer"]["cost"]
     assert metrics["answer"]["cost"] in metrics["answer"]["full"]

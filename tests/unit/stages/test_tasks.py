@@ -34,7 +34,8 @@ TINY = (
     "export.variants=false",
 )
 VIT = "{name: vit, image_size: 32, patch_size: 8, width: 16, depth: 2, heads: 2}"
-PYRAMID = "{name: pvt_v2_b0, image_size: 32, decoder: mlp}"
+# timm's own network for tests: four levels of a block each, quickly exported.
+PYRAMID = "{name: test_convnext2, image_size: 32, decoder: mlp, decoder_width: 16}"
 
 
 @pytest.fixture(scope="module")

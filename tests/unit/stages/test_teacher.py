@@ -28,11 +28,18 @@ TINY = (
     "data.stored_size=32",
     "data.workers=0",
     "views.count=1",
-    "teacher.model={name: tf_efficientnet_lite0, image_size: 32}",
-    "student={name: mobilevit_xxs, image_size: 32}",
+    "student={name: test_efficientnet, image_size: 32}",
 )
-FIT = ("teacher.probe=null", "teacher.fit={epochs: 1, batch_size: 16, lr: 1.0e-3}")
-PROBE = ("teacher.probe={views: 1, penalties: [0.1]}",)
+FIT = (
+    "teacher.model={name: test_efficientnet, image_size: 32}",
+    "teacher.weights=null",
+    "teacher.probe=null",
+    "teacher.fit={epochs: 1, batch_size: 16, lr: 1.0e-3}",
+)
+PROBE = (
+    "teacher.model={name: tf_efficientnet_lite0, image_size: 32}",
+    "teacher.probe={views: 1, penalties: [0.1]}",
+)
 
 
 def taught(run: Path, *changes: str) -> dict[str, Any]:
