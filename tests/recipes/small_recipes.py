@@ -61,8 +61,8 @@ def _teacher(recipe: Recipe) -> list[str]:
         return [f"teacher.model={model}", f"teacher.weights={weights}", fit, *_first(recipe)]
     if teacher.model.name.startswith("vit"):
         first = ["teacher.predistil=null"] if teacher.predistil else []
-        # ViTKD names the twelfth block; for the others a teacher of a few blocks will do.
-        depth = 12 if getattr(recipe.method, "last", None) == "tokens.11" else 4
+        # Some recipes name the twelfth block; for the others a teacher of a few will do.
+        depth = 12 if any(name.endswith(".11") for name in _read(recipe)) else 4
         model = f"{{{VIT}, depth: {depth}}}"
         return [f"teacher.model={model}", "teacher.weights=null", *first]
     return ["teacher.model={name: tf_efficientnet_lite0, image_size: 32}"]
@@ -86,3 +86,9 @@ def _student(recipe: Recipe) -> list[str]:
         value = getattr(recipe.student, key)
         more += f", {key}: {value}" if value else ""
     return [f"student={{{STUDENT}{more}}}"]
+
+
+def _read(recipe: Recipe) -> frozenset[str]:
+    """What the recipe reads of its teacher, before labels and after."""
+    first = recipe.predistil.method.needs if recipe.predistil else frozenset()
+    return recipe.method.needs | first

@@ -131,14 +131,14 @@ def largest_file(size: int) -> Iterator[None]:
 
 def test_a_full_disk_while_targets_are_cached(say: Say, finished: Path, tmp_path: Path) -> None:
     run = shutil.copytree(finished, tmp_path / "run")
-    for stage in ("targets", "seed-0"):
+    for stage in ("targets", "seed-0/student"):
         shutil.rmtree(run / stage)
     kept = {path: path.stat().st_mtime_ns for path in run.rglob("manifest.json")}
     with largest_file(2000):
         refused(say("distill", str(run)), "the disk is full after 0 of 1 shards", "run again")
     code, text = say("distill", str(run))
     assert code == 0, text
-    assert (run / "seed-0/control/manifest.json").is_file()
+    assert (run / "seed-0/student/manifest.json").is_file()
     assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
 
 
