@@ -60,11 +60,10 @@ def _teacher(recipe: Recipe) -> list[str]:
         weights = "null" if ranked else "published"
         return [f"teacher.model={model}", f"teacher.weights={weights}", fit, *_first(recipe)]
     if teacher.model.name.startswith("vit"):
-        first = ["teacher.predistil=null"] if teacher.predistil else []
         # Some recipes name the twelfth block; for the others a teacher of a few will do.
         depth = 12 if any(name.endswith(".11") for name in _read(recipe)) else 4
         model = f"{{{VIT}, depth: {depth}}}"
-        return [f"teacher.model={model}", "teacher.weights=null", *first]
+        return [f"teacher.model={model}", "teacher.weights=null", *_first(recipe)]
     return ["teacher.model={name: tf_efficientnet_lite0, image_size: 32}"]
 
 

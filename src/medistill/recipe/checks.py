@@ -32,7 +32,6 @@ def _impossible(recipe: Recipe) -> list[Fault]:
         *_control(recipe),
         *_mixing(recipe),
         *_teacher(recipe),
-        *_elder(recipe),
         *_selection(recipe),
         *_predistil(recipe),
         *_counts(recipe),
@@ -99,28 +98,9 @@ def _teacher(recipe: Recipe) -> list[Fault]:
     ]
 
 
-def _elder(recipe: Recipe) -> list[Fault]:
-    """The teacher's own label-free stage, from which all of its members start."""
-    block = recipe.teacher.predistil
-    return [
-        (
-            block is not None and not isinstance(block.method, _LABEL_FREE),
-            "teacher.predistil.method",
-            "it learns from labels, or asks no teacher",
-            "Choose a label-free method: affinity or embedding.",
-        ),
-    ]
-
-
 def _selection(recipe: Recipe) -> list[Fault]:
     teacher, train = recipe.teacher, recipe.train
     return [
-        (
-            teacher.predistil is not None and teacher.predistil.train.select_by != "last",
-            "teacher.predistil.train.select_by",
-            "without labels there is nothing to choose a checkpoint by",
-            "Set it to last.",
-        ),
         (
             "last" in {train.select_by, teacher.fit.select_by if teacher.fit else None},
             "train.select_by",
@@ -137,26 +117,32 @@ def _selection(recipe: Recipe) -> list[Fault]:
 
 
 def _predistil(recipe: Recipe) -> list[Fault]:
-    block = recipe.predistil
+    """What holds for both label-free stages, the student's and the teacher's own."""
+    blocks = {"predistil": recipe.predistil, "teacher.predistil": recipe.teacher.predistil}
     return [
-        (
-            block is not None and block.train.select_by != "last",
-            "predistil.train.select_by",
-            "without labels there is nothing to choose a checkpoint by",
-            "Set it to last.",
-        ),
-        (
-            block is not None and block.train.mixes and recipe.targets.mode == "cached",
-            "predistil.train.mixup",
-            "mixed images have no cached targets",
-            "Set targets.mode=live, or mixup and cutmix to 0.",
-        ),
-        (
-            block is not None and not isinstance(block.method, _LABEL_FREE),
-            "predistil.method",
-            "it learns from labels, or asks no teacher",
-            "Choose a label-free method: affinity or embedding.",
-        ),
+        fault
+        for key, block in blocks.items()
+        if block is not None
+        for fault in (
+            (
+                block.train.select_by != "last",
+                f"{key}.train.select_by",
+                "without labels there is nothing to choose a checkpoint by",
+                "Set it to last.",
+            ),
+            (
+                block.train.mixes and recipe.targets.mode == "cached",
+                f"{key}.train.mixup",
+                "mixed images have no cached targets",
+                "Set targets.mode=live, or mixup and cutmix to 0.",
+            ),
+            (
+                not isinstance(block.method, _LABEL_FREE),
+                f"{key}.method",
+                "it learns from labels, or asks no teacher",
+                "Choose a label-free method: affinity or embedding.",
+            ),
+        )
     ]
 
 

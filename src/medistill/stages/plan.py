@@ -13,6 +13,7 @@ from medistill.stages.rehearsal import Given, rehearse_given
 from medistill.stages.survey import Survey, survey
 from medistill.stages.training import steps_for
 from medistill.train.launcher import refuse_several
+from medistill.train.settings import TrainSettings
 
 # Seconds an image on one core: decode, hash and check it; draw a phantom.
 _READ, _DRAW = 0.025, 0.02
@@ -37,6 +38,7 @@ class Sizes:
         labelled: images with labels.
         unlabelled: images without.
         fit: labelled images of a fold that are trained on.
+        select: labelled images of a fold that every epoch is judged by.
         folds: how many are run.
         phantoms: whether the images are drawn first.
     """
@@ -44,6 +46,7 @@ class Sizes:
     labelled: int
     unlabelled: int
     fit: int
+    select: int
     folds: int
     phantoms: bool
 
@@ -101,6 +104,7 @@ def _sizes(recipe: Recipe, seen: Survey) -> Sizes:
         labelled=seen.labelled,
         unlabelled=seen.unlabelled,
         fit=round(seen.labelled * _fit_share(recipe)),
+        select=round(seen.labelled * data.shares.select),
         folds=1 if data.folds == 1 or data.fold is not None else data.folds,
         phantoms=str(data.path).startswith("phantom"),
     )
@@ -112,7 +116,9 @@ def _costs(recipe: Recipe) -> Costs:
     trained = block.fit is not None or first is not None
     elder = None
     if first is not None:
-        elder = measure(first.model, recipe, first.train.batch_size, trained=False)
+        elder = measure(
+            first.model, recipe, first.train.batch_size, first.method.needs, trained=False
+        )
     return Costs(
         teacher=measure(block.model, recipe, _teacher_batch(recipe), needs, trained=trained),
         student=measure(recipe.student, recipe, recipe.train.batch_size),
@@ -151,22 +157,42 @@ def _data_line(recipe: Recipe, sizes: Sizes) -> Line:
 def _teacher_lines(recipe: Recipe, sizes: Sizes, costs: Costs) -> list[Line]:
     block, teacher, lines = recipe.teacher, costs.teacher, list[Line]()
     if block.predistil and costs.elder:
-        train = block.predistil.train
-        steps = train.epochs * steps_for(sizes.unlabelled or sizes.fit, train.batch_size)
-        times = 1 if sizes.unlabelled else sizes.folds
-        image = teacher.step + teacher.view + costs.elder.forward + costs.elder.view
-        seconds = times * steps * train.batch_size * image
-        lines.append(("teacher-base", f"{steps} steps without labels, {times} time(s)", seconds))
+        lines.append(_base_line(recipe, block.predistil.train, sizes, costs, costs.elder))
     if block.fit:
         share = 1 - 1 / block.members if block.cross_fit else 1.0
         images = block.fit.epochs * sizes.fit * share * block.members * sizes.folds
+        judged = _looks(block.fit) * sizes.select * block.members * sizes.folds
         what = f"{block.fit.epochs} epochs, {block.members} member(s), {sizes.folds} fold(s)"
-        lines.append(("teacher", what, images * (teacher.step + teacher.view)))
+        seconds = images * (teacher.step + teacher.view) + judged * teacher.forward
+        lines.append(("teacher", what, seconds))
     if block.probe:
         asked = block.probe.views * sizes.fit * sizes.folds
         what = f"{asked} views through a body that keeps its weights"
         lines.append(("teacher", what, asked * (teacher.forward + teacher.view)))
     return lines
+
+
+def _looks(train: TrainSettings) -> int:
+    """How often *select* is asked about: after each epoch, of the moving average too."""
+    return train.epochs * (2 if train.ema else 1)
+
+
+def _base_line(
+    recipe: Recipe, train: TrainSettings, sizes: Sizes, costs: Costs, elder: Cost
+) -> Line:
+    rows = sizes.unlabelled or sizes.fit
+    steps = train.epochs * steps_for(rows, train.batch_size)
+    times = 1 if sizes.unlabelled else sizes.folds
+    shown = steps * min(train.batch_size, rows)
+    asked = _base_views(recipe, rows) if recipe.targets.mode == "cached" else shown
+    seconds = shown * (costs.teacher.step + costs.teacher.view)
+    seconds += asked * (elder.forward + elder.view)
+    return "teacher-base", f"{steps} steps without labels, {times} time(s)", times * seconds
+
+
+def _base_views(recipe: Recipe, rows: int) -> int:
+    """Views that the teacher's own teacher is asked about once."""
+    return (recipe.teacher.views or recipe.views).count * rows
 
 
 def _student_lines(recipe: Recipe, sizes: Sizes, costs: Costs) -> list[Line]:
@@ -186,11 +212,13 @@ def _student_lines(recipe: Recipe, sizes: Sizes, costs: Costs) -> list[Line]:
         what = f"{steps} steps without labels, and the control's as many"
         lines.append(("student-base", what, seconds))
     steps = train.epochs * steps_for(sizes.seen, train.batch_size)
-    images = sizes.folds * recipe.seeds * steps * min(train.batch_size, sizes.seen)
+    trained = sizes.folds * recipe.seeds
+    images = trained * steps * min(train.batch_size, sizes.seen)
+    judged = trained * _looks(train) * sizes.select * student.forward
     what = f"{steps} steps, {sizes.folds} fold(s), {recipe.seeds} seed(s)"
     image = student.step + student.view
-    lines.append(("student", what, images * (image + asked)))
-    lines.append(("control", what, images * image))
+    lines.append(("student", what, images * (image + asked) + judged))
+    lines.append(("control", what, images * image + judged))
     return lines
 
 
@@ -246,14 +274,22 @@ def disk_bytes(recipe: Recipe, sizes: Sizes, costs: Costs) -> float:
     stored = images * side * side * 2 * planes * 5 / 4 + (
         images * side * side if sizes.phantoms else 0
     )
-    cached = recipe.method.needs and recipe.targets.mode == "cached"
-    views = sizes.folds * sizes.seen * recipe.views.count
-    targets = 2 * views * costs.teacher.numbers if cached else 0
+    targets = _target_bytes(recipe, sizes, costs) if recipe.targets.mode == "cached" else 0
     members = recipe.teacher.members * sizes.folds
     teacher = members * (_KEPT_BYTES if recipe.teacher.fit else 4) * costs.teacher.parameters
     students = 2 * sizes.folds * recipe.seeds * _KEPT_BYTES * costs.student.parameters
     shipped = _BUNDLES * 4 * costs.student.parameters + _REPORT_BYTES
     return stored + targets + teacher + students + shipped
+
+
+def _target_bytes(recipe: Recipe, sizes: Sizes, costs: Costs) -> float:
+    """Size of all caches, in float16."""
+    views = sizes.folds * sizes.seen * recipe.views.count if recipe.method.needs else 0
+    numbers = views * costs.teacher.numbers
+    if costs.elder:
+        times = 1 if sizes.unlabelled else sizes.folds
+        numbers += times * _base_views(recipe, sizes.unlabelled or sizes.fit) * costs.elder.numbers
+    return 2.0 * numbers
 
 
 def _duration(seconds: float) -> str:

@@ -132,13 +132,8 @@ def rehearse_given(recipe: Recipe, given: Given, say: Callable[[str], None]) -> 
     for lecture in lectures(recipe):
         _check_batch(lecture, given.rows)
         student, teacher = _pair(lecture, recipe, given.classes)
-        _check_needs(lecture, teacher)
         _check_norms(lecture.train, student, f"{lecture.trail}.train".lstrip("."))
-        features = lecture.method.needs - {"logits"}
-        lecture.method.adapters(
-            feature_shapes(student, lecture.method.wants(student)),
-            feature_shapes(teacher, features),
-        )
+        _check_method(lecture, student, teacher)
         _check_starts(lecture, recipe, given, student, teacher)
         _say_inert(lecture, given.classes, say)
         if lecture.method is recipe.method:
@@ -202,6 +197,21 @@ def _check_starts(
             check_start(network, start)
 
 
+def _check_method(lecture: Lecture, student: Network, teacher: Network) -> None:
+    """What the method asks of the pair; a fault names the block of the recipe that holds it."""
+    try:
+        _check_needs(lecture, teacher)
+        lecture.method.adapters(
+            feature_shapes(student, lecture.method.wants(student)),
+            feature_shapes(teacher, lecture.method.needs - {"logits"}),
+        )
+    except RecipeError as error:
+        if not lecture.trail or not error.where.startswith("method"):
+            raise
+        where = f"{lecture.trail}.{error.where}"
+        raise RecipeError(where=where, what=error.what, cure=error.cure) from error
+
+
 def _check_needs(lecture: Lecture, teacher: Network) -> None:
     known = teacher.feature_names | {"logits"}
     for name in sorted(lecture.method.needs - known):
@@ -212,7 +222,7 @@ def _check_needs(lecture: Lecture, teacher: Network) -> None:
                 cure="Set method.rank_weight=0, or take a PVTv2 teacher.",
             )
         raise RecipeError(
-            where=_key(lecture),
+            where="method",
             what=f"{lecture.teacher.name} has no feature '{name}' to teach with",
             cure=f"Choose another teacher, or name one of: {', '.join(sorted(known))}.",
         )

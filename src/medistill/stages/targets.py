@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from medistill.core.files import sha256_json
+from medistill.data.views import ViewPolicy
 from medistill.methods.method import Method
 from medistill.recipe import Recipe
 from medistill.stages.context import Context
@@ -42,27 +45,40 @@ def make_targets(
     *,
     method: Method | None = None,
 ) -> Targets | None:
-    """Live targets, or the cache of a fold, written or continued where it is not whole.
+    """What the student of a fold learns from; None where nothing is asked of a teacher.
 
     ``method`` is whose targets are meant; the recipe's by default.
     """
-    recipe = context.recipe
-    needs = (method or recipe.method).needs
+    needs = (method or context.recipe.method).needs
     if not needs:
         return None
-    if recipe.targets.mode == "live":
-        return LiveTargets(teacher, needs, precision=teacher_precision(recipe, teacher))
+    rows, views = distil_rows(prepared, fold), context.recipe.views
+    return targets_of(context, prepared, context.scope(fold), teacher, needs, rows, views)
+
+
+def targets_of(
+    context: Context,
+    prepared: Prepared,
+    scope: str,
+    teacher: FrozenTeacher,
+    needs: frozenset[str],
+    rows: Sequence[int],
+    views: ViewPolicy,
+) -> Targets:
+    """Live targets, or a cache in ``scope``, written or continued where it is not whole."""
+    precision = teacher_precision(context.recipe, teacher)
+    if context.recipe.targets.mode == "live":
+        return LiveTargets(teacher, needs, precision=precision)
     plan = plan_cache(
         store=prepared.store,
-        rows=distil_rows(prepared, fold),
-        policy=recipe.views,
+        rows=rows,
+        policy=views,
         teacher=teacher,
         needs=needs,
-        precision=teacher_precision(recipe, teacher),
+        precision=precision,
     )
     # Named by its key: a changed teacher or view policy gets a cache of its own.
-    name = f"{context.scope(fold)}targets/{sha256_json(plan.key.to_json())[:12]}"
-    folder = context.run.stage(name)
+    folder = context.run.stage(f"{scope}targets/{sha256_json(plan.key.to_json())[:12]}")
     if not plan.is_whole(folder):
         context.reporter.say(plan.sentence)
         counting = context.reporter.counting("Asking the teacher")

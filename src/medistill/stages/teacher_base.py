@@ -9,14 +9,14 @@ import torch
 
 from medistill.core.files import sha256_file, sha256_json
 from medistill.data.views import ViewPolicy
+from medistill.models.spec import ModelSpec
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.networks import block_json, build
 from medistill.stages.start_weights import load_start, start_of
-from medistill.stages.targets import teacher_precision
+from medistill.stages.targets import targets_of, teacher_side
 from medistill.stages.training import Training, train
 from medistill.teacher.frozen import FrozenTeacher
-from medistill.teacher.live import LiveTargets
 from medistill.train.device import run_device
 
 BASE = "teacher-base"
@@ -45,42 +45,49 @@ def predistil(context: Context, prepared: Prepared, fold: int) -> Path | None:
         "rows": sha256_json(rows),
         "weights": sha256_file(file) if file.is_file() else block.weights,
         "predistil": block_json(block),
-        "precision": context.recipe.targets.precision,
+        "targets": block_json(context.recipe.targets),
         "model": block_json(context.recipe.teacher.model),
         "views": block_json(teacher_views(context)),
     }
     if not context.run.is_current(name, inputs):
         with context.run.writing(name, inputs) as stage:
-            _predistil(context, prepared, rows, stage.folder)
+            scope = name.removesuffix(BASE)
+            _predistil(context, prepared, rows, scope, stage.folder)
     return context.run.stage(name) / "weights.safetensors"
 
 
-def _predistil(context: Context, prepared: Prepared, rows: Sequence[int], folder: Path) -> None:
-    block = context.recipe.teacher.predistil
+def _predistil(
+    context: Context, prepared: Prepared, rows: Sequence[int], scope: str, folder: Path
+) -> None:
+    block, views = context.recipe.teacher.predistil, teacher_views(context)
     if block is None:
         raise ValueError("no predistil block")
     torch.manual_seed(block.train.seed)
     student = build(context, prepared, context.recipe.teacher.model)
-    elder = build(context, prepared, block.model)
-    start = start_of(context.recipe, "elder")
-    if start is not None:
-        load_start(elder, start)
-    frozen = FrozenTeacher([elder], held_out=None).to(run_device())
+    frozen = _elder(context, prepared, block.model)
+    targets = targets_of(context, prepared, scope, frozen, block.method.needs, rows, views)
     train(
         Training(
             network=student,
             method=block.method,
             rows=rows,
             select=(),
-            views=teacher_views(context),
+            views=views,
             settings=block.train,
-            targets=LiveTargets(
-                frozen, block.method.needs, precision=teacher_precision(context.recipe, frozen)
-            ),
-            teacher_size=elder.view_size,
+            targets=targets,
+            teacher_size=teacher_side(targets, frozen),
         ),
         prepared,
         folder,
         context.reporter.training(BASE),
     )
     frozen.verify_unchanged()
+
+
+def _elder(context: Context, prepared: Prepared, spec: ModelSpec) -> FrozenTeacher:
+    """Whom the teacher learns from, frozen."""
+    elder = build(context, prepared, spec)
+    start = start_of(context.recipe, "elder")
+    if start is not None:
+        load_start(elder, start)
+    return FrozenTeacher([elder], held_out=None).to(run_device())

@@ -8,7 +8,7 @@ import pytest
 from medistill.core.errors import DataError, RecipeError
 from medistill.recipe import load_recipe
 from medistill.stages.costs import Cost, measure
-from medistill.stages.plan import Costs, Sizes, disk_bytes, memory_bytes, plan
+from medistill.stages.plan import Costs, Sizes, _lines, disk_bytes, memory_bytes, plan
 from medistill.stages.run import open_run
 from medistill.stages.survey import Survey, survey
 from tests.unit.stages.conftest import SMALL
@@ -45,7 +45,7 @@ def test_the_disk_is_what_a_finished_run_took(finished: Path) -> None:
     recipe = open_run(finished).recipe
     seen = survey(recipe)
     assert seen == Survey(task="single-label", classes=2, labelled=140, unlabelled=12)
-    sizes = Sizes(labelled=140, unlabelled=12, fit=42, folds=1, phantoms=True)
+    sizes = Sizes(labelled=140, unlabelled=12, fit=42, select=14, folds=1, phantoms=True)
     needs = recipe.method.needs
     costs = Costs(
         teacher=measure(recipe.teacher.model, recipe, 8, needs),
@@ -60,7 +60,7 @@ def test_targets_with_maps_are_counted_whole() -> None:
     recipe = load_recipe("demo", SMALL)
     found = measure(recipe.teacher.model, recipe, 2, frozenset({"logits", "pooled"}))
     assert found.numbers == 2 + 32
-    sizes = Sizes(labelled=100, unlabelled=0, fit=50, folds=1, phantoms=False)
+    sizes = Sizes(labelled=100, unlabelled=0, fit=50, select=10, folds=1, phantoms=False)
     costs = [Costs(teacher=cost(numbers=n), student=cost(), elder=None) for n in (2, 1002)]
     few, many = (disk_bytes(recipe, sizes, each) for each in costs)
     # float16, 50 images in 2 views, 1,000 numbers more each.
@@ -78,3 +78,29 @@ def test_memory_is_that_of_the_largest_stage() -> None:
     asked = dataclasses.replace(recipe, teacher=probe)
     # A teacher that is only asked: 4 bytes a parameter of each of two members.
     assert memory_bytes(asked, large) - memory_bytes(asked, small) == pytest.approx(8e8, rel=0.01)
+
+
+def test_looks_at_select_take_their_time() -> None:
+    recipe = load_recipe("demo", SMALL)
+    costs = Costs(teacher=cost(), student=cost(forward=0.5), elder=None)
+
+    def seconds(epochs: int, ema: float | None, select: int) -> float:
+        train = dataclasses.replace(recipe.train, epochs=epochs, ema=ema)
+        asked = dataclasses.replace(recipe, train=train)
+        sizes = Sizes(labelled=100, unlabelled=0, fit=50, select=select, folds=1, phantoms=False)
+        return next(took for name, _, took in _lines(asked, sizes, costs) if name == "control")
+
+    # Weights and, where there is one, their moving average, after each of three epochs.
+    assert seconds(3, None, 20) - seconds(3, None, 0) == pytest.approx(3 * 20 * 0.5)
+    assert seconds(3, 0.99, 20) - seconds(3, 0.99, 0) == pytest.approx(2 * 3 * 20 * 0.5)
+
+
+@pytest.mark.parametrize(("mode", "asked"), [("cached", 4), ("live", 6)])
+def test_a_cached_elder_is_asked_once_about_a_view(mode: str, asked: int) -> None:
+    changes = ("teacher.predistil.train.epochs=6", "views.count=4", f"targets.mode={mode}")
+    recipe = load_recipe("kdvit-small", changes)
+    sizes = Sizes(labelled=0, unlabelled=128, fit=64, select=0, folds=1, phantoms=False)
+    still = cost(step=0.0, forward=0.0, view=0.0)
+    costs = Costs(teacher=still, student=still, elder=cost(forward=1.0, view=0.0))
+    found = {name: took for name, _, took in _lines(recipe, sizes, costs)}
+    assert found["teacher-base"] == pytest.approx(asked * 128)

@@ -158,6 +158,18 @@ REFUSED: dict[str, tuple[str, tuple[str, ...], str, str]] = {
         "tf_efficientnet_lite0 has no feature 'stage7' to teach with",
         "name one of: .*stage4",
     ),
+    "an elder without that map": (
+        "kdvit-small",
+        ("teacher.predistil.method={name: embedding, map_weight: 1.0, teacher_map: stage9}",),
+        "teacher.predistil.method: tf_efficientnet_lite0 has no feature 'stage9'",
+        "name one of: .*stage4",
+    ),
+    "an elder's vector as a map": (
+        "kdvit-small",
+        ("teacher.predistil.method={name: embedding, map_weight: 1.0, teacher_map: pooled}",),
+        "teacher.predistil.method.teacher_map: the teacher's 'pooled' has no positions",
+        "Name a stage",
+    ),
     "ranks of a convolutional teacher": (
         "rskd-cnn-small",
         ("method.rank_weight=0.05",),

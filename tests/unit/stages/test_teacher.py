@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
 
 from medistill.core.files import read_json
+from medistill.core.run_folder import RunFolder
 from medistill.methods.embedding import Embedding
 from medistill.recipe import PredistilBlock
 from medistill.stages import teacher as stage
 from medistill.stages import teacher_base as base
+from medistill.stages.context import Context
 from medistill.stages.data import open_data
 from medistill.stages.prediction import predict_teacher
 from medistill.stages.run import open_run, teach
 from medistill.stages.targets import teacher_precision
 from medistill.stages.teacher import open_teacher
+from medistill.teacher.frozen import FrozenTeacher
 from tests.elsewhere import elsewhere
 
 TINY = (
@@ -81,26 +84,54 @@ def test_a_teacher_answers_on_the_device_of_the_run_as_on_the_processor(
     assert found == pytest.approx(expected, abs=1e-6)
 
 
-def test_who_teaches_the_teacher_is_asked_on_the_device_of_the_run(
-    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    context = open_run(finished)
+def with_elder(run: Path, mode: Literal["live", "cached"]) -> Context:
+    """The finished run, whose teacher is first distilled from what was its own member."""
+    context = open_run(run)
     block = context.recipe.teacher
     elder = PredistilBlock(
         model=block.model,
-        weights=str(finished / "teacher/member-0.safetensors"),
+        weights=str(run / "teacher/member-0.safetensors"),
         method=Embedding(),
-        train=context.recipe.train,
+        train=dataclasses.replace(context.recipe.train, epochs=3, select_by="last"),
     )
-    block = dataclasses.replace(block, predistil=elder)
-    context = dataclasses.replace(
-        context, recipe=dataclasses.replace(context.recipe, teacher=block)
+    recipe = dataclasses.replace(
+        context.recipe,
+        teacher=dataclasses.replace(block, predistil=elder),
+        targets=dataclasses.replace(context.recipe.targets, mode=mode),
     )
+    return dataclasses.replace(context, recipe=recipe)
+
+
+def test_who_teaches_the_teacher_is_asked_on_the_device_of_the_run(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = with_elder(finished, "live")
     asked: list[torch.device] = []
     monkeypatch.setattr(
         base, "train", lambda training, *_: asked.append(training.targets.teacher.device)
     )
     with elsewhere() as there:
         monkeypatch.setattr(base, "run_device", lambda: there)
-        base._predistil(context, open_data(finished / "data"), [0, 1], tmp_path)
+        base._predistil(context, open_data(finished / "data"), [0, 1], "", tmp_path)
     assert asked == [there]
+
+
+def test_who_teaches_the_teacher_is_asked_once_about_a_view_where_targets_are_cached(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = dataclasses.replace(with_elder(finished, "cached"), run=RunFolder(tmp_path))
+    asked: list[int] = []
+    ask = FrozenTeacher.targets
+
+    def counted(self: FrozenTeacher, images: torch.Tensor, *rest: Any, **options: Any) -> Any:
+        asked.append(len(images))
+        return ask(self, images, *rest, **options)
+
+    monkeypatch.setattr(FrozenTeacher, "targets", counted)
+    base._predistil(context, open_data(finished / "data"), range(10), "fold-2/", tmp_path / "base")
+    assert context.recipe.views.count == 2
+    # One image more tells the shapes.
+    assert sum(asked) == 10 * 2 + 1
+    (cache,) = tmp_path.glob("fold-2/targets/*/cache.json")
+    assert read_json(cache)["layout"]["shapes"] == {"pooled": [32]}
+    assert (tmp_path / "base/weights.safetensors").is_file()

@@ -149,7 +149,9 @@ def test_a_teacher_before_labels_learns_from_what_each_fold_may_use(
 ) -> None:
     learnt: list[set[int]] = []
 
-    def train(context: Context, prepared: Prepared, rows: Sequence[int], folder: Path) -> None:
+    def train(
+        context: Context, prepared: Prepared, rows: Sequence[int], scope: str, folder: Path
+    ) -> None:
         learnt.append(set(rows))
 
     monkeypatch.setattr(teacher_base, "_predistil", train)
