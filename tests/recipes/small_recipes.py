@@ -49,8 +49,8 @@ def _task(recipe: Recipe) -> str:
 def _teacher(recipe: Recipe) -> list[str]:
     """A ViT for a ViT, EfficientNet-Lite0 for a convolutional network."""
     teacher = recipe.teacher
-    if teacher.probe:
-        probe = ["teacher.fit=null", "teacher.probe.views=1"]
+    probe = ["teacher.fit=null", "teacher.probe.views=1"] if teacher.probe else []
+    if probe and not teacher.predistil:
         return [*probe, "teacher.model={name: tf_efficientnet_lite0, image_size: 32}"]
     if teacher.model.decoder:
         ranked = teacher.model.name.startswith("pvt")
@@ -63,7 +63,7 @@ def _teacher(recipe: Recipe) -> list[str]:
         # Some recipes name the twelfth block; for the others a teacher of a few will do.
         depth = 12 if any(name.endswith(".11") for name in _read(recipe)) else 4
         model = f"{{{VIT}, depth: {depth}}}"
-        return [f"teacher.model={model}", "teacher.weights=null", *_first(recipe)]
+        return [f"teacher.model={model}", "teacher.weights=null", *probe, *_first(recipe)]
     return ["teacher.model={name: tf_efficientnet_lite0, image_size: 32}"]
 
 

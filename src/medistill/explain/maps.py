@@ -14,6 +14,7 @@ from medistill.explain.attention import recorded_attention
 from medistill.explain.gradcam import grad_cam, token_grad_cam, unused_is_zero
 from medistill.explain.rollout import attention_rollout, gradient_rollout
 from medistill.models.network import Network
+from medistill.models.probe import StageProbe
 
 ROLLOUT, GRADIENT, CAM = "attention roll-out", "gradient roll-out", "Grad-CAM"
 
@@ -98,6 +99,7 @@ def _of_cnn(network: Network, images: Tensor, classes: Tensor) -> dict[str, Tens
 def _transformer(network: Network) -> Any | None:
     """The plain Transformer inside, ours or timm's; None for any other architecture."""
     backbone: Any = network.backbone
+    backbone = backbone.body if isinstance(backbone, StageProbe) else backbone
     inner = getattr(backbone, "model", backbone)
     plain = hasattr(inner, "num_prefix_tokens") and hasattr(inner, "blocks")
     return inner if plain and hasattr(inner.blocks[-1], "norm1") else None

@@ -7,6 +7,7 @@ from medistill.explain.maps import CAM, GRADIENT, ROLLOUT, explain_batch, map_na
 from medistill.explain.rollout import attention_rollout
 from medistill.models.build import ModelSpec, build_model
 from medistill.models.network import Network
+from medistill.models.probe import probed
 from tests.elsewhere import elsewhere
 
 VIT = {"patch_size": 8, "width": 16, "depth": 2, "heads": 2}
@@ -25,6 +26,8 @@ def network(name: str, **values: object) -> Network:
         (lambda: network("vit", **VIT, distilled=True), (GRADIENT, CAM, ROLLOUT)),
         (lambda: network("timm/vit_tiny_patch16_224"), (GRADIENT, CAM, ROLLOUT)),
         (lambda: network("timm/resnet10t"), (CAM,)),
+        (lambda: probed(network("vit", **VIT)).eval(), (GRADIENT, CAM, ROLLOUT)),
+        (lambda: probed(network("timm/resnet10t")).eval(), (CAM,)),
     ],
 )
 def test_every_architecture_has_maps_of_the_images_size(model, names) -> None:
@@ -36,6 +39,18 @@ def test_every_architecture_has_maps_of_the_images_size(model, names) -> None:
         assert each.shape == (2, 32, 32)
         assert each.min() >= 0
         assert each.max() <= 1
+
+
+def test_a_probe_is_explained_through_its_body() -> None:
+    body = network("vit", **VIT)
+    probe = probed(body).eval()
+    images, classes = torch.rand(2, 1, 32, 32), torch.tensor([1, 1])
+    silent, plain = explain_batch(probe, images, classes), explain_batch(body, images, classes)
+    # No class reads anything yet; the attention that rolls out is the body's.
+    assert not silent[GRADIENT].any()
+    torch.testing.assert_close(silent[ROLLOUT], plain[ROLLOUT], rtol=1e-3, atol=1e-4)
+    torch.nn.init.normal_(probe.backbone.head.weight)
+    assert explain_batch(probe, images, classes)[GRADIENT].any()
 
 
 def test_the_map_of_an_image_does_not_depend_on_its_batch() -> None:
