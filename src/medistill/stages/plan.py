@@ -134,8 +134,10 @@ def _fit_share(recipe: Recipe) -> float:
 
 
 def _teacher_batch(recipe: Recipe) -> int:
-    fit = recipe.teacher.fit
-    return fit.batch_size if fit else 16
+    """Images a step of its training; a few for one that is only asked."""
+    fit, first = recipe.teacher.fit, recipe.teacher.predistil
+    train = fit or (first.train if first else None)
+    return train.batch_size if train else 16
 
 
 def _lines(recipe: Recipe, sizes: Sizes, costs: Costs) -> list[Line]:
