@@ -78,7 +78,7 @@ def test_overlays_are_written_and_what_cannot_be_read_is_left_out(
 
 
 def test_exact_reaches_every_training() -> None:
-    recipe = exact_recipe(load_recipe("kdvit-small"))
+    recipe = exact_recipe(load_recipe("rskd-small"))
     assert recipe.train.exact
     assert recipe.teacher.fit is not None
     assert recipe.teacher.fit.exact
