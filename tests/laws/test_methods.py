@@ -20,6 +20,7 @@ from medistill.core.types import Task
 from medistill.data.batch import Batch
 from medistill.imaging.masks import UNKNOWN
 from medistill.imaging.preprocessing import Preprocessing
+from medistill.methods.guided import Guide, Guided
 from medistill.methods.method import MULTI_LABEL, SEGMENTATION, Method
 from medistill.models.network import Network, feature_shapes
 from medistill.models.outputs import Outputs
@@ -66,9 +67,12 @@ TAKES: dict[str, tuple[str, ...]] = {
     "vkd": IMAGE_STUDENTS,
     "dist of labels": IMAGE_STUDENTS,
     "dist of masks": ("masks",),
+    "deit_cxr with a guide": ("distilled",),
     "embedding with a map": ("plain", "distilled", "maps", "masks"),
+    "hinton with a guide": IMAGE_STUDENTS,
     "locality of labels": IMAGE_STUDENTS,
     "locality of masks": ("masks",),
+    "multi_label with a guide": IMAGE_STUDENTS,
     "ofa of labels": IMAGE_STUDENTS,
     "vkd of labels": IMAGE_STUDENTS,
 }
@@ -76,7 +80,9 @@ TAKES: dict[str, tuple[str, ...]] = {
 FORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "dist of labels": ("dist", {"task": "multi-label"}),
     "dist of masks": ("dist", {"task": "segmentation"}),
+    "deit_cxr with a guide": ("deit_cxr", {"kind": "soft"}),
     "embedding with a map": ("embedding", {"map_weight": 1.0}),
+    "hinton with a guide": ("hinton", {}),
     "locality of labels": ("locality", {"task": "multi-label", "soft_weight": 1.0}),
     "locality of masks": (
         "locality",
@@ -86,9 +92,12 @@ FORMS: dict[str, tuple[str, dict[str, Any]]] = {
             "teacher_stages": ("level1", "level2", "level3"),
         },
     ),
+    "multi_label with a guide": ("multi_label", {}),
     "ofa of labels": ("ofa", {"task": "multi-label"}),
     "vkd of labels": ("vkd", {"task": "multi-label"}),
 }
+#: Ending of the forms that have a guide beside them.
+GUIDE = " with a guide"
 #: These read logits alone, whatever makes them: one kind of student says all.
 LOGITS_ALONE = {"dist", "dist of labels", "dkd", "kdvit", "multi_label", "nkd"}
 PAIRS = [
@@ -103,6 +112,7 @@ AGREEING = [
     for name, student in PAIRS
     if name.split()[0] not in {"locality", "vitkd"}
     and name != "embedding with a map"
+    and not name.endswith(GUIDE)
     and (name != "affinity" or student == "maps")
 ]
 #: Terms that come from labels alone.
@@ -256,7 +266,7 @@ def kind(name: str) -> Any:
 def form(name: str, **values: Any) -> Method:
     """A method with these values, or one of its forms."""
     made: Method = kind(name)(**{**FORMS.get(name, (name, {}))[1], **values})
-    return made
+    return Guided(method=made, guide=Guide()) if name.endswith(GUIDE) else made
 
 
 def test_what_a_method_does_not_take_it_says_with_reason_and_cure() -> None:
@@ -490,6 +500,7 @@ STANDARDISING = [
     for name, student in PAIRS
     if "standardise" in {item.name for item in dataclasses.fields(kind(name))}
     and form(name).tasks != MULTI_LABEL
+    and not name.endswith(GUIDE)
 ]
 #: Values with which a method compares softened scores.
 SPOKEN: dict[str, dict[str, Any]] = {

@@ -5,6 +5,7 @@ import yaml
 
 from medistill import catalog
 from medistill.core.errors import RecipeError, UnknownNameError
+from medistill.methods.guided import Guide, Guided
 from medistill.methods.kdvit import KDViT
 from medistill.recipe import dump_recipe, load_recipe, parse_recipe
 
@@ -150,6 +151,21 @@ def test_a_stage_without_labels_has_a_method_without_labels(
 ) -> None:
     with pytest.raises(RecipeError, match=f"{key}.method: it learns from labels"):
         load_recipe(name, (f"{key}.method={{name: {method}}}",))
+
+
+def test_a_guide_is_one_more_term_of_any_method() -> None:
+    guide = Guide(teacher_map="stage4", weight=3)
+    recipe = load_recipe("hinton-small", ("guide={teacher_map: stage4, weight: 3}",))
+    assert recipe.lesson == Guided(method=recipe.method, guide=guide)
+    assert recipe.lesson.needs == {"logits", "stage4"}
+    assert parse_recipe(dump_recipe(recipe), "again") == recipe
+    plain = load_recipe("hinton-small", ("guide=null",))
+    assert plain.lesson == plain.method
+
+
+def test_a_guide_of_no_weight_is_refused() -> None:
+    with pytest.raises(RecipeError, match=r"guide\.weight"):
+        load_recipe("hinton-small", ("guide.weight=-1",))
 
 
 def test_weights_that_would_not_be_read_are_refused() -> None:

@@ -95,7 +95,7 @@ class Affinity:
         Raises:
             RecipeError: the teacher's feature has no positions.
         """
-        require_maps(teacher_dims, [self.teacher_map], field="teacher_map")
+        require_maps(teacher_dims, [self.teacher_map], key="method.teacher_map")
         widths = student_dims["pooled"][0], teacher_dims["pooled"][0]
         made = nn.ModuleDict({"pooled": nn.Linear(*widths)})
         if self.queue:

@@ -34,15 +34,7 @@ from torch import Tensor, nn
 
 from medistill.core.types import Task
 from medistill.losses.embedding import embedding_match
-from medistill.losses.maps import map_match
-from medistill.methods.features import (
-    as_map,
-    layers,
-    map_shape,
-    normalised_map,
-    require_layers,
-    require_maps,
-)
+from medistill.methods.last_map import last_layer, last_map_match, map_adapter
 from medistill.methods.method import ANY_TASK, Shapes
 from medistill.methods.ranges import check_weights
 from medistill.methods.undefined import NOTHING, Undefined
@@ -87,8 +79,7 @@ class Embedding:
         """
         if not self.map_weight:
             return frozenset({"pooled"})
-        last = require_layers(student.feature_names, 1, method="embedding")[-1]
-        return frozenset({"pooled", last})
+        return frozenset({"pooled", last_layer(student, method="embedding")})
 
     def adapters(self, student_dims: Shapes, teacher_dims: Shapes) -> nn.ModuleDict:
         """Linear maps from the student's widths to the teacher's.
@@ -99,9 +90,8 @@ class Embedding:
         widths = student_dims["pooled"][0], teacher_dims["pooled"][0]
         made = nn.ModuleDict({"pooled": nn.Linear(*widths)})
         if self.map_weight:
-            require_maps(teacher_dims, [self.teacher_map], field="teacher_map")
-            mine = map_shape(student_dims[layers(student_dims.keys())[-1]])[0]
-            made["map"] = nn.Conv2d(mine, map_shape(teacher_dims[self.teacher_map])[0], 1)
+            name, key = self.teacher_map, "method.teacher_map"
+            made["map"] = map_adapter(student_dims, teacher_dims, name, key=key)
         return made
 
     def terms(
@@ -115,9 +105,6 @@ class Embedding:
         projected = adapters["pooled"](outputs.features["pooled"])
         terms = {"embedding": embedding_match(student=projected, teacher=targets["pooled"])}
         if self.map_weight:
-            last = as_map(outputs.features[layers(outputs.features)[-1]])
-            match = map_match(
-                student=adapters["map"](last), teacher=normalised_map(targets[self.teacher_map])
-            )
+            match = last_map_match(outputs, targets[self.teacher_map], adapters["map"])
             terms["map"] = self.map_weight * match
         return terms

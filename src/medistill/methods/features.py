@@ -71,7 +71,7 @@ def map_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return shape[1], side, side
 
 
-def require_maps(dims: Mapping[str, tuple[int, ...]], names: Sequence[str], *, field: str) -> None:
+def require_maps(dims: Mapping[str, tuple[int, ...]], names: Sequence[str], *, key: str) -> None:
     """Refuse teacher features that are no maps.
 
     Raises:
@@ -80,7 +80,7 @@ def require_maps(dims: Mapping[str, tuple[int, ...]], names: Sequence[str], *, f
     for name in names:
         if len(dims[name]) not in (2, 3):
             raise RecipeError(
-                where=f"method.{field}",
+                where=key,
                 what=f"the teacher's '{name}' has no positions",
                 cure="Name a stage or tokens of the teacher.",
             )

@@ -155,7 +155,7 @@ class Locality:
         Raises:
             RecipeError: a named feature has no positions, other classes, or two to standardise.
         """
-        require_maps(teacher_dims, self.teacher_stages, field="teacher_stages")
+        require_maps(teacher_dims, self.teacher_stages, key="method.teacher_stages")
         if self.soft_weight:
             check_answers(self.task, student_dims, teacher_dims, standardise=self.standardise)
         pairs = zip(layers(student_dims.keys()), self.teacher_stages, strict=True)

@@ -111,7 +111,7 @@ class ViTKD:
             RecipeError: another grid of patches, other classes, or two to standardise.
         """
         theirs = (*self.shallow, self.last)
-        require_maps(teacher_dims, theirs, field="shallow")
+        require_maps(teacher_dims, theirs, key="method.shallow")
         ours = self._layers({name: shape for name, shape in student_dims.items()})
         pairs = [
             (map_shape(student_dims[mine]), map_shape(teacher_dims[their]))

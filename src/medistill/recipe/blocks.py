@@ -7,6 +7,7 @@ from typing import Literal
 
 from medistill.core.types import Plane
 from medistill.data.views import ViewPolicy
+from medistill.methods.guided import Guide, Guided
 from medistill.methods.method import Method
 from medistill.models.spec import ModelSpec
 from medistill.train.settings import TrainSettings
@@ -225,7 +226,8 @@ class Recipe:
     """Every value of a run.
 
     ``student_weights`` are those from which student and control start: ``published``, a weights
-    file, or null for random ones.
+    file, or null for random ones. ``guide`` adds a map of the teacher to any method of scores, or
+    is null.
     """
 
     name: str
@@ -237,8 +239,14 @@ class Recipe:
     student_weights: str | None = None
     predistil: StudentPredistilBlock | None = None
     method: Method
+    guide: Guide | None = None
     train: TrainSettings
     control: ControlBlock = field(default_factory=ControlBlock)
     seeds: int = 1
     decide: DecideBlock = field(default_factory=DecideBlock)
     export: ExportBlock = field(default_factory=ExportBlock)
+
+    @property
+    def lesson(self) -> Method:
+        """How the student learns from labels and teacher: the method, with its guide if any."""
+        return self.method if self.guide is None else Guided(method=self.method, guide=self.guide)

@@ -11,11 +11,12 @@ from torch import nn
 from medistill.core.errors import RecipeError
 from medistill.core.types import ImageSet, Task
 from medistill.evaluate.operating import positive_class
+from medistill.methods.guided import Guided
 from medistill.methods.method import Method
 from medistill.models.network import Network, feature_shapes
 from medistill.models.profile import count_parameters
 from medistill.models.spec import ModelSpec
-from medistill.recipe import DecideBlock, Recipe, StudentPredistilBlock
+from medistill.recipe import DecideBlock, Recipe
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.mask_rehearsal import check_masks
@@ -30,7 +31,7 @@ class Lecture:
     """One distillation that a recipe asks for.
 
     Attributes:
-        trail: key of the block.
+        trail: key of the block; empty for that with labels.
         method: how targets become a loss.
         train: how long and how fast.
         student: who learns.
@@ -55,17 +56,22 @@ def lectures(recipe: Recipe) -> Iterator[Lecture]:
             student=large,
             teacher=first.model,
         )
-    blocks: dict[str, Recipe | StudentPredistilBlock | None]
-    blocks = {"predistil": recipe.predistil, "": recipe}
-    for trail, block in blocks.items():
-        if block is not None:
-            yield Lecture(
-                trail=trail,
-                method=block.method,
-                train=block.train,
-                student=recipe.student,
-                teacher=large,
-            )
+    second = recipe.predistil
+    if second is not None:
+        yield Lecture(
+            trail="predistil",
+            method=second.method,
+            train=second.train,
+            student=recipe.student,
+            teacher=large,
+        )
+    yield Lecture(
+        trail="",
+        method=recipe.lesson,
+        train=recipe.train,
+        student=recipe.student,
+        teacher=large,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +142,7 @@ def rehearse_given(recipe: Recipe, given: Given, say: Callable[[str], None]) -> 
         _check_method(lecture, student, teacher)
         _check_starts(lecture, recipe, given, student, teacher)
         _say_inert(lecture, given.classes, say)
-        if lecture.method is recipe.method:
+        if not lecture.trail:
             if recipe.teacher.fit is not None:
                 _check_norms(recipe.teacher.fit, teacher, "teacher.fit")
             _say_larger(student, teacher, say)
@@ -160,7 +166,7 @@ def _check_task(lecture: Lecture, task: Task) -> None:
     method = lecture.method
     if task not in method.tasks:
         reason, cure = method.undefined[task]
-        named, meant = type(method).__name__, " or ".join(sorted(method.tasks))
+        named, meant = _named(method), " or ".join(sorted(method.tasks))
         raise RecipeError(
             where=_key(lecture),
             what=f"{named} is for {meant} images, and these are {task}: {reason}",
@@ -173,8 +179,7 @@ def _check_batch(lecture: Lecture, rows: int) -> None:
     if size < lecture.method.smallest_batch:
         raise RecipeError(
             where=f"{lecture.trail}.train.batch_size".lstrip("."),
-            what=f"{type(lecture.method).__name__} compares images with each other, and a step "
-            f"has {size}",
+            what=f"{_named(lecture.method)} compares images with each other, and a step has {size}",
             cure=f"Give at least {lecture.method.smallest_batch}, better 32.",
         )
 
@@ -189,7 +194,7 @@ def _check_starts(
     starting: dict[Role, Network] = {}
     if lecture.trail == "teacher.predistil":
         starting = {"elder": teacher}
-    elif lecture.method is recipe.method:
+    elif not lecture.trail:
         starting = {"teacher": teacher, "student": student}
     for role, network in starting.items():
         start = start_of(recipe, role)
@@ -222,7 +227,7 @@ def _check_needs(lecture: Lecture, teacher: Network) -> None:
                 cure="Set method.rank_weight=0, or take a PVTv2 teacher.",
             )
         raise RecipeError(
-            where="method",
+            where=_naming(lecture.method, name),
             what=f"{lecture.teacher.name} has no feature '{name}' to teach with",
             cure=f"Choose another teacher, or name one of: {', '.join(sorted(known))}.",
         )
@@ -254,6 +259,16 @@ def _say_larger(student: Network, teacher: Network, say: Callable[[str], None]) 
             f"Caution: the student has {sizes[0]:,} parameters, not fewer than its teacher's "
             f"{sizes[1]:,}. Choose a narrower student (student.width, student.depth)."
         )
+
+
+def _named(method: Method) -> str:
+    return type(method.method if isinstance(method, Guided) else method).__name__
+
+
+def _naming(method: Method, feature: str) -> str:
+    """Key of the recipe that asks for a feature of the teacher."""
+    guided = isinstance(method, Guided) and feature not in method.method.needs
+    return "guide.teacher_map" if guided else "method"
 
 
 def _key(lecture: Lecture) -> str:

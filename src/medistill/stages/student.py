@@ -78,7 +78,7 @@ def train_student(
         fold=fold,
         seed=seed,
         rows=distil_rows(prepared, fold),
-        method=recipe.method,
+        method=recipe.lesson,
         settings=_seeded(recipe.train, seed),
         targets=targets,
         teacher=teacher,

@@ -49,7 +49,7 @@ def make_targets(
 
     ``method`` is whose targets are meant; the recipe's by default.
     """
-    needs = (method or context.recipe.method).needs
+    needs = (method or context.recipe.lesson).needs
     if not needs:
         return None
     rows, views = distil_rows(prepared, fold), context.recipe.views

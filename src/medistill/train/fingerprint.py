@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -41,8 +41,8 @@ def fingerprint(
     values: dict[str, object] = {f"train.{name}": value for name, value in asdict(settings).items()}
     values["train.precision"] = resolve_precision(settings.precision, device)
     values["method"] = type(method).__name__
-    fields = asdict(cast(Any, method))
-    values |= {f"method.{name}": value for name, value in fields.items()}
+    names = [each.name for each in fields(cast(Any, method))]
+    values |= {f"method.{name}": getattr(method, name) for name in names}
     values["steps_per_epoch"] = steps_per_epoch
     values["network"] = _structure(network)
     values |= {f"inputs.{name}": value for name, value in inputs.items()}

@@ -48,6 +48,6 @@ def test_too_few_layers_are_refused() -> None:
 
 
 def test_a_feature_without_positions_is_refused() -> None:
-    require_maps({"stage1": (3, 4, 4), "tokens.1": (16, 3)}, ["stage1", "tokens.1"], field="f")
+    require_maps({"stage1": (3, 4, 4), "tokens.1": (16, 3)}, ["stage1", "tokens.1"], key="method.f")
     with pytest.raises(RecipeError, match="method.f: the teacher's 'pooled' has no positions"):
-        require_maps({"pooled": (1280,)}, ["pooled"], field="f")
+        require_maps({"pooled": (1280,)}, ["pooled"], key="method.f")

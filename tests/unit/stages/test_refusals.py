@@ -170,6 +170,30 @@ REFUSED: dict[str, tuple[str, tuple[str, ...], str, str]] = {
         "teacher.predistil.method.teacher_map: the teacher's 'pooled' has no positions",
         "Name a stage",
     ),
+    "a guide that the teacher lacks": (
+        "deit-cxr-small",
+        ("guide={teacher_map: stage9, weight: 2.0}",),
+        "guide.teacher_map: tf_efficientnet_lite0 has no feature 'stage9'",
+        "name one of: .*stage4",
+    ),
+    "a vector as a guide": (
+        "deit-cxr-small",
+        ("guide={teacher_map: pooled, weight: 2.0}",),
+        "guide.teacher_map: the teacher's 'pooled' has no positions",
+        "Name a stage",
+    ),
+    "a guide beside a method of layers": (
+        "locality-small",
+        ("guide={teacher_map: stage3, weight: 2.0}",),
+        "guide: Locality guides layers of the student already",
+        "Set guide=null, or take a method of scores",
+    ),
+    "a guide for a method of masks": (
+        "hinton-small",
+        (MASKS, "guide={teacher_map: stage3, weight: 2.0}"),
+        "Hinton is for single-label images, and these are segmentation: it compares one answer",
+        "Take method=.name: rskd.",
+    ),
     "ranks of a convolutional teacher": (
         "rskd-cnn-small",
         ("method.rank_weight=0.05",),
