@@ -136,7 +136,7 @@ def asking(
     def one() -> float:
         start = time.process_time()
         precision = teacher_precision(recipe, teacher)
-        teacher.targets(images, recipe.method.needs, hashes, precision=precision)
+        teacher.targets(images, recipe.lesson.needs, hashes, precision=precision)
         return time.process_time() - start
 
     times = [one() for _ in range(repeats + 1)][1:]
@@ -158,8 +158,8 @@ def measured(
     labels = labels_alone(recipe.method, task)
     batch = noise(recipe, *sizes, recipe.train.batch_size, task, classes)
     teacher = FrozenTeacher([large], task=task)
-    targets = teacher.targets(given(batch), recipe.method.needs, batch.hashes)
-    pair = Pair(small, recipe.method, recipe.train, batch, targets)
+    targets = teacher.targets(given(batch), recipe.lesson.needs, batch.hashes)
+    pair = Pair(small, recipe.lesson, recipe.train, batch, targets)
     found["student"] = step_parts(pair, repeats, profile == "student")
     asked = asking(teacher, pair, recipe, repeats, profile == "asking")
     found["student"]["asking"] = asked

@@ -38,11 +38,11 @@ def term_gradients(recipe: Recipe, folder: Path) -> dict[str, tuple[float, float
     student = start_student(context, prepared).train()
     teacher = FrozenTeacher([_teacher(context, prepared)], task=prepared.images.task)
     batch = _stream(context, prepared, student, teacher).batch(0)
-    targets = LiveTargets(teacher, recipe.method.needs).get(batch)
-    want = recipe.method.wants(student)
+    targets = LiveTargets(teacher, recipe.lesson.needs).get(batch)
+    want = recipe.lesson.wants(student)
     shapes = {name: tuple(value.shape[1:]) for name, value in targets.items()}
-    adapters = recipe.method.adapters(feature_shapes(student, want), shapes)
-    terms = recipe.method.terms(student(batch.images, want), targets, batch, adapters)
+    adapters = recipe.lesson.adapters(feature_shapes(student, want), shapes)
+    terms = recipe.lesson.terms(student(batch.images, want), targets, batch, adapters)
     parameters = list(student.parameters())
     found = {}
     for name, term in terms.items():
