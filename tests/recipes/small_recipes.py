@@ -60,8 +60,9 @@ def _teacher(recipe: Recipe) -> list[str]:
         weights = "null" if ranked else "published"
         return [f"teacher.model={model}", f"teacher.weights={weights}", fit, *_first(recipe)]
     if teacher.model.name.startswith("vit"):
-        # Some recipes name the twelfth block; for the others a teacher of a few will do.
-        depth = 12 if any(name.endswith(".11") for name in _read(recipe)) else 4
+        # As many blocks as the recipe names, and a few where it names none.
+        named = [int(name.rpartition(".")[2]) for name in _read(recipe) if "." in name]
+        depth = max([3, *named]) + 1
         model = f"{{{VIT}, depth: {depth}}}"
         return [f"teacher.model={model}", "teacher.weights=null", *probe, *_first(recipe)]
     return ["teacher.model={name: tf_efficientnet_lite0, image_size: 32}"]
@@ -90,4 +91,4 @@ def _student(recipe: Recipe) -> list[str]:
 def _read(recipe: Recipe) -> frozenset[str]:
     """What the recipe reads of its teacher, before labels and after."""
     first = recipe.predistil.method.needs if recipe.predistil else frozenset()
-    return recipe.method.needs | first
+    return recipe.lesson.needs | first
