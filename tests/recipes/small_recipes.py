@@ -73,7 +73,8 @@ def _first(recipe: Recipe) -> list[str]:
     if recipe.teacher.predistil is None:
         return []
     train = "{epochs: 1, batch_size: 16, lr: 1.0e-3, select_by: last}"
-    return ["teacher.predistil.model.image_size=32", f"teacher.predistil.train={train}"]
+    first = "teacher.predistil"
+    return [f"{first}.model.image_size=32", f"{first}.train={train}", f"{first}.least_steps=0"]
 
 
 def _student(recipe: Recipe) -> list[str]:

@@ -76,12 +76,15 @@ class PredistilBlock:
         weights: ``published`` or a weights file.
         method: a label-free method.
         train: how long and how fast.
+        least_steps: where images are so few that ``train.epochs`` make fewer steps, there are more
+            epochs; 0 keeps them as they are.
     """
 
     model: ModelSpec
     weights: str = "published"
     method: Method
     train: TrainSettings
+    least_steps: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

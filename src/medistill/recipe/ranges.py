@@ -14,6 +14,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "data.seed": (0, 2**63 - 1),
     "data.workers": (0, math.inf),
     "teacher.members": (1, math.inf),
+    "teacher.predistil.least_steps": (0, math.inf),
     "teacher.probe.views": (1, math.inf),
     # onnxscript writes 18 and later.
     "export.opset": (18, math.inf),

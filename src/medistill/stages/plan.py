@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from medistill.recipe import Recipe
+from medistill.recipe import PredistilBlock, Recipe
 from medistill.stages.costs import TRAINED_BYTES, Cost, measure
 from medistill.stages.explanation import BATCH as EXPLAINED
 from medistill.stages.prediction import BATCH
 from medistill.stages.rehearsal import Given, rehearse_given
 from medistill.stages.survey import Survey, survey
-from medistill.stages.training import steps_for
+from medistill.stages.training import lengthened, steps_for
 from medistill.train.launcher import refuse_several
 from medistill.train.settings import TrainSettings
 
@@ -159,7 +159,7 @@ def _data_line(recipe: Recipe, sizes: Sizes) -> Line:
 def _teacher_lines(recipe: Recipe, sizes: Sizes, costs: Costs) -> list[Line]:
     block, teacher, lines = recipe.teacher, costs.teacher, list[Line]()
     if block.predistil and costs.elder:
-        lines.append(_base_line(recipe, block.predistil.train, sizes, costs, costs.elder))
+        lines.append(_base_line(recipe, block.predistil, sizes, costs, costs.elder))
     if block.fit:
         share = 1 - 1 / block.members if block.cross_fit else 1.0
         images = block.fit.epochs * sizes.fit * share * block.members * sizes.folds
@@ -180,11 +180,11 @@ def _looks(train: TrainSettings) -> int:
 
 
 def _base_line(
-    recipe: Recipe, train: TrainSettings, sizes: Sizes, costs: Costs, elder: Cost
+    recipe: Recipe, block: PredistilBlock, sizes: Sizes, costs: Costs, elder: Cost
 ) -> Line:
-    rows = sizes.unlabelled or sizes.fit
+    rows, times = sizes.unlabelled or sizes.fit, 1 if sizes.unlabelled else sizes.folds
+    train = lengthened(block.train, rows, block.least_steps)
     steps = train.epochs * steps_for(rows, train.batch_size)
-    times = 1 if sizes.unlabelled else sizes.folds
     shown = steps * min(train.batch_size, rows)
     asked = _base_views(recipe, rows) if recipe.targets.mode == "cached" else shown
     seconds = shown * (costs.teacher.step + costs.teacher.view)

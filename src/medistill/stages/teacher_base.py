@@ -15,7 +15,7 @@ from medistill.stages.data import Prepared
 from medistill.stages.networks import block_json, build
 from medistill.stages.start_weights import load_start, start_of
 from medistill.stages.targets import targets_of, teacher_side
-from medistill.stages.training import Training, train
+from medistill.stages.training import Training, lengthened, train
 from medistill.teacher.frozen import FrozenTeacher
 from medistill.train.device import run_device
 
@@ -73,7 +73,7 @@ def _predistil(
             rows=rows,
             select=(),
             views=views,
-            settings=block.train,
+            settings=lengthened(block.train, len(rows), block.least_steps),
             targets=targets,
             teacher_size=teacher_side(targets, frozen),
         ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +54,12 @@ class Training:
 def steps_for(rows: int, batch_size: int) -> int:
     """Optimiser steps in which a stream shows each of ``rows`` images about once; at least 1."""
     return max(1, round(rows / batch_size))
+
+
+def lengthened(settings: TrainSettings, rows: int, least_steps: int) -> TrainSettings:
+    """With as many epochs more as ``least_steps`` need, where ``rows`` images are too few."""
+    needed = math.ceil(least_steps / steps_for(rows, settings.batch_size))
+    return dataclasses.replace(settings, epochs=max(settings.epochs, needed))
 
 
 def train(

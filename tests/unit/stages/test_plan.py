@@ -97,10 +97,23 @@ def test_looks_at_select_take_their_time() -> None:
 
 @pytest.mark.parametrize(("mode", "asked"), [("cached", 4), ("live", 6)])
 def test_a_cached_elder_is_asked_once_about_a_view(mode: str, asked: int) -> None:
-    changes = ("teacher.predistil.train.epochs=6", "views.count=4", f"targets.mode={mode}")
-    recipe = load_recipe("kdvit-small", changes)
+    changes = ("train.epochs=6", "least_steps=0")
+    own = (f"teacher.predistil.{change}" for change in changes)
+    recipe = load_recipe("kdvit-small", (*own, "views.count=4", f"targets.mode={mode}"))
     sizes = Sizes(labelled=0, unlabelled=128, fit=64, select=0, folds=1, phantoms=False)
     still = cost(step=0.0, forward=0.0, view=0.0)
     costs = Costs(teacher=still, student=still, elder=cost(forward=1.0, view=0.0))
     found = {name: took for name, _, took in _lines(recipe, sizes, costs)}
     assert found["teacher-base"] == pytest.approx(asked * 128)
+
+
+def test_few_images_are_shown_more_often_before_labels() -> None:
+    changes = ("teacher.predistil.train.epochs=6", "teacher.predistil.least_steps=21")
+    recipe = load_recipe("kdvit-small", changes)
+    assert recipe.teacher.predistil is not None
+    assert recipe.teacher.predistil.train.batch_size == 64
+    sizes = Sizes(labelled=0, unlabelled=128, fit=64, select=0, folds=1, phantoms=False)
+    costs = Costs(teacher=cost(), student=cost(), elder=cost())
+    # Two steps an epoch: eleven epochs make more than 21.
+    said = {name: what for name, what, _ in _lines(recipe, sizes, costs)}
+    assert said["teacher-base"] == "22 steps without labels, 1 time(s)"

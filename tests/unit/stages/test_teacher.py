@@ -116,6 +116,25 @@ def test_who_teaches_the_teacher_is_asked_on_the_device_of_the_run(
     assert asked == [there]
 
 
+@pytest.mark.parametrize(("least", "epochs"), [(0, 3), (2, 3), (50, 50)])
+def test_few_images_are_shown_as_often_as_the_least_steps_ask(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, least: int, epochs: int
+) -> None:
+    context = with_elder(finished, "live")
+    block = context.recipe.teacher
+    assert block.predistil is not None
+    elder = dataclasses.replace(block.predistil, least_steps=least)
+    teacher = dataclasses.replace(block, predistil=elder)
+    context = dataclasses.replace(
+        context, recipe=dataclasses.replace(context.recipe, teacher=teacher)
+    )
+    lasted: list[int] = []
+    monkeypatch.setattr(base, "train", lambda training, *_: lasted.append(training.settings.epochs))
+    # Two images are one step an epoch.
+    base._predistil(context, open_data(finished / "data"), [0, 1], "", tmp_path)
+    assert lasted == [epochs]
+
+
 def test_who_teaches_the_teacher_is_asked_once_about_a_view_where_targets_are_cached(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
