@@ -59,7 +59,7 @@ class Guide:
 
 @dataclass(frozen=True, kw_only=True)
 class Guided:
-    """A method and its guide; what it takes, needs and refuses is the method's and the map.
+    """A method and its guide; what it takes, needs and refuses is the method's and the map's.
 
     Attributes:
         method: any method that reads no layers of the student.
