@@ -1,17 +1,24 @@
-"""A finished student answers on the device of the run."""
+"""What a student learns from, and that a finished one answers on the device of the run."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from medistill.methods.guided import Guide, Guided
+from medistill.methods.supervised import Supervised
 from medistill.stages import student as stage
+from medistill.stages import targets as asking
 from medistill.stages.data import open_data
 from medistill.stages.explanation import explain
 from medistill.stages.prediction import predict_rows
 from medistill.stages.run import open_run
-from medistill.stages.student import open_student
+from medistill.stages.student import open_student, train_control, train_student
+from medistill.stages.targets import make_targets
+from medistill.stages.teacher import open_teacher
 from tests.elsewhere import elsewhere
 
 
@@ -32,3 +39,21 @@ def test_a_student_answers_and_is_explained_on_the_device_of_the_run(
     assert shown is not None
     assert again is not None
     assert again.values["images"] == shown.values["images"]
+
+
+def test_a_guide_reaches_student_and_targets_and_not_the_control(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, prepared = open_run(finished), open_data(finished / "data")
+    guide = Guide(teacher_map="stage4")
+    context = dataclasses.replace(context, recipe=dataclasses.replace(context.recipe, guide=guide))
+    teacher = open_teacher(context, prepared, 0)
+    taught: list[Any] = []
+    monkeypatch.setattr(stage, "_train", lambda *given: taught.append(given[-1].method))
+    train_student(context, prepared, 0, 0, teacher, None)
+    train_control(context, prepared, 0, 0)
+    assert taught == [Guided(method=context.recipe.method, guide=guide), Supervised()]
+    asked: list[Any] = []
+    monkeypatch.setattr(asking, "targets_of", lambda *given: asked.append(given[4]))
+    make_targets(context, prepared, 0, teacher)
+    assert asked == [context.recipe.method.needs | {"stage4"}]
