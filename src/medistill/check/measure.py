@@ -128,12 +128,19 @@ def _notes(pictures: Sequence[Picture], grays: Grays, stored: Stored | None) -> 
     _, height, width = grays.shape
     step = -(-max(height, width) // _LARGEST)
     white = grays == _WHITE
-    # Nearest neighbours: letters stay sharp.
-    signs = letters(grays[:, ::step, ::step] if step > 1 else grays)
+    signs = letters(_every(grays, step))
     for picture, full, count in zip(pictures, white, signs, strict=True):
         share = round(int(np.count_nonzero(full)) / full.size, 4)
         held = _NOTHING.stored if stored is None else _stored_hash(picture, stored)
         yield _Noted(height, width, share, count, _content(picture), held, unreadable=False)
+
+
+def _every(grays: Grays, step: int) -> Grays:
+    """Every so manieth pixel, without a mean: letters stay sharp."""
+    if step == 2 and grays.shape[2] % 2 == 0:
+        pairs = grays[:, ::2].view("<u2")  # their low byte is the first: thrice as fast
+        return (pairs & np.uint16(0xFF)).astype(np.uint8)
+    return np.ascontiguousarray(grays[:, ::step, ::step])
 
 
 def _stored_hash(picture: Picture, stored: Stored) -> bytes:

@@ -23,6 +23,8 @@ _CORNER, _THUMB = 6, 16
 # Columns of the profiles.
 _BOXES, _ENDS, _FIRST, _LAST, _ALL = slice(16), slice(16, 18), 18, 19, 20
 _LOW, _HIGH = 0.01, 0.99
+#: As many bytes always have a sum of 16 bits.
+_SHORT = 257
 #: A picture is first shrunk by a whole factor, down to twice the side at most.
 _GAP = 2.0
 Bytes = NDArray[np.uint8]
@@ -67,13 +69,24 @@ def small_picture(gray: Bytes) -> Bytes:
 
 def small_pictures(grays: Bytes) -> Bytes:
     """The same of N pictures of one shape, from (N, H, W) to (N, 64, 64)."""
-    count, height, width = grays.shape
+    _, height, width = grays.shape
     if height % SIDE or width % SIDE:
         return np.stack([_shrunk(gray) for gray in grays])
-    # One below the other they are one picture, and no box reaches over a border.
-    whole = _image(grays.reshape(count * height, width))
-    boxes = whole.reduce((width // SIDE, height // SIDE))
-    return np.asarray(boxes).reshape(-1, SIDE, SIDE)
+    return _box_means(grays, height // SIDE, width // SIDE)
+
+
+def _box_means(grays: Bytes, tall: int, wide: int) -> Bytes:
+    """Rounded as by Pillow's ``Image.reduce``, in half of its time."""
+    lines = grays.reshape(-1, tall, grays.shape[2])
+    columns = lines[:, 0].astype(np.uint16 if tall <= _SHORT else np.uint32)
+    for line in range(1, tall):
+        np.add(columns, lines[:, line], out=columns)
+    # Exact: such a picture has at most 64 million pixels, so no sum reaches 2 ** 24.
+    sums = columns.astype(np.float32).reshape(-1, wide) @ np.ones(wide, dtype=np.float32)
+    # Halves are rounded up, and times 2 ** 24 by the size of a box, as Pillow does, fits 32 bits.
+    half, share = np.uint32(tall * wide // 2), np.uint32((1 << 24) // (tall * wide))
+    means = (sums.astype(np.uint32) + half) * share >> np.uint32(24)
+    return means.astype(np.uint8).reshape(-1, SIDE, SIDE)
 
 
 def _image(gray: Bytes) -> Image.Image:

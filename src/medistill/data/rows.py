@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from medistill.core.files import sha256_bytes
@@ -15,11 +17,14 @@ from medistill.data.reading import Place, Read, Watcher, batches
 from medistill.imaging.resize import Channels, to_stored
 
 Stored = NDArray[np.uint16]
-#: Small pictures are written many at a time.
-BUFFER = 2**20
+# Small pictures are written many at a time.
+_BUFFER = 2**20
+# Seconds between two looks whether another process has let go of a lock that is held for some
+# microseconds.
+_POLL = 0.0005
 
-#: Content hash and shape of an image, or the reason why it has no pixels.
-Row = tuple[str, tuple[int, ...]] | str
+#: Content hash, shape and offset of an image, or the reason why it has no pixels.
+Row = tuple[str, tuple[int, ...], int] | str
 
 
 @dataclass(frozen=True)
@@ -27,50 +32,32 @@ class Piece:
     """Images that one process has stored.
 
     Attributes:
-        path: file of their pixels, one after the other; None where they went to their place.
-        rows: one an image.
+        rows: one an image; offsets count 16-bit values from the start of the file.
         told: what the watcher of these images said, if there was one.
     """
 
-    path: Path | None
     rows: list[Row]
     told: Any = None
 
 
-def stored_piece(places: Sequence[Place], *, path: Path, **options: Any) -> Piece:
-    """Read images and write their stored pixels to a file of their own.
-
-    Args:
-        places: the images.
-        path: the file.
-        options: as of :func:`write_stored`.
-    """
-    with path.open("wb", buffering=BUFFER) as stream:
-        rows, told = write_stored(places, stream, **options)
-    return Piece(path, rows, told)
-
-
-def write_stored(
+def store_piece(
     places: Sequence[Place],
-    stream: BinaryIO,
     *,
+    path: Path,
     stored_size: int,
     channels: Channels,
     window: str | None = None,
     watcher: Callable[[int], Watcher] | None = None,
-) -> tuple[list[Row], Any]:
-    """Read images and write their stored pixels, little-endian.
+) -> Piece:
+    """Read images and append their stored pixels, little-endian, to a file that others share.
 
     Args:
         places: the images.
-        stream: where the pixels go.
+        path: the file; it exists. Processes may append to it at the same time.
         stored_size: pixels of the short side.
         channels: ``gray`` or ``rgb``.
         window: gray scale of CT (``imaging.window``), or None for what each file declares.
         watcher: makes who sees every picture before it is stored, or None.
-
-    Returns:
-        A row an image, and what the watcher told.
     """
     rows: list[Row] = []
     seeing = None if watcher is None else watcher(len(places))
@@ -78,10 +65,38 @@ def write_stored(
         if seeing is not None:
             seeing.see(read)
         stored = [_stored(seen, stored_size, channels) for seen in read]
-        rows += [s if isinstance(s, str) else (content_hash(s), s.shape) for s in stored]
-        stream.writelines(s.data for s in stored if not isinstance(s, str))
+        rows += _appended(path, stored)
         del read, stored  # before the next come
-    return rows, None if seeing is None else seeing.told()
+    return Piece(rows, None if seeing is None else seeing.told())
+
+
+def _appended(path: Path, stored: Sequence[Stored | str]) -> list[Row]:
+    whole = [image for image in stored if not isinstance(image, str)]
+    at = start = _reserved(path, sum(image.nbytes for image in whole))
+    with path.open("r+b", buffering=_BUFFER) as stream:
+        stream.seek(start)
+        stream.writelines(image.data for image in whole)
+    rows: list[Row] = []
+    for image in stored:
+        if isinstance(image, str):
+            rows.append(image)
+        else:
+            rows.append((content_hash(image), image.shape, at // image.itemsize))
+            at += image.nbytes
+    return rows
+
+
+def _reserved(path: Path, size: int) -> int:
+    """Make a file longer by so many bytes, and give its length before: they are the caller's."""
+    with FileLock(lock_of(path), poll_interval=_POLL):
+        start = path.stat().st_size
+        os.truncate(path, start + size)
+    return start
+
+
+def lock_of(path: Path) -> Path:
+    """The lock of a file that several processes make longer."""
+    return path.with_name(f"{path.name}.lock")
 
 
 def _stored(read: Read, stored_size: int, channels: Channels) -> Stored | str:

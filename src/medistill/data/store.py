@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -61,7 +62,7 @@ class Store:
     def __getitem__(self, row: int) -> Stored:
         """Read-only uint16 view of shape (H, W) or (H, W, 3); nothing is copied."""
         entry = self._rows[row]
-        flat = self._pixels[entry.offset : entry.offset + int(np.prod(entry.shape))]
+        flat = self._pixels[entry.offset : entry.offset + math.prod(entry.shape)]
         return flat.reshape(entry.shape)
 
     def __reduce__(self) -> tuple[Callable[[Path], Store], tuple[Path]]:
@@ -112,7 +113,7 @@ def _checked_index(folder: Path) -> dict[str, Any]:
 def _check_length(folder: Path, rows: tuple[Row, ...]) -> None:
     path = folder / PIXELS
     size = path.stat().st_size // 2 if path.is_file() else 0
-    expected = rows[-1].offset + int(np.prod(rows[-1].shape))
+    expected = sum(math.prod(row.shape) for row in rows)
     if size != expected:
         raise _damaged(folder, f"holds {size} pixel values where {expected} are listed")
 

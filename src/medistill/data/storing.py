@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 from medistill.core.errors import NO_ROOM, DataError
 from medistill.core.files import sha256_file, sha256_json, write_long_json
@@ -17,12 +16,11 @@ from medistill.core.types import ImageSet, Sample
 from medistill.data.labels import plain_label
 from medistill.data.processes import in_order, piece_size
 from medistill.data.reading import Place, Watch
-from medistill.data.rows import BUFFER, Piece, stored_piece, write_stored
+from medistill.data.rows import Piece, lock_of, store_piece
 from medistill.data.store import FORMAT, INDEX, PIXELS, Row, Store, open_store, without
 from medistill.imaging.resize import Channels
 
 _NAMED_FAULTS = 5
-Task = tuple[int, list[Place]]
 
 
 def build_store(
@@ -39,9 +37,9 @@ def build_store(
 ) -> Store:
     """Decode every image once into ``folder``, which appears whole or not at all.
 
-    Memory holds a few images at a time, however many there are, and the bytes written do not depend
-    on ``workers``. Rows follow ``images.samples`` without the skipped ones (:func:`stored_images`
-    gives the set that matches).
+    Memory holds a few images at a time, however many there are. Rows follow ``images.samples``
+    without the skipped ones (:func:`stored_images` gives the set that matches), and they are the
+    same for any number of ``workers``; where in the file a row's pixels lie is not.
 
     Args:
         images: what to decode.
@@ -60,16 +58,14 @@ def build_store(
     """
     _refuse_foreign(folder)
     with _beside(folder) as partial:
-        form: dict[str, object] = {"stored_size": stored_size, "channels": channels}
+        form: dict[str, Any] = {"stored_size": stored_size, "channels": channels}
         watcher = None if watch is None else watch.watcher
-        with (partial / PIXELS).open("wb", buffering=BUFFER) as stream:
-            act = functools.partial(
-                _act(workers, stream, partial), watcher=watcher, window=window, **form
-            )
-            pieces = in_order(_tasks(images.samples, workers), act, workers=workers)
-            rows, skipped = _append_all(stream, _watched(pieces, watch), images.samples, progress)
-            stream.flush()
-            os.fsync(stream.fileno())
+        pixels = partial / PIXELS
+        pixels.touch()
+        act = functools.partial(store_piece, path=pixels, watcher=watcher, window=window, **form)
+        pieces = in_order(_tasks(images.samples, workers), act, workers=workers)
+        rows, skipped = _gathered(_watched(pieces, watch), images.samples, progress)
+        _settle(pixels)
         _check_skipped(images, skipped, allowed=skip_unreadable, left=len(rows))
         _write_index(partial / INDEX, images, form, rows, skipped)
         _swap_in(partial, folder)
@@ -77,22 +73,10 @@ def build_store(
     return open_store(folder)
 
 
-def _act(workers: int, stream: BinaryIO, folder: Path) -> Callable[..., Piece]:
-    """What is done with a task: a process writes to a file of its own, which costs a copy."""
-    if workers:
-        return functools.partial(_in_process, folder=folder)
-    return lambda task, **form: Piece(None, *write_stored(task[1], stream, **form))
-
-
-def _in_process(task: Task, *, folder: Path, **form: object) -> Piece:
-    number, places = task
-    return stored_piece(places, path=folder / f"piece-{number}.bin", **form)
-
-
-def _tasks(samples: Sequence[Sample], workers: int) -> Iterator[Task]:
+def _tasks(samples: Sequence[Sample], workers: int) -> Iterator[list[Place]]:
     size = piece_size(len(samples), workers)
     for start in range(0, len(samples), size):
-        yield start, [Place.of(sample) for sample in samples[start : start + size]]
+        yield [Place.of(sample) for sample in samples[start : start + size]]
 
 
 def _watched(pieces: Iterator[Piece], watch: Watch | None) -> Iterator[Piece]:
@@ -104,30 +88,31 @@ def _watched(pieces: Iterator[Piece], watch: Watch | None) -> Iterator[Piece]:
         yield piece
 
 
-def _append_all(
-    stream: BinaryIO,
+def _gathered(
     pieces: Iterator[Piece],
     samples: Sequence[Sample],
     progress: Callable[[int, int], None] | None,
 ) -> tuple[list[Row], list[tuple[str, str]]]:
     rows: list[Row] = []
     skipped: list[tuple[str, str]] = []
-    done = offset = 0
+    done = 0
     for piece in pieces:
         for sample, row in zip(samples[done : done + len(piece.rows)], piece.rows, strict=True):
             if isinstance(row, str):
                 skipped.append((sample.name, row))
             else:
-                rows.append(Row(sample.name, row[0], row[1], offset))
-                offset += math.prod(row[1])
-        if piece.path is not None:
-            with piece.path.open("rb") as written:
-                shutil.copyfileobj(written, stream, BUFFER)
-            piece.path.unlink()
+                rows.append(Row(sample.name, *row))
         done += len(piece.rows)
         if progress is not None:
             progress(done, len(samples))
     return rows, skipped
+
+
+def _settle(path: Path) -> None:
+    """What was written must be on the disk before its index says so, and nobody adds to it now."""
+    with path.open("r+b") as stream:
+        os.fsync(stream.fileno())
+    lock_of(path).unlink(missing_ok=True)
 
 
 def _write_index(

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from medistill.core.types import Plane
-from medistill.imaging.dicom import decode_dicom
 from medistill.imaging.nifti import decode_nifti
 from medistill.imaging.picture import MAX_ASPECT, MAX_PIXELS, Picture, refusal
 from medistill.imaging.raster import decode_raster
@@ -111,6 +110,9 @@ def decode_image(
     if is_raster(head):
         return decode_raster(stream, where=where)
     if is_dicom(head):
+        # Here, since pydicom takes longer to load than most sets without DICOM take to be read.
+        from medistill.imaging.dicom import decode_dicom
+
         return decode_dicom(stream, where=where, window=seen, frame=frame)
     if is_nifti(head):
         return decode_nifti(stream, where=where, window=seen, frame=frame, plane=plane)

@@ -8,8 +8,6 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import Dataset
-from pydicom.pixels.processing import apply_windowing
 
 from medistill.core.errors import RecipeError, UnknownNameError
 
@@ -79,6 +77,10 @@ def apply_window(
     Raises:
         ValueError: an impossible width or another function.
     """
+    # Here, since most sets have no window, and pydicom loads slowly.
+    from pydicom import Dataset
+    from pydicom.pixels.processing import apply_windowing
+
     declared = Dataset()
     declared.PhotometricInterpretation = "MONOCHROME2"
     declared.BitsStored, declared.PixelRepresentation = 16, 0

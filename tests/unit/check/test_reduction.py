@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from medistill.check.reduction import (
     SIDE,
@@ -92,6 +93,15 @@ def test_canonical_form_keeps_what_eight_bits_cannot_hold() -> None:
     np.testing.assert_array_equal(canonical(Picture(Levels(wide, 65535))), wide)
     colour = DRAW.integers(0, 256, (9, 7, 3), dtype=np.uint8)
     np.testing.assert_array_equal(canonical(Picture(Levels(colour, 255))), colour)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (128, 192), (448, 320), (1024, 1088), (64, 2048)])
+def test_boxes_are_rounded_as_pillow_does(shape: tuple[int, int]) -> None:
+    noise = DRAW.integers(0, 256, (2, *shape), dtype=np.uint8)
+    factors = (shape[1] // SIDE, shape[0] // SIDE)
+    for grays in (noise, np.where(noise > 127, np.uint8(255), np.uint8(0))):
+        expected = [np.asarray(Image.fromarray(gray).reduce(factors)) for gray in grays]
+        np.testing.assert_array_equal(small_pictures(grays), np.stack(expected))
 
 
 @pytest.mark.parametrize("shape", [(128, 128), (200, 130), (128, 192)])

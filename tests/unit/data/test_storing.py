@@ -74,14 +74,18 @@ def test_data_hash_depends_on_what_masks_hold(tmp_path: Path) -> None:
     assert found[0] == found[2] != found[1]
 
 
-def test_workers_write_the_same_bytes(tmp_path: Path) -> None:
+def test_workers_store_the_same_rows_side_by_side_in_one_file(tmp_path: Path) -> None:
     images = noise_set(tmp_path / "in", 9)
-    for workers in (0, 2):
-        folder = tmp_path / f"store{workers}"
-        build_store(images, folder, stored_size=8, channels="gray", workers=workers)
-    for name in ("pixels.bin", "index.json"):
-        expected = (tmp_path / "store0" / name).read_bytes()
-        assert (tmp_path / "store2" / name).read_bytes() == expected
+    save_noise(images.samples[4].path, 4, size=(16, 40))
+    alone, shared = (
+        build_store(images, tmp_path / f"{n}", stored_size=8, channels="gray", workers=n)
+        for n in (0, 2)
+    )
+    assert (shared.names, shared.hashes) == (alone.names, alone.hashes)
+    assert shared.data_hash == alone.data_hash
+    for row in range(9):
+        np.testing.assert_array_equal(shared[row], alone[row])
+    assert {path.name for path in (tmp_path / "2").iterdir()} == {"pixels.bin", "index.json"}
 
 
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +42,16 @@ def test_png_called_dicom_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.dcm"
     Image.fromarray(PIXELS).save(path, "PNG")
     np.testing.assert_allclose(read_image(path).pixels, PIXELS / 255)
+
+
+def test_pictures_are_read_without_waiting_for_pydicom(tmp_path: Path) -> None:
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    code = (
+        "import sys\nfrom medistill.imaging.reader import read_image\n"
+        f"read_image({str(tmp_path / 'a.png')!r})\n"
+        "sys.exit(3 if {'pydicom', 'nibabel'} & sys.modules.keys() else 0)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_loop_of_links_is_refused(tmp_path: Path) -> None:
