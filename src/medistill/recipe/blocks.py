@@ -253,3 +253,9 @@ class Recipe:
     def lesson(self) -> Method:
         """How the student learns from labels and teacher: the method, with its guide if any."""
         return self.method if self.guide is None else Guided(method=self.method, guide=self.guide)
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """What the teacher says of the student's views, for the stage without labels as well."""
+        before = frozenset() if self.predistil is None else self.predistil.method.needs
+        return self.lesson.needs | before

@@ -112,7 +112,7 @@ def _sizes(recipe: Recipe, seen: Survey) -> Sizes:
 
 def _costs(recipe: Recipe) -> Costs:
     block = recipe.teacher
-    first, needs = block.predistil, recipe.lesson.needs
+    first, needs = block.predistil, recipe.asked
     trained = block.fit is not None or first is not None
     elder = None
     if first is not None:
@@ -200,11 +200,11 @@ def _base_views(recipe: Recipe, rows: int) -> int:
 def _student_lines(recipe: Recipe, sizes: Sizes, costs: Costs) -> list[Line]:
     train, student, lines = recipe.train, costs.student, list[Line]()
     asked = 0.0
-    if recipe.lesson.needs and recipe.targets.mode == "cached":
+    if recipe.asked and recipe.targets.mode == "cached":
         views = recipe.views.count * sizes.folds
         seconds = views * _answers(recipe, sizes, costs)
         lines.append(("targets", f"{views * sizes.seen} views asked once", seconds))
-    elif recipe.lesson.needs:
+    elif recipe.asked:
         asked = _answers(recipe, sizes, costs) / sizes.seen
     if recipe.predistil:
         settings = recipe.predistil.train
@@ -286,7 +286,7 @@ def disk_bytes(recipe: Recipe, sizes: Sizes, costs: Costs) -> float:
 
 def _target_bytes(recipe: Recipe, sizes: Sizes, costs: Costs) -> float:
     """Size of all caches, in float16."""
-    views = sizes.folds * sizes.seen * recipe.views.count if recipe.lesson.needs else 0
+    views = sizes.folds * sizes.seen * recipe.views.count if recipe.asked else 0
     numbers = views * costs.teacher.numbers
     if costs.elder:
         times = 1 if sizes.unlabelled else sizes.folds

@@ -47,12 +47,16 @@ def make_targets(
 ) -> Targets | None:
     """What the student of a fold learns from; None where nothing is asked of a teacher.
 
-    ``method`` is whose targets are meant; the recipe's by default.
+    ``method`` is whose targets are meant; the recipe's by default. A cache holds those of all
+    stages, so that the teacher is asked once about a view.
     """
-    needs = (method or context.recipe.lesson).needs
+    recipe = context.recipe
+    needs = (method or recipe.lesson).needs
     if not needs:
         return None
-    rows, views = distil_rows(prepared, fold), context.recipe.views
+    if recipe.targets.mode == "cached":
+        needs = recipe.asked
+    rows, views = distil_rows(prepared, fold), recipe.views
     return targets_of(context, prepared, context.scope(fold), teacher, needs, rows, views)
 
 

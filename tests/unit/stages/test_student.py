@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from medistill.methods.embedding import Embedding
 from medistill.methods.guided import Guide, Guided
 from medistill.methods.supervised import Supervised
+from medistill.recipe.blocks import StudentPredistilBlock
 from medistill.stages import student as stage
 from medistill.stages import targets as asking
 from medistill.stages.data import open_data
@@ -57,3 +59,22 @@ def test_a_guide_reaches_student_and_targets_and_not_the_control(
     monkeypatch.setattr(asking, "targets_of", lambda *given: asked.append(given[4]))
     make_targets(context, prepared, 0, teacher)
     assert asked == [context.recipe.method.needs | {"stage4"}]
+
+
+def test_a_cache_holds_what_both_stages_of_the_student_read(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, prepared = open_run(finished), open_data(finished / "data")
+    first = Embedding(map_weight=1.0, teacher_map="stage3")
+    before = StudentPredistilBlock(method=first, train=context.recipe.train)
+    asked: list[Any] = []
+    monkeypatch.setattr(asking, "targets_of", lambda *given: asked.append(given[4]))
+    for mode in ("cached", "live"):
+        targets = dataclasses.replace(context.recipe.targets, mode=mode)
+        recipe = dataclasses.replace(context.recipe, predistil=before, targets=targets)
+        changed = dataclasses.replace(context, recipe=recipe)
+        teacher = open_teacher(changed, prepared, 0)
+        make_targets(changed, prepared, 0, teacher)
+        make_targets(changed, prepared, 0, teacher, method=before.method)
+    both = context.recipe.method.needs | {"pooled", "stage3"}
+    assert asked == [both, both, context.recipe.method.needs, {"pooled", "stage3"}]
