@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
 from medistill.data.reading import Place, Read
-from medistill.data.rows import content_hash, store_piece
+from medistill.data.rows import _reserved, content_hash, lock_of, store_piece
 from medistill.imaging.reader import read_image
 from medistill.imaging.resize import to_stored
 from tests.unit.data.pictures import save_noise
@@ -44,3 +46,21 @@ def test_piece_holds_pixels_shapes_and_reasons(tmp_path: Path) -> None:
     assert piece.told == (3, [(16, 16), None, (16, 18)])
     flat = np.concatenate([first.ravel(), last.ravel()])
     np.testing.assert_array_equal(np.fromfile(pixels, dtype="<u2", offset=14), flat)
+
+
+def test_what_is_reserved_is_nobody_elses_before_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "p.bin"
+    path.touch()
+    assert [_reserved(path, size) for size in (10, 4, 0, 6)] == [0, 10, 14, 14]
+    assert path.stat().st_size == 20
+
+
+def test_room_is_reserved_by_one_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "p.bin"
+    path.touch()
+    with ThreadPoolExecutor(1) as pool:
+        with FileLock(lock_of(path)):
+            found = pool.submit(_reserved, path, 10)
+            assert not wait([found], timeout=0.2).done
+            path.write_bytes(b"other")
+        assert found.result(timeout=10) == 5
