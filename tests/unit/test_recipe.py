@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -171,3 +172,28 @@ def test_a_guide_of_no_weight_is_refused() -> None:
 def test_weights_that_would_not_be_read_are_refused() -> None:
     with pytest.raises(RecipeError, match=r"teacher\.weights: .* would not be read"):
         load_recipe("kdvit-small", ("teacher.weights=vit.safetensors",))
+
+
+@pytest.mark.parametrize(
+    ("ablation", "method"),
+    [
+        ("kdvit-alpha-small", {"soft_weight": 0.5}),
+        ("kdvit-temperature-small", {"temperature": 1.0}),
+        ("kdvit-multiclass-small", {}),
+        ("kdvit-alpha", {"soft_weight": 0.5}),
+        ("kdvit-temperature", {"temperature": 1.0}),
+        ("kdvit-multiclass", {}),
+    ],
+)
+def test_an_ablation_of_kdvit_differs_in_what_it_names_alone(
+    ablation: str, method: dict[str, float]
+) -> None:
+    base = load_recipe("kdvit-small" if ablation.endswith("-small") else "kdvit")
+    expected = replace(base, name=ablation, method=replace(base.method, **method))  # type: ignore[type-var]
+    assert load_recipe(ablation) == expected
+
+
+@pytest.mark.parametrize("form", ["", "-small"])
+def test_the_stage_on_14_labels_has_the_student_that_it_is_for(form: str) -> None:
+    first, then = (load_recipe(f"{name}{form}") for name in ("deit-cxr-14-labels", "deit-cxr"))
+    assert first.student == then.student

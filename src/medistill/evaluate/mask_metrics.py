@@ -110,20 +110,25 @@ def _of_pixels() -> list[Metric]:
             METRICS["brier"],
             function=_column(-2),
             title="Brier score of pixels",
-            meaning="Mean squared distance of a pixel's probabilities from the truth, by image.",
+            meaning="Mean squared distance of a pixel's probabilities from the truth, by "
+            "image, over the images with a labelled pixel.",
         ),
         replace(
             METRICS["log_loss"],
             function=_column(-1),
             title="Log loss of pixels",
-            meaning="Mean negative logarithm of the true class's probability of a pixel, in nats.",
+            meaning="Mean negative logarithm of the true class's probability of a pixel, in nats, "
+            "over the images with a labelled pixel.",
         ),
     ]
 
 
 def _column(number: int) -> MetricFunction:
+    """Mean over the images of which anybody labelled a pixel."""
+
     def mean(present: np.ndarray, answers: Floats, weights: Floats | None) -> Floats:
-        weighed = weighting(weights, len(answers))
+        pixels = answers[:, -(3 * BINS + 2) : -(2 * BINS + 2)].sum(axis=1)
+        weighed = weighting(weights, len(answers)) * (pixels > 0)
         return ratio(weighed @ answers[:, number], weighed.sum(axis=-1))
 
     return mean

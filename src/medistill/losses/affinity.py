@@ -83,4 +83,4 @@ def _affinities(maps: Tensor, temperature: float) -> Tensor:
 
 def _unit(rows: Tensor) -> Tensor:
     """Rows at length 1; a row of zeros stays zeros, with a bounded gradient."""
-    return rows / rows.square().sum(dim=-1, keepdim=True).clamp(min=1e-4).sqrt()
+    return rows / rows.square().sum(dim=-1, keepdim=True).clamp(min=1e-8).sqrt()

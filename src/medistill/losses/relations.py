@@ -49,7 +49,7 @@ def batch_relations(*, student: Tensor, teacher: Tensor, temperature: float) -> 
     student alone.
 
     Args:
-        student: (B, K) logits, B at least 2.
+        student: (B, K) logits, B at least 3: of two the correlation is 1 or -1.
         teacher: (B, K) logits; detached here.
         temperature: T, above 0.
 
@@ -70,8 +70,8 @@ def label_relations(
     labels that do not exclude each other. With two labels the correlation is 1 or -1 and has no
     gradient.
 
-    Normaliser: mean over the images with at least two labels that count; 0 without any. Computed in
-    float32, outside autocast. Gradients reach the student alone.
+    Normaliser: mean over the images with at least three labels that count; 0 without any. Computed
+    in float32, outside autocast. Gradients reach the student alone.
 
     Args:
         student: (B, K) logits.
@@ -100,11 +100,11 @@ def label_batch_relations(
     ``T^2 * mean_K (1 - r_B(p_s, p_t))`` with ``p = sigmoid(logits / T)``: DIST's equation 9 for
     labels that do not exclude each other.
 
-    Normaliser: mean over the labels that count in at least two images; 0 without any. Computed in
+    Normaliser: mean over the labels that count in at least three images; 0 without any. Computed in
     float32, outside autocast. Gradients reach the student alone.
 
     Args:
-        student: (B, K) logits, B at least 2.
+        student: (B, K) logits, B at least 3: of two the correlation is 1 or -1.
         teacher: (B, K) logits; detached here.
         temperature: T, above 0.
         known: (B, K) bool, the labels that count; None for all.
@@ -134,9 +134,12 @@ def _distance(ours: Tensor, theirs: Tensor) -> Tensor:
 
 
 def _known_distance(ours: Tensor, theirs: Tensor, known: Tensor | None) -> Tensor:
-    """The same over what is known, and over rows that know at least two of their values."""
+    """The same over what is known, and over rows that know three of their values at least.
+
+    Of two values the correlation is 1 or -1, a constant without a gradient.
+    """
     weights = torch.ones_like(ours) if known is None else known.float()
-    told = weights.sum(dim=-1) > 1
+    told = weights.sum(dim=-1) > 2
     return ((1 - _correlation(ours, theirs, weights)) * told).sum() / told.sum().clamp(min=1)
 
 

@@ -14,12 +14,12 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def check_same_classes(student_dims: Shapes, teacher_dims: Shapes) -> None:
-    """Refuse a teacher of other classes.
+    """Refuse a teacher of other classes; the scores of pixels may be of other sizes.
 
     Raises:
         RecipeError: teacher and student have not the same number of classes.
     """
-    if student_dims["logits"] != teacher_dims["logits"]:
+    if student_dims["logits"][0] != teacher_dims["logits"][0]:
         raise RecipeError(
             where="teacher",
             what=f"it scores {teacher_dims['logits'][0]} classes, the student "

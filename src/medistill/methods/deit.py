@@ -17,6 +17,8 @@ Departures from the paper
 - ``standardise`` is an addition: Sun et al., CVPR 2024.
 - The augmentation is the recipe's: RandAugment, mixup, cutmix, erasing and stochastic depth as in
   the paper; repeated augmentation, made for a million images, is left out (``views.repeats``).
+- A moving average of the weights remembers a tenth of the training at most (``train.ema``), so that
+  the recipe's .99996 is less where steps are few.
 - Unlabelled images count in the term of the distillation token alone.
 """
 
@@ -35,7 +37,7 @@ from medistill.losses.task import cross_entropy
 from medistill.methods.classes import check_same_classes, check_standardise, score_pair
 from medistill.methods.heads import HEADS, require_heads
 from medistill.methods.method import SINGLE_LABEL, Shapes
-from medistill.methods.ranges import check_choice, check_share, check_temperature
+from medistill.methods.ranges import check_choice, check_heeded, check_share, check_temperature
 from medistill.methods.undefined import ONE_CLASS, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from medistill.data.batch import Batch
 
 Kind = Literal["hard", "soft"]
+SOFT_ALONE = "Leave it out, or set method.kind=soft."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +61,7 @@ class DeiT:
         standardise: compare standardised logits in the soft kind; needs three or more classes.
 
     Raises:
-        RecipeError: a value is out of range.
+        RecipeError: a value is out of range, or an option of the soft kind with the hard one.
     """
 
     kind: Kind = "hard"
@@ -75,6 +78,9 @@ class DeiT:
         check_choice("kind", self.kind, get_args(Kind))
         check_share(self.soft_weight, "method.soft_weight")
         check_temperature(self.temperature)
+        if self.kind == "hard":
+            options = {"per_class": self.per_class, "standardise": self.standardise}
+            check_heeded("where the teacher's decision counts alone", SOFT_ALONE, **options)
 
     def wants(self, student: Network) -> frozenset[str]:
         """Both heads.

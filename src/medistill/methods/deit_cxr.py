@@ -26,12 +26,15 @@ Departures from the paper
 - The augmentation has the paper's crop, mirror, RandAugment, mixup, cutmix, erasing and repeated
   augmentation; its colour jitter of .4 is left out, as timm leaves it out beside RandAugment. What
   comes from outside is black, an erased box has one gray value.
+- A moving average of the weights remembers a tenth of the training at most (``train.ema``), so that
+  the recipe's .99996 is less where steps are few.
 - The optional stage on 14 labels before is a run of its own (recipe ``deit-cxr-14-labels``), whose
   weights are given as ``student_weights``; each image keeps all of its labels there.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
@@ -45,9 +48,10 @@ from medistill.losses.hard import hard_decision
 from medistill.losses.logits import softened_kl
 from medistill.losses.task import cross_entropy
 from medistill.methods.classes import check_same_classes, check_standardise, score_pair
+from medistill.methods.deit import SOFT_ALONE
 from medistill.methods.heads import HEADS, require_heads
 from medistill.methods.method import SINGLE_LABEL, Shapes
-from medistill.methods.ranges import check_choice, check_share, check_temperature
+from medistill.methods.ranges import check_choice, check_heeded, check_share, check_temperature
 from medistill.methods.undefined import ONE_CLASS, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
@@ -71,7 +75,7 @@ class DeiTCXR:
         standardise: compare standardised logits in the soft kind; needs three or more classes.
 
     Raises:
-        RecipeError: a value is out of range, or weights without their kind or the other way round.
+        RecipeError: a value is out of range, or an option without its kind or the other way round.
     """
 
     kind: Kind = "hard"
@@ -94,10 +98,13 @@ class DeiTCXR:
                 what=f"{len(self.class_weights)} weights for the kind '{self.kind}'",
                 cure="Give one weight a class with kind: hard_weighted, and none otherwise.",
             )
-        if not all(weight > 0 for weight in self.class_weights):
+        if self.kind != "soft":
+            because = "where the teacher's decision counts alone"
+            check_heeded(because, SOFT_ALONE, standardise=self.standardise)
+        if not all(0 < weight < math.inf for weight in self.class_weights):
             raise RecipeError(
                 where="method.class_weights",
-                what="a weight is not above 0",
+                what="a weight is no number above 0",
                 cure="Give for example the number of images over that of the class.",
             )
 

@@ -5,8 +5,8 @@ Huang, You, Wang, Qian and Xu, "Knowledge Distillation from a Stronger Teacher",
     L = CE(z_s, y) + beta T^2 (1 - r over classes) + gamma T^2 (1 - r over the batch)
 
 With two classes the correlation over classes is 1 or -1 and has no gradient; that term is then left
-out, and the one over the batch teaches. With masks each pixel counts as an image, as in the paper's
-runs on segmentation.
+out, and the one over the batch, which for the same reason needs three images, teaches. With masks
+each pixel counts as an image, as in the paper's runs on segmentation.
 
 Departures from the paper
 -------------------------
@@ -19,7 +19,7 @@ Departures from the paper
   CE label by label, correlations over the labels that the teacher may speak of (an unknown label of
   a labelled image is left out).
 - ``task`` = segmentation compares pixels at a quarter of the resolution, before interpolation, and
-  has Dice beside the cross-entropy.
+  has Dice beside the cross-entropy. The teacher speaks of unlabelled pixels too.
 """
 
 from __future__ import annotations
@@ -79,7 +79,6 @@ class Dist:
     standardise: bool = False
     task: Task = "single-label"
     undefined: ClassVar[Undefined] = OTHER_TASK
-    smallest_batch: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         check_temperature(self.temperature)
@@ -96,6 +95,11 @@ class Dist:
     def tasks(self) -> frozenset[Task]:
         """The one that the recipe names."""
         return frozenset({self.task})
+
+    @property
+    def smallest_batch(self) -> int:
+        """Of two images the correlation is 1 or -1; pixels are many."""
+        return 1 if self.task == "segmentation" else 3
 
     def wants(self, student: Network) -> frozenset[str]:
         """The scores of pixels; else no features, since the logits suffice.

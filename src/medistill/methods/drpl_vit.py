@@ -60,7 +60,7 @@ class DRPLViT:
         standardise: compare standardised logits in the soft kind; needs three or more classes.
 
     Raises:
-        RecipeError: a value is out of range.
+        RecipeError: a value is out of range, or an option of the soft kind with the hard one.
     """
 
     kind: Kind = "hard"

@@ -23,7 +23,7 @@ Departures from the paper
 - ``normalise`` and ``student_layers`` are ours; by default both are as in the paper.
 - ``task`` is ours: with several labels an image CE and Hinton's term are taken label by label, with
   masks pixel by pixel, and Dice beside them. The maps are guided as ever; those of segmentation
-  networks are called ``level0`` to ``level3``.
+  networks are called ``level0`` to ``level3``. The teacher speaks of unlabelled pixels too.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ from medistill.methods.features import (
     require_maps,
 )
 from medistill.methods.method import Shapes
-from medistill.methods.ranges import check_choice, check_temperature, check_weights
+from medistill.methods.ranges import check_choice, check_heeded, check_temperature, check_weights
 from medistill.methods.undefined import OTHER_TASK, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
@@ -100,6 +100,9 @@ class Locality:
         check_temperature(self.temperature)
         check_choice("task", self.task, get_args(Task))
         check_exclusive(self.task, self.standardise)
+        if not self.soft_weight:
+            because, cure = "without Hinton's term", "Leave it out, or give method.soft_weight."
+            check_heeded(because, cure, standardise=self.standardise)
         if not self.teacher_stages:
             raise RecipeError(
                 where="method.teacher_stages", what="no stage guides", cure="Name at least one."

@@ -51,6 +51,22 @@ def check_weights(**weights: float) -> None:
             )
 
 
+def check_heeded(because: str, cure: str, **given: bool) -> None:
+    """Refuse options that are set where nothing reads them.
+
+    Args:
+        because: why nothing does, as the end of a sentence.
+        cure: what to do.
+        given: whether each option, by the name of its field, is set.
+
+    Raises:
+        RecipeError: the first that is.
+    """
+    for name, is_set in given.items():
+        if is_set:
+            raise RecipeError(where=f"method.{name}", what=f"it does nothing {because}", cure=cure)
+
+
 def check_choice(name: str, value: str, known: Iterable[str]) -> None:
     """Refuse a word that is not among the known ones.
 

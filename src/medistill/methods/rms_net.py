@@ -16,9 +16,11 @@ Departures from the paper
 -------------------------
 - ``attention_weight`` (b) = 170 and ``similarity_weight`` (c) = 210 are our defaults: they make the
   terms as large as the focal loss at the first step. The cited works have 1000 and 3000, which
-  drown it; the paper's own were not found. SP falls as 1 / B, hence B / 32.
+  drown it; the paper's own were not found. SP falls as 1 / B, hence B / 32, and so 3000 there is
+  3000 * 32 / B here.
 - ``focus`` = 2 and ``positive`` = .25 are Lin's (ICCV 2017); sum over labels, mean over images.
 - ``levels`` are the outputs of the third, fourth and fifth stage of both networks, in timm's names.
+  A teacher that counts its stages from another one has ``teacher_levels`` besides.
 - The teacher, and where the shrinkage sits, were not found: it sits in the branch of each MobileViT
   block, behind the projection, with a gate of reduction 4 (6,736 parameters: 962,254 in all).
 - Optimiser, schedule, augmentation and split were not found; the recipe's are our defaults.
@@ -27,7 +29,8 @@ Departures from the paper
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -60,7 +63,9 @@ class RMSNet:
     Attributes:
         attention_weight: b, of the attention maps.
         similarity_weight: c, of the similarities, for a batch of 32.
-        levels: maps of both networks whose attention is compared; similarities are of the last.
+        levels: maps of the student whose attention is compared; similarities are of the last.
+        teacher_levels: the teacher's maps that they are held against; empty for the same names.
+            Both of a pair are as many times smaller than their image.
         focus: gamma of the focal loss.
         positive: alpha of the focal loss, weight of a yes; null weighs both by 1.
         soft_weight: a, of the teacher's softened yes and no; 0 leaves it out.
@@ -73,6 +78,7 @@ class RMSNet:
     attention_weight: float = 170.0
     similarity_weight: float = 210.0
     levels: tuple[str, ...] = ("stage2", "stage3", "stage4")
+    teacher_levels: tuple[str, ...] = ()
     focus: float = 2.0
     positive: float | None = 0.25
     soft_weight: float = 0.0
@@ -89,11 +95,19 @@ class RMSNet:
         if not self.levels:
             cure = "Name at least one, for example stage4."
             raise RecipeError(where="method.levels", what="there is none", cure=cure)
+        if self.teacher_levels and len(self.teacher_levels) != len(self.levels):
+            what = f"{len(self.teacher_levels)} maps of the teacher for {len(self.levels)} levels"
+            cure = "Name one a level, or none where the names are the same."
+            raise RecipeError(where="method.teacher_levels", what=what, cure=cure)
 
     @property
     def needs(self) -> frozenset[str]:
         """The named maps, and the logits for Hinton's term."""
-        return frozenset({*self.levels, *({"logits"} if self.soft_weight else set())})
+        return frozenset({*self._theirs, *({"logits"} if self.soft_weight else set())})
+
+    @property
+    def _theirs(self) -> tuple[str, ...]:
+        return self.teacher_levels or self.levels
 
     def wants(self, student: Network) -> frozenset[str]:
         """The named maps.
@@ -114,16 +128,12 @@ class RMSNet:
         """None.
 
         Raises:
-            RecipeError: a named feature is no map, or other labels.
+            RecipeError: a named feature is no map, maps of other levels, or other labels.
         """
-        for owner, dims in (("student", student_dims), ("teacher", teacher_dims)):
-            flat = [name for name in self.levels if len(dims[name]) != 3]
-            if flat:
-                raise RecipeError(
-                    where="method.levels",
-                    what=f"the {owner}'s '{flat[0]}' is no map",
-                    cure="Name stages that have height and width.",
-                )
+        sides = {"student": (self.levels, student_dims), "teacher": (self._theirs, teacher_dims)}
+        for owner, (names, dims) in sides.items():
+            _check_maps(owner, names, dims)
+        _check_levels(*sides.values())
         if self.soft_weight:
             check_same_classes(student_dims, teacher_dims)
         return nn.ModuleDict()
@@ -136,7 +146,8 @@ class RMSNet:
         adapters: nn.ModuleDict,
     ) -> dict[str, Tensor]:
         """``focal``, ``attention``, ``similarity``, and ``soft`` where it has a weight."""
-        pairs = [(outputs.features[name], targets[name]) for name in self.levels]
+        names = zip(self.levels, self._theirs, strict=True)
+        pairs = [(outputs.features[ours], targets[theirs]) for ours, theirs in names]
         maps = [attention_transfer(student=ours, teacher=theirs) for ours, theirs in pairs]
         alike = similarity_preserving(student=pairs[-1][0], teacher=pairs[-1][1])
         terms = {
@@ -157,3 +168,34 @@ class RMSNet:
                 known=spoken_of(batch.labels),
             )
         return terms
+
+
+def _check_maps(owner: str, names: Iterable[str], dims: Shapes) -> None:
+    for name in names:
+        if len(dims[name]) != 3:
+            raise RecipeError(
+                where="method.levels",
+                what=f"the {owner}'s '{name}' is no map",
+                cure="Name stages that have height and width.",
+            )
+
+
+def _check_levels(*sides: tuple[tuple[str, ...], Shapes]) -> None:
+    """Refuse pairs of maps that are not as many times smaller than their images."""
+    (ours, student), (theirs, teacher) = sides
+    if "image" not in student or "image" not in teacher:
+        return
+    for mine, their in zip(ours, theirs, strict=True):
+        halvings = _halvings(student, mine), _halvings(teacher, their)
+        if halvings[0] != halvings[1]:
+            times = [2**number for number in halvings]
+            raise RecipeError(
+                where="method.teacher_levels",
+                what=f"the student's '{mine}' is {times[0]} times smaller than its image, the "
+                f"teacher's '{their}' {times[1]} times",
+                cure="Pair maps of one level in method.levels and method.teacher_levels.",
+            )
+
+
+def _halvings(dims: Shapes, name: str) -> int:
+    return round(math.log2(dims["image"][-1] / dims[name][-1]))

@@ -30,6 +30,7 @@ Departures from the paper
 - ``standardise``, of the pixels' scores, is an addition: Sun et al., CVPR 2024.
 - ``fusion_width`` = 64 and ``temperature`` = 1 are our defaults; pixels are compared at a quarter
   of the resolution, before interpolation. ``dice_weight`` = 1.
+- The teacher speaks of every pixel, of those that nobody labelled (255) too.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ from medistill.losses.task import cross_entropy
 from medistill.methods.features import as_map, map_shape, require_layers, require_maps
 from medistill.methods.method import SINGLE_LABEL, Shapes
 from medistill.methods.nkd import NKD
-from medistill.methods.ranges import check_share, check_weights
+from medistill.methods.ranges import check_heeded, check_share, check_weights
 from medistill.methods.undefined import ONE_CLASS, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
@@ -79,6 +79,9 @@ class ViTKD:
     def __post_init__(self) -> None:
         check_weights(mimic_weight=self.mimic_weight, generate_weight=self.generate_weight)
         check_share(self.mask_share, "method.mask_share")
+        if not self.normalised:
+            because, cure = "without NKD's term", "Leave it out, or set method.normalised=true."
+            check_heeded(because, cure, standardise=self.standardise)
         if not self.mask_share:
             cure = "Give a share above 0, usually 0.5."
             what = "nothing would be hidden"
@@ -183,12 +186,16 @@ class Generator(nn.Module):
 
 
 def draw_masks(batch: Batch, patches: int, share: float) -> Tensor:
-    """(B, N) float32 with 1 for hidden patches; the same for the same view of the same image."""
+    """(B, N) float32 with 1 for hidden patches; the same for the same view of the same image.
+
+    Of every image as many are hidden, at least one.
+    """
     rows = []
     for content, view in zip(batch.hashes, batch.view.tolist(), strict=True):
         text = f"mask/{content}/{view}".encode()
         key = int.from_bytes(hashlib.blake2b(text, digest_size=16).digest(), "little")
-        rows.append(uniforms(key, patches) < share)
+        ranks = np.argsort(np.argsort(uniforms(key, patches)))
+        rows.append(ranks < patches - int(patches * (1 - share)))
     return torch.from_numpy(np.stack(rows)).float()
 
 

@@ -129,7 +129,7 @@ class Network(nn.Module):
 def feature_shapes(
     network: Network, want: frozenset[str] = frozenset()
 ) -> Mapping[str, tuple[int, ...]]:
-    """Shapes, without the batch, of the logits and of wanted features of a view.
+    """Shapes, without the batch, of a view (``image``), its logits and wanted features.
 
     Costs one forward pass of one black image; the mode of the network is restored.
     """
@@ -142,4 +142,4 @@ def feature_shapes(
         outputs = network(image, want)
     network.train(training)
     shapes = {name: tuple(value.shape[1:]) for name, value in outputs.features.items()}
-    return {"logits": tuple(outputs.logits.shape[1:]), **shapes}
+    return {"image": shape[1:], "logits": tuple(outputs.logits.shape[1:]), **shapes}

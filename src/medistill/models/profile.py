@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from medistill.models.network import Network
+
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 def count_parameters(module: nn.Module) -> int:
@@ -33,6 +36,25 @@ def multiply_adds(network: Network, *, size: int | None = None) -> int:
     with _measuring(network), sdpa_kernel(SDPBackend.MATH), counter:
         network(image)
     return int(counter.get_total_flops()) // 2
+
+
+def normalises_one(network: Network) -> bool:
+    """Whether a batch norm sees one number a channel of an image: a vector, or a map of one pixel.
+
+    Such a network cannot take a training step of one image.
+    """
+    counts: list[int] = []
+
+    def count(_: nn.Module, given: tuple[Tensor, ...]) -> None:
+        counts.append(math.prod(given[0].shape[2:]))
+
+    norms = [part for part in network.modules() if isinstance(part, _BATCH_NORMS)]
+    hooks = [norm.register_forward_pre_hook(count) for norm in norms]
+    with _measuring(network):
+        network(_black_image(network, network.view_size))
+    for hook in hooks:
+        hook.remove()
+    return 1 in counts
 
 
 def _black_image(network: Network, size: int | None) -> Tensor:

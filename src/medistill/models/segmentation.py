@@ -55,9 +55,8 @@ class Segmenter(nn.Module):
         super().__init__()
         self.windows = windows
         self.encoder, self.classes, self.channels = encoder, classes, encoder.channels
-        info = encoder.model.feature_info
-        self._stages = [len(info) - LEVELS + level for level in range(LEVELS)]
-        channels = [info[stage]["num_chs"] for stage in self._stages]
+        self._stages = [len(encoder.widths) - LEVELS + level for level in range(LEVELS)]
+        channels = encoder.widths[-LEVELS:]
         self.project = nn.ModuleList(nn.Conv2d(given, width, 1) for given in channels)
         fuse = nn.Conv2d(LEVELS * width, width, 1, bias=False)
         self.fuse = nn.Sequential(fuse, nn.BatchNorm2d(width), nn.ReLU())

@@ -82,7 +82,8 @@ class TimmModel(nn.Module):
 
     Features that ``want`` may name:
         ``stage{i}``: (B, C, H, W), the i-th map of timm's ``forward_intermediates``, which is the
-        i of timm's ``out_indices``. ``pooled``: (B, D), what the classifier is given.
+        i of timm's ``out_indices``; the last one of a MobileViT without the convolution that
+        widens it for the classifier. ``pooled``: (B, D), what the classifier is given.
         ``tokens.{i}``: (B, N, D) after block i of a plain Transformer, extra tokens first, before
         the last norm.
 
@@ -118,6 +119,9 @@ class TimmModel(nn.Module):
         self.model = _create(name, num_classes=classes, in_chans=channels, **options)
         _start_head_small(self.model)
         self._tokens = hasattr(self.model, "num_prefix_tokens") and hasattr(self.model, "blocks")
+        self._asked = {"return_prefix_tokens": True} if self._tokens else {}
+        if _widening(self.model):
+            self._asked["exclude_final_conv"] = True
         self.register_state_dict_post_hook(_strip_prefix)  # type: ignore[no-untyped-call]
         self.register_load_state_dict_pre_hook(_add_prefix)  # type: ignore[no-untyped-call]
 
@@ -129,6 +133,14 @@ class TimmModel(nn.Module):
         kinds = ("stage{}", "tokens.{}") if self._tokens else ("stage{}",)
         count = len(self.model.feature_info)
         return frozenset({"pooled"} | {kind.format(i) for kind in kinds for i in range(count)})
+
+    @property
+    def widths(self) -> list[int]:
+        """Channels of ``stage0``, ``stage1`` and so on."""
+        info = self.model.feature_info
+        widths = [info[index]["num_chs"] for index in range(len(info))]
+        widening = _widening(self.model)
+        return [*widths[:-1], widening.in_channels] if widening else widths
 
     def forward(self, x: Tensor, want: frozenset[str] = frozenset()) -> Outputs:
         """Logits and wanted features of normalised images (B, C, S, S).
@@ -150,8 +162,7 @@ class TimmModel(nn.Module):
         indices = sorted({_index(name) for name in want if name != "pooled"})
         if not indices:
             return {}, self.model.forward_features(x)
-        extra = {"return_prefix_tokens": True} if self._tokens else {}
-        last, maps = self.model.forward_intermediates(x, indices=indices, **extra)
+        last, maps = self.model.forward_intermediates(x, indices=indices, **self._asked)
         features: dict[str, Tensor] = {}
         for index, value in zip(indices, maps, strict=True):
             image, prefix = value if isinstance(value, tuple) else (value, None)
@@ -171,6 +182,11 @@ def _create(name: str, **options: Any) -> Any:
             what=f"timm cannot build it with {given} ({error})",
             cure="Leave these values at their defaults, or choose another model.",
         ) from error
+
+
+def _widening(model: Any) -> Any:
+    """MobileViT's convolution before the classifier, which timm counts to the last stage."""
+    return getattr(getattr(model, "final_conv", None), "conv", None)
 
 
 def _start_head_small(model: Any) -> None:

@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
-
 from medistill.core.errors import RecipeError
 from medistill.core.types import ImageSet, Task
 from medistill.evaluate.operating import positive_class
 from medistill.methods.guided import Guided
 from medistill.methods.method import Method
 from medistill.models.network import Network, feature_shapes
-from medistill.models.profile import count_parameters
+from medistill.models.profile import count_parameters, normalises_one
 from medistill.models.spec import ModelSpec
 from medistill.recipe import DecideBlock, Recipe
 from medistill.stages.context import Context
@@ -234,9 +232,8 @@ def _check_needs(lecture: Lecture, teacher: Network) -> None:
 
 
 def _check_norms(train: TrainSettings, network: Network, key: str) -> None:
-    """Refuse steps of one image where vectors, not maps, are normalised over the batch."""
-    norms = any(isinstance(module, nn.BatchNorm1d) for module in network.modules())
-    if norms and train.batch_size < 2:
+    """Refuse steps of one image where a normalisation over the batch would see one number."""
+    if train.batch_size < 2 and normalises_one(network):
         raise RecipeError(
             where=f"{key}.batch_size",
             what="a part of this network normalises over a batch, and a step has 1 image",

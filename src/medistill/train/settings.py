@@ -45,7 +45,8 @@ class TrainSettings:
         warmup_epochs: epochs of linear warm-up before the cosine; may be a fraction.
         min_lr: learning rate at which the cosine ends.
         clip_norm: bound of the gradient's global 2-norm; null clips nothing.
-        ema: highest decay of the moving average of the weights; null keeps none.
+        ema: highest decay of the moving average of the weights, which remembers a tenth of the
+            training at most (see ``train.ema``); null keeps none.
         label_smoothing: share of a label spread evenly over the classes, in [0, 1).
         mixup: alpha of the Beta distribution (Zhang et al., ICLR 2018); 0 switches it off.
         cutmix: alpha of the Beta distribution (Yun et al., ICCV 2019); 0 switches it off.

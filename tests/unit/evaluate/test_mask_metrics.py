@@ -37,6 +37,17 @@ def test_a_class_that_nobody_shows_is_left_out_of_the_mean() -> None:
     assert np.isnan(over_classes(np.array([np.nan, np.nan])))
 
 
+def test_an_image_that_nobody_labelled_says_nothing_of_the_pixels() -> None:
+    silent = np.zeros((3, TABLE.answers.shape[1]))
+    silent[:, : -TABLE.pixels.shape[1]] = np.nan
+    answers = np.concatenate([TABLE.answers, silent])
+    present = np.concatenate([TABLE.present, np.zeros((3, TABLE.classes), dtype=bool)])
+    for name in ("brier", "log_loss", "calibration_error"):
+        metric = TABLE.metrics[name]
+        assert metric.function(present, answers, None) == pytest.approx(value(name))
+    assert np.isnan(TABLE.metrics["brier"].function(present[-3:], silent, None))
+
+
 def test_pixels_of_all_images_share_the_bins() -> None:
     count, stated, hits = TABLE.pixels.sum(axis=0)[:45].reshape(3, 15)
     assert count.sum() == len(TABLE) * 64

@@ -18,6 +18,7 @@ NAN = float("nan")
 
 def test_other_classes_are_refused() -> None:
     check_same_classes({"logits": (2,)}, {"logits": (2,)})
+    check_same_classes({"logits": (2, 16, 16)}, {"logits": (2, 24, 24)})
     with pytest.raises(RecipeError, match="it scores 1000 classes, the student 2"):
         check_same_classes({"logits": (2,)}, {"logits": (1000,)})
 

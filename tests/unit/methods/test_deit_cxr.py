@@ -45,9 +45,19 @@ def test_weights_and_kind_go_together() -> None:
         DeiTCXR(kind="hard_weighted")
     with pytest.raises(RecipeError, match="3 weights for the kind 'hard'"):
         DeiTCXR(class_weights=WEIGHTS)
-    with pytest.raises(RecipeError, match="a weight is not above 0"):
+    with pytest.raises(RecipeError, match="a weight is no number above 0"):
         DeiTCXR(kind="hard_weighted", class_weights=(1.0, 0.0))
+    with pytest.raises(RecipeError, match="a weight is no number above 0"):
+        DeiTCXR(kind="hard_weighted", class_weights=(1.0, math.inf))
     with pytest.raises(RecipeError, match="3 weights for 4 classes"):
         DeiTCXR(kind="hard_weighted", class_weights=WEIGHTS).adapters(
             {"logits": (4,)}, {"logits": (4,)}
         )
+
+
+def test_a_decision_has_no_scores_to_standardise() -> None:
+    DeiTCXR(kind="soft", standardise=True)
+    with pytest.raises(
+        RecipeError, match="method.standardise: it does nothing where the teacher's"
+    ):
+        DeiTCXR(kind="hard", standardise=True)

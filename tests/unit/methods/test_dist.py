@@ -69,3 +69,8 @@ def test_pixels_count_as_images() -> None:
     torch.testing.assert_close(found["class_relations"], class_relations(**rows, temperature=1.0))
     torch.testing.assert_close(found["batch_relations"], batch_relations(**rows, temperature=1.0))
     assert set(found) == {"pixels", "dice", "class_relations", "batch_relations"}
+
+
+def test_two_images_cannot_be_correlated_but_their_pixels_can() -> None:
+    assert Dist().smallest_batch == Dist(task="multi-label").smallest_batch == 3
+    assert Dist(task="segmentation").smallest_batch == 1

@@ -10,6 +10,7 @@ from medistill.core.errors import RecipeError
 from medistill.methods.ranges import (
     check_choice,
     check_focus,
+    check_heeded,
     check_share,
     check_temperature,
     check_weights,
@@ -42,6 +43,12 @@ def test_choice() -> None:
     check_choice("kind", "hard", ("hard", "soft"))
     with pytest.raises(RecipeError, match="method.kind: 'mild' .* Known: hard, soft"):
         check_choice("kind", "mild", ("hard", "soft"))
+
+
+def test_options_that_nothing_reads() -> None:
+    check_heeded("here", "Leave it out.", first=False, second=False)
+    with pytest.raises(RecipeError, match="method.second: it does nothing here. Leave it out."):
+        check_heeded("here", "Leave it out.", first=False, second=True)
 
 
 @pytest.mark.parametrize(("focus", "positive"), [(0.5, None), (-1, None), (2, 0), (2, 1)])

@@ -50,3 +50,43 @@ def test_a_student_without_maps_is_refused() -> None:
     dims = {"logits": (2,), **{name: (3, 4, 4) for name in LEVELS}}
     with pytest.raises(RecipeError, match="the teacher's 'stage3' is no map"):
         RMSNet().adapters(dims, {**dims, "stage3": (16, 8)})
+
+
+PYRAMID = {"stage0": (4, 16, 16), "stage1": (8, 8, 8), "stage2": (16, 4, 4), "stage3": (16, 2, 2)}
+
+
+def test_a_teacher_may_count_its_stages_from_another_one() -> None:
+    """Its stage i is as many times smaller as the student's stage i + 1."""
+    ours = {"image": (1, 64, 64), "logits": (2,)}
+    ours |= {f"stage{i}": (4, 32 >> i, 32 >> i) for i in range(5)}
+    theirs = {"image": (3, 64, 64), "logits": (2,), **PYRAMID}
+    theirs_named = RMSNet(teacher_levels=("stage1", "stage2", "stage3"))
+    assert theirs_named.needs == {"stage1", "stage2", "stage3"}
+    theirs_named.adapters(ours, theirs)
+    expected = (
+        "student's 'stage1' is 4 times smaller than its image, the teacher's 'stage1' 8 times"
+    )
+    with pytest.raises(RecipeError, match=expected):
+        RMSNet(levels=("stage1", "stage2", "stage3")).adapters(ours, theirs)
+
+
+def test_levels_of_another_resolution_are_the_same_levels() -> None:
+    """100 pixels are 50, 25, 13, 7 and 4, and 224 are 112 to 7."""
+    ours = {"image": (1, 100, 100)} | {
+        f"stage{i}": (4, n, n) for i, n in enumerate((50, 25, 13, 7, 4))
+    }
+    theirs = {"image": (1, 224, 224)} | {f"stage{i}": (4, 112 >> i, 112 >> i) for i in range(5)}
+    RMSNet().adapters(ours, theirs)
+
+
+def test_each_level_has_its_pair() -> None:
+    with pytest.raises(RecipeError, match="2 maps of the teacher for 3 levels"):
+        RMSNet(teacher_levels=("stage1", "stage2"))
+    names = ("stage1", "stage2", "stage3")
+    ours = {name: torch.randn(4, 3, 4, 4) for name in LEVELS}
+    theirs = {name: torch.randn(4, 5, 2, 2) for name in names}
+    found = RMSNet(teacher_levels=names).terms(
+        Outputs(torch.randn(4, 2), ours), theirs, make_batch(torch.ones(4, 2)), nn.ModuleDict()
+    )
+    alike = similarity_preserving(student=ours["stage4"], teacher=theirs["stage3"])
+    torch.testing.assert_close(found["similarity"], 210 * 4 / 32 * alike)

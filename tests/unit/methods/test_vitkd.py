@@ -42,7 +42,16 @@ def test_masks_belong_to_image_and_view() -> None:
     assert not torch.equal(mask[0], mask[1])
     batch.view = batch.view + 1
     assert not torch.equal(mask, draw_masks(batch, 400, 0.5))
-    assert mask.mean().item() == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize(("patches", "share", "hidden"), [(16, 0.5, 8), (9, 0.5, 5), (4, 0.1, 1)])
+def test_of_every_image_as_many_patches_are_hidden(patches: int, share: float, hidden: int) -> None:
+    assert draw_masks(make_batch(torch.eye(3)), patches, share).sum(dim=1).tolist() == [hidden] * 3
+
+
+def test_scores_that_are_not_compared_cannot_be_standardised() -> None:
+    with pytest.raises(RecipeError, match="method.standardise: it does nothing without NKD's term"):
+        ViTKD(normalised=False, standardise=True)
 
 
 def test_the_generator_does_not_see_what_is_hidden() -> None:

@@ -89,6 +89,7 @@ def test_normalisation_for_another_backbone_is_refused() -> None:
 @pytest.mark.parametrize("training", [True, False])
 def test_feature_shapes_leave_the_mode_as_it_was(training: bool) -> None:
     network = Network(vit(16), Preprocessing(size=16)).train(training)
-    shapes = feature_shapes(network, frozenset({"pooled", "tokens.0"}))
+    shapes = dict(feature_shapes(network, frozenset({"pooled", "tokens.0"})))
+    assert shapes.pop("image") == network.input_shape
     assert shapes == {"logits": (2,), "pooled": (16,), "tokens.0": (5, 16)}
     assert network.training is training

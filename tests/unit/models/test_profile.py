@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from typing import Any
+
 import pytest
+import torch
 from torch import nn
 
 from medistill.imaging.preprocessing import Preprocessing
 from medistill.models.build import build_model
 from medistill.models.network import Network
-from medistill.models.profile import count_parameters, multiply_adds
+from medistill.models.profile import count_parameters, multiply_adds, normalises_one
 from medistill.models.spec import ModelSpec
 from medistill.models.vit import VisionTransformer
 
@@ -44,3 +48,24 @@ def test_multiply_adds_of_deit_small_as_published() -> None:
 def test_multiply_adds_of_another_size() -> None:
     network = build_model(ModelSpec(name="tf_efficientnet_lite0", channels=1), classes=2)
     assert multiply_adds(network, size=64) < multiply_adds(network, size=128)
+
+
+@pytest.mark.parametrize(
+    ("spec", "one"),
+    [
+        ({"name": "resnet18", "image_size": 32}, True),
+        ({"name": "resnet18", "image_size": 64}, False),
+        (
+            {"name": "vit", "image_size": 8, "patch_size": 4, "width": 8, "depth": 1, "heads": 2},
+            False,
+        ),
+        ({"name": "mobilevit_xxs", "image_size": 64, "shrinkage": "r4"}, True),
+    ],
+)
+def test_which_networks_normalise_over_one_number(spec: dict[str, Any], one: bool) -> None:
+    """ResNet18's last map of 32 pixels is one pixel; the gate of a shrinkage sees vectors."""
+    network = build_model(ModelSpec(**spec), classes=2)
+    assert normalises_one(network) == one
+    images = torch.rand(1, *network.input_shape)
+    with pytest.raises(ValueError, match="more than 1 value") if one else nullcontext():
+        network.train()(images)

@@ -32,9 +32,8 @@ def test_wanted_features_change_no_logits_and_equal_timms(name: str, size: int) 
     assert set(outputs.features) == model.feature_names
     stages = [name for name in model.feature_names if name.startswith("stage")]
     assert len(stages) == len(model.model.feature_info)
-    for index, info in enumerate(model.model.feature_info):
+    for index, width in enumerate(model.widths):
         stage = outputs.features[f"stage{index}"]
-        width = info["num_chs"] if isinstance(info, dict) else info.num_chs
         assert stage.shape[:2] == (2, width)
         assert stage.dim() == 4
     classifier = model.model.get_classifier()
@@ -127,3 +126,13 @@ def test_unknown_feature_is_refused() -> None:
     model = TimmModel("resnet18", classes=2)
     with pytest.raises(UnknownNameError, match=r"timm/resnet18: no feature.*'stage9'.*'stage"):
         model(torch.rand(1, 3, 32, 32), frozenset({"stage9"}))
+
+
+def test_the_last_stage_of_mobilevit_ends_before_the_convolution_that_widens_it() -> None:
+    """L5 of Mehta and Rastegari, ICLR 2022, table 4: 80 channels; the head is given 320."""
+    model = TimmModel("mobilevit_xxs", classes=2).eval()
+    images, names = torch.rand(1, 3, 64, 64), ("stage2", "stage3", "stage4", "pooled")
+    with torch.no_grad():
+        outputs = model(images, frozenset(names))
+        torch.testing.assert_close(outputs.logits, model(images).logits)
+    assert [outputs.features[name].shape[1] for name in names] == [48, 64, 80, 320]
