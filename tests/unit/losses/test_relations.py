@@ -37,23 +37,25 @@ def test_scipys_correlation_of_known_labels_gives_the_same(
 ) -> None:
     known = torch.ones(6, 4, dtype=torch.bool)
     known[0, 1] = known[0, 3] = known[2, 1] = known[3, 0] = False
-    known[4, 1:] = False  # an image with one known label has no correlation
+    known[4, 1:] = False  # one known label has no correlation, and two, as in image 0, have 1 or -1
     ours, theirs = (expit(each.numpy() / temperature) for each in (STUDENT, TEACHER))
     rows = (range(6), range(4))[axis]
     each = []
     for row in rows:
         told = known[row].numpy() if axis == 0 else known[:, row].numpy()
         pair = [x[row] if axis == 0 else x[:, row] for x in (ours, theirs)]
-        if told.sum() > 1:
+        if told.sum() > 2:
             each.append(1 - pearsonr(*(x[told] for x in pair)).statistic)
     found = loss(student=STUDENT, teacher=TEACHER, temperature=temperature, known=known)  # type: ignore[operator]
     assert found.item() == pytest.approx(temperature**2 * np.mean(each), rel=1e-4)
 
 
-def test_without_a_pair_of_known_labels_nothing_is_related() -> None:
+@pytest.mark.parametrize("pairs", [False, True])
+def test_without_three_known_labels_nothing_is_related(pairs: bool) -> None:
     student = STUDENT.clone().requires_grad_()
-    lone = torch.eye(4, dtype=torch.bool)[[0, 0, 1, 1, 2, 3]]
-    loss = label_relations(student=student, teacher=TEACHER, temperature=1.0, known=lone)
+    few = torch.eye(4, dtype=torch.bool)[[0, 0, 1, 1, 2, 3]]
+    few = few | few.roll(1, dims=1) if pairs else few
+    loss = label_relations(student=student, teacher=TEACHER, temperature=1.0, known=few)
     loss.backward()
     assert loss.item() == 0
     assert student.grad is not None
