@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
-from pydicom.pixels.processing import apply_modality_lut, apply_voi
+from pydicom.pixels.processing import apply_modality_lut
 from pydicom.tag import Tag
 
 from medistill.imaging.dicom_header import Layout
+from medistill.imaging.dicom_table import table_of
 from medistill.imaging.levels import Float, Levels
 from medistill.imaging.picture import refusal
 from medistill.imaging.window import FULL_HU, Window, apply_window
@@ -199,7 +200,7 @@ def _without_unused_bits(raw: NDArray[np.generic], layout: Layout) -> NDArray[np
 
 def _modality(stored: NDArray[np.int64], dataset: Dataset) -> tuple[Values, tuple[str, ...]]:
     if dataset.get("ModalityLUTSequence"):
-        return _modality_table(stored, dataset), ("modality LUT",)
+        return table_of(dataset, "ModalityLUTSequence")(stored), ("modality LUT",)
     rescale = _rescale(dataset)
     if rescale is None:
         return stored.astype(np.float64), ()
@@ -211,16 +212,6 @@ def _rescale(dataset: Dataset) -> tuple[float, float] | None:
     """Slope and intercept, where both are given."""
     slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
     return None if slope is None or intercept is None else (float(slope), float(intercept))
-
-
-def _modality_table(stored: NDArray[np.int64], dataset: Dataset) -> Values:
-    """Pydicom names a type by the bits of an entry, which are 12 as well as 8 and 16."""
-    whole, item = Dataset(), Dataset()
-    item.update(dataset.ModalityLUTSequence[0])
-    entries, first, bits = item.LUTDescriptor
-    item.LUTDescriptor = [entries, first, 8 if bits <= 8 else 16]
-    whole.ModalityLUTSequence = [item]
-    return np.asarray(apply_modality_lut(stored, whole), np.float64)
 
 
 def _voi(physical: Values, dataset: Dataset, layout: Layout, window: Window | None) -> Shown:
@@ -242,10 +233,9 @@ def _voi(physical: Values, dataset: Dataset, layout: Layout, window: Window | No
 
 
 def _voi_table(physical: Values, dataset: Dataset) -> Shown:
-    bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
-    whole = np.rint(physical).astype(np.int64)
-    shown = np.asarray(apply_voi(whole, dataset), dtype=np.float64)
-    return np.clip(shown / (2**bits - 1), 0, 1), ("VOI LUT",)
+    table = table_of(dataset, "VOILUTSequence")
+    shown = table(np.rint(physical).astype(np.int64))
+    return np.clip(shown / (2**table.bits - 1), 0, 1), ("VOI LUT",)
 
 
 def _windows(dataset: Dataset) -> list[Window]:

@@ -58,3 +58,11 @@ def table(values: NDArray[np.uint16], *, first: int, bits: int) -> Dataset:
     item.add_new(0x00283002, "US", [len(values), first, bits])
     item.add_new(0x00283006, "US", [int(value) for value in values])
     return item
+
+
+def bytes_table(data: bytes, *, entries: int, bits: int) -> Dataset:
+    """The same, its entries as bytes, as all files of implicit VR have them."""
+    item = Dataset()
+    item.add_new(0x00283002, "US", [entries, 0, bits])
+    item.add_new(0x00283006, "OW", data)
+    return item

@@ -13,7 +13,7 @@ from medistill.core.errors import DataError
 from medistill.imaging.dicom_gray import displayed, displayed_levels, has_few_values
 from medistill.imaging.dicom_header import check_layout
 from medistill.imaging.reader import read_image
-from tests.unit.imaging.dicom_files import dataset_of, save, table
+from tests.unit.imaging.dicom_files import bytes_table, dataset_of, save, table
 
 #: Hounsfield units from air to bone.
 HU = np.linspace(-1000, 2000, 600).round().astype(np.int64).reshape(20, 30)
@@ -63,6 +63,15 @@ STORED: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
         (HU + 1000).astype(np.uint16),
         {
             "ModalityLUTSequence": [table(np.arange(3001, dtype=np.uint16), first=0, bits=12)],
+            "WindowCenter": 400,
+        },
+    ),
+    "modality table as bytes": (
+        (HU + 1000).astype(np.uint16),
+        {
+            "ModalityLUTSequence": [
+                bytes_table(np.arange(3001, dtype="<u2").tobytes(), entries=3001, bits=16)
+            ],
             "WindowCenter": 400,
         },
     ),
