@@ -17,6 +17,7 @@ from pydicom.tag import Tag
 
 from medistill.imaging.dicom_header import Layout
 from medistill.imaging.dicom_table import table_of
+from medistill.imaging.dicom_window import declared_window
 from medistill.imaging.levels import Float, Levels
 from medistill.imaging.picture import refusal
 from medistill.imaging.window import FULL_HU, Window, apply_window
@@ -204,6 +205,8 @@ def _modality(stored: NDArray[np.int64], dataset: Dataset) -> tuple[Values, tupl
     rescale = _rescale(dataset)
     if rescale is None:
         return stored.astype(np.float64), ()
+    if rescale[0] == 0:
+        raise ValueError("a rescale slope of 0")
     step = "{:g} x + {:g}".format(*rescale)
     return np.asarray(apply_modality_lut(stored, dataset), np.float64), (step,)
 
@@ -220,35 +223,20 @@ def _voi(physical: Values, dataset: Dataset, layout: Layout, window: Window | No
         return apply_window(physical, window), (f"window {window}",)
     if dataset.get("VOILUTSequence"):
         return _voi_table(physical, dataset)
-    windows = _windows(dataset)
-    if windows:
-        function = str(dataset.get("VOILUTFunction") or "LINEAR")
-        step = f"window {windows[0]}" + (f", first of {len(windows)}" if windows[1:] else "")
-        return apply_window(physical, windows[0], function=function), (step,)
+    shown, steps = declared_window(physical, dataset)
+    if shown is not None:
+        return shown, steps
     if ct and _rescale(dataset) is not None:
-        return apply_window(physical, FULL_HU), ("no window declared: -1024 to 3071 HU",)
+        return apply_window(physical, FULL_HU), (*steps, "no window declared: -1024 to 3071 HU")
     low, high = _declared_range(dataset, layout)
     scaled = np.clip((physical - low) / (high - low), 0, 1)
-    return scaled, (f"no window declared: {low:g} to {high:g}",)
+    return scaled, (*steps, f"no window declared: {low:g} to {high:g}")
 
 
 def _voi_table(physical: Values, dataset: Dataset) -> Shown:
     table = table_of(dataset, "VOILUTSequence")
     shown = table(np.rint(physical).astype(np.int64))
     return np.clip(shown / (2**table.bits - 1), 0, 1), ("VOI LUT",)
-
-
-def _windows(dataset: Dataset) -> list[Window]:
-    """Windows of the file, without pairs that are not both given."""
-    centres, widths = (_numbers(dataset.get(k)) for k in ("WindowCenter", "WindowWidth"))
-    return [Window(c, w) for c, w in zip(centres, widths, strict=False)]
-
-
-def _numbers(value: object) -> list[float]:
-    if value is None or value == "":
-        return []
-    several = hasattr(value, "__iter__") and not isinstance(value, str)
-    return [float(item) for item in (value if several else [value])]  # type: ignore[attr-defined]
 
 
 def _declared_range(dataset: Dataset, layout: Layout) -> tuple[float, float]:
@@ -260,10 +248,10 @@ def _declared_range(dataset: Dataset, layout: Layout) -> tuple[float, float]:
     rescale = _rescale(dataset)
     if rescale is None:
         return low, high
-    ends = sorted(rescale[0] * end + rescale[1] for end in (low, high))
-    if ends[0] == ends[1]:
-        raise ValueError("a rescale slope of 0")
-    return ends[0], ends[1]
+    first, last = sorted(rescale[0] * end + rescale[1] for end in (low, high))
+    if first == last:
+        raise ValueError("a rescale slope of nearly 0")
+    return first, last
 
 
 def _padding(stored: NDArray[np.int64], dataset: Dataset) -> NDArray[np.bool_] | None:

@@ -231,14 +231,20 @@ def test_padding_is_black(tmp_path: Path, photometric: str) -> None:
     assert "padding black" in read_image(path).history
 
 
-def test_slope_of_zero_is_refused(tmp_path: Path) -> None:
-    path = save(
-        tmp_path / "a.dcm",
-        np.zeros((2, 2), dtype=np.uint8),
-        RescaleSlope=0,
-        RescaleIntercept=5,
-    )
+@pytest.mark.parametrize("modality", ["CR", "CT"])
+@pytest.mark.parametrize("window", [{}, {"WindowCenter": 5, "WindowWidth": 4}])
+def test_slope_of_zero_is_refused(tmp_path: Path, modality: str, window: dict[str, int]) -> None:
+    values = np.arange(4, dtype=np.uint8).reshape(2, 2)
+    rescale = {"Modality": modality, "RescaleSlope": 0, "RescaleIntercept": 5}
+    path = save(tmp_path / "a.dcm", values, **rescale, **window)
     with pytest.raises(DataError, match="a rescale slope of 0"):
+        read_image(path)
+
+
+def test_slope_that_vanishes_beside_its_intercept_is_refused(tmp_path: Path) -> None:
+    values = np.arange(4, dtype=np.uint8).reshape(2, 2)
+    path = save(tmp_path / "a.dcm", values, RescaleSlope="1e-30", RescaleIntercept=5)
+    with pytest.raises(DataError, match="a rescale slope of nearly 0"):
         read_image(path)
 
 
