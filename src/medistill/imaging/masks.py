@@ -6,7 +6,6 @@ a set of masks has one or the other (``data.mask_classes``), and nothing in betw
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +17,10 @@ from PIL import Image, ImageOps
 
 from medistill.core.errors import DataError
 from medistill.core.types import Plane
-from medistill.imaging.nifti import open_volume, slice_of
-from medistill.imaging.picture import REPLACE, reason_of, refusal
+from medistill.imaging.nifti import slice_of
+from medistill.imaging.nifti_file import named_faults as named_volume_faults
+from medistill.imaging.nifti_file import open_volume
+from medistill.imaging.picture import REPLACE, refusal
 from medistill.imaging.raster import FORMATS, check_header, named_faults
 from medistill.imaging.sniff import HEAD_BYTES, is_dicom, is_nifti
 
@@ -97,10 +98,8 @@ def mask_values(path: Path) -> Held:
             pixels, lossy = _picture(stream, path)
             return Held(_values(pixels), lossy)
         volume = open_volume(stream, path)
-        try:
+        with named_volume_faults(path):
             return Held(_volume_values(volume, path))
-        except (OSError, ValueError, EOFError, MemoryError, zlib.error) as error:
-            raise refusal(path, f"is damaged or truncated ({reason_of(error)})") from error
 
 
 def is_binary(values: Collection[int]) -> bool:

@@ -5,24 +5,18 @@ Volumes are brought to RAS+ axes first (nibabel), whatever order they are stored
 
 from __future__ import annotations
 
-import gzip
-import io
-import warnings
-import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast, get_args
+from typing import Any, BinaryIO, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medistill.core.errors import MedistillError, MissingExtraError
 from medistill.core.types import Plane
-from medistill.imaging.picture import Picture, check_size, frozen, reason_of, refusal
+from medistill.imaging.nifti_file import named_faults, open_volume
+from medistill.imaging.picture import Picture, check_size, frozen, refusal
 from medistill.imaging.window import Window, apply_window
 
 _AXIS = {"sagittal": 0, "coronal": 1, "axial": 2}
-#: Above this many voxels a volume is refused before it is read.
-MAX_VOXELS = 1_000_000_000
 # Largest difference between entries of two affines, in millimetres, that is taken for rounding.
 _SAME_AFFINE = 1e-3
 
@@ -70,42 +64,15 @@ def shown_slice(
         raise refusal(where, "holds values that are not numbers")
     low, high = float(header["cal_min"]), float(header["cal_max"])
     if window is not None:
-        return Picture(frozen(apply_window(values, window)), (words, f"window {window}"))
+        shown = apply_window(values, window, function=_function(volume, window))
+        return Picture(frozen(shown), (words, f"window {window}"))
     if high > low:
         shown = np.clip((values - low) / (high - low), 0, 1)
         return Picture(frozen(shown), (words, f"display range {low:g} to {high:g}"))
-    if header.get_data_dtype() != np.uint8 or header.get_slope_inter()[0] not in (None, 1.0):
+    if header.get_data_dtype() != np.uint8 or _scale(volume) != (1, 0):
         cure = "Name a window, for example window=lung or window=40/400."
         raise refusal(where, f"declares no gray scale ({_span(values)}): name a window", cure)
     return Picture(frozen(values / 255), (words,))
-
-
-def open_volume(stream: BinaryIO, where: object) -> Any:
-    """An open NIfTI file as a nibabel image in RAS+ axes, its voxels not yet read.
-
-    Raises:
-        DataError: damaged, or too large.
-        MissingExtraError: nibabel is not installed.
-    """
-    try:
-        import nibabel
-    except ImportError as error:
-        raise MissingExtraError(command="reading NIfTI", extra="nifti") from error
-    start = stream.tell()
-    zipped = stream.read(2) == b"\x1f\x8b"
-    stream.seek(start)
-    plain = gzip.GzipFile(fileobj=stream) if zipped else stream
-    wide = int.from_bytes(plain.read(4), "little") in (540, 0x1C020000)
-    plain.seek(0 if zipped else start)
-    kind = nibabel.Nifti2Image if wide else nibabel.Nifti1Image
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = kind.from_stream(cast("io.IOBase", plain))
-    except Exception as error:  # a parser of foreign bytes raises anything, and none may escape
-        raise refusal(where, f"is damaged NIfTI ({reason_of(error)})") from error
-    _check_shape(image.shape, where)
-    return image
 
 
 def slice_of(
@@ -118,13 +85,9 @@ def slice_of(
     """
     if plane not in get_args(Plane):
         raise refusal(where, f"cannot be cut along '{plane}'", f"Use {', '.join(_AXIS)}.")
-    try:
+    with named_faults(where):
         place = _place(volume, frame, plane, where)
         upright = _upright(_read(volume, place.axis, place.stored), place.transform)
-    except MedistillError:
-        raise
-    except (OSError, ValueError, EOFError, zlib.error, OverflowError, MemoryError) as error:
-        raise refusal(where, f"is damaged or truncated ({reason_of(error)})") from error
     words = f"NIfTI {'x'.join(map(str, volume.shape[:3]))}, {plane} slice {place.number}"
     check_size(where, width=upright.shape[1], height=upright.shape[0])
     return upright, words
@@ -164,16 +127,24 @@ class _Place(NamedTuple):
 
 
 def _place(volume: Any, frame: int | None, plane: Plane, where: object) -> _Place:
-    import nibabel
-
-    transform = nibabel.io_orientation(volume.affine)  # type: ignore[no-untyped-call]
-    if np.isnan(transform).any():
-        raise ValueError("its axes are not independent")
+    transform = _orientation(np.asarray(volume.affine), where)
     axis = int(np.flatnonzero(transform[:, 0] == _AXIS[plane])[0])
     count = int(volume.shape[axis])
     number = _chosen(count, frame, where)
     stored = count - 1 - number if transform[axis, 1] < 0 else number
     return _Place(number, axis, stored, np.delete(transform, axis, axis=0))
+
+
+def _orientation(affine: NDArray[np.float64], where: object) -> NDArray[np.float64]:
+    """World axis and direction of each stored axis, float64 of shape (3, 2)."""
+    import nibabel
+
+    if not np.isfinite(affine).all():
+        raise refusal(where, "has an affine with entries that are not numbers")
+    transform = nibabel.io_orientation(affine)  # type: ignore[no-untyped-call]
+    if np.isnan(transform).any():
+        raise refusal(where, "has axes that are not independent")
+    return np.asarray(transform)
 
 
 def _read(volume: Any, axis: int, number: int) -> NDArray[np.float64]:
@@ -197,13 +168,20 @@ def _upright(values: NDArray[np.float64], transform: NDArray[np.float64]) -> NDA
     return np.flip(values, (0, 1)).T
 
 
-def _check_shape(shape: tuple[int, ...], where: object) -> None:
-    if len(shape) < 3 or any(length < 1 for length in shape):
-        raise refusal(where, f"has the shape {shape}, a volume is expected")
-    if int(np.prod([int(n) for n in shape], dtype=object)) > MAX_VOXELS:
-        raise refusal(where, f"claims the shape {shape}, more than {MAX_VOXELS:,} voxels")
-    if any(length > 1 for length in shape[3:]):
-        raise refusal(where, f"has the shape {shape}: several volumes, one is expected")
+def _function(volume: Any, window: Window) -> str:
+    """The window's formula: DICOM's own for whole numbers in steps of 1, as Hounsfield units are.
+
+    That formula counts from the middle of one value to that of the next, which shifts and narrows
+    the window of values that have no steps, or other ones.
+    """
+    slope, inter = _scale(volume)
+    whole = volume.get_data_dtype().kind in "iu" and slope == 1 and inter == round(inter)
+    return "LINEAR" if whole and window.width >= 1 else "LINEAR_EXACT"
+
+
+def _scale(volume: Any) -> tuple[float, float]:
+    """Slope and intercept of the stored values; of an open volume the header no longer has them."""
+    return float(volume.dataobj.slope), float(volume.dataobj.inter)
 
 
 def _chosen(count: int, frame: int | None, where: object) -> int:
@@ -225,14 +203,10 @@ def slice_count(path: Path, plane: Plane) -> int:
     Raises:
         DataError: the file cannot be opened, or is damaged.
     """
-    import nibabel
-
     shape, affine = _grid(path)
-    transform = nibabel.io_orientation(affine)  # type: ignore[no-untyped-call]
-    axis = np.flatnonzero(transform[:, 0] == _AXIS[plane])
-    if not len(axis):
-        raise refusal(path, "has axes that are not independent")
-    return int(shape[int(axis[0])])
+    with named_faults(path):
+        transform = _orientation(affine, path)
+    return int(shape[int(np.flatnonzero(transform[:, 0] == _AXIS[plane])[0])])
 
 
 def other_grid(volume: Path, label_map: Path) -> str:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from medistill.core.files import write_bytes
 from medistill.core.types import Plane
-from medistill.imaging.nifti import open_volume, put_slice, shown_slice
+from medistill.imaging.nifti import put_slice, shown_slice
+from medistill.imaging.nifti_file import open_volume
 from medistill.imaging.picture import Picture, reason_of, refusal
 from medistill.imaging.window import Window
 

@@ -20,7 +20,7 @@ class Window:
 
     Attributes:
         centre: the value that becomes middle gray.
-        width: span from black to white, at least 1.
+        width: span from black to white, above 0.
     """
 
     centre: float
@@ -42,7 +42,7 @@ def parse_window(value: str | Window | None) -> Window | None:
     """A window from a preset's name or ``centre/width``.
 
     Raises:
-        RecipeError: neither, or a width below 1.
+        RecipeError: neither, or a width that is not above 0.
     """
     if value is None or isinstance(value, Window):
         return value
@@ -55,8 +55,8 @@ def parse_window(value: str | Window | None) -> Window | None:
         window = Window(float(centre), float(width))
     except ValueError:
         window = Window(0, 0)
-    if not (np.isfinite([window.centre, window.width]).all() and window.width >= 1):
-        cure = "Write centre/width in Hounsfield units, for example -600/1500, width at least 1."
+    if not (np.isfinite([window.centre, window.width]).all() and window.width > 0):
+        cure = "Write centre/width in the values' units, such as -600/1500 for CT; width above 0."
         raise RecipeError(where="window", what=f"'{value}' is not a window", cure=cure)
     return window
 

@@ -35,6 +35,15 @@ def _save(path: Path, codes: str, data: NDArray[Any] = RAS, **header: float) -> 
     return path
 
 
+def _save_scaled(path: Path, data: NDArray[Any], *, slope: float, inter: float) -> Path:
+    """Whole numbers whose header says what they stand for."""
+    content = bytearray(nibabel.Nifti1Image(data, np.eye(4)).to_bytes())
+    # scl_slope and scl_inter, at bytes 112 and 116 of the header.
+    content[112:120] = np.array([slope, inter], "<f4").tobytes()
+    path.write_bytes(content)
+    return path
+
+
 @pytest.mark.parametrize("codes", ["RAS", "LPS", "LAS", "PIR", "SAL"])
 @pytest.mark.parametrize("plane", SHOWN)
 def test_every_orientation_shows_the_same_slice(tmp_path: Path, codes: str, plane: Plane) -> None:
@@ -61,11 +70,52 @@ def test_hounsfield_units_need_a_window(tmp_path: Path) -> None:
     np.testing.assert_allclose(shown, np.clip((hu + 1024) / 4095, 0, 1), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("window", "values", "expected"),
+    [
+        ("0.5/1", [0, 0.25, 0.5, 1], [0, 0.25, 0.5, 1]),
+        ("0/4", [-2, -1, 0, 1, 2], [0, 0.25, 0.5, 0.75, 1]),
+        ("0.05/0.1", [0, 0.025, 0.1], [0, 0.25, 1]),
+    ],
+)
+@pytest.mark.parametrize("stored", ["float", "scaled"])
+def test_window_of_values_without_steps_is_exact(
+    tmp_path: Path, window: str, values: list[float], expected: list[float], stored: str
+) -> None:
+    data = np.array(values, dtype=np.float32).reshape(-1, 1, 1)
+    whole = np.rint(data * 1000).astype(np.int16)
+    path = tmp_path / "a.nii"
+    if stored == "scaled":
+        _save_scaled(path, whole, slope=0.001, inter=0)
+    else:
+        _save(path, "RAS", data)
+    # The patient's right is on the left.
+    shown = read_image(path, window=window).pixels[0, ::-1]
+    np.testing.assert_allclose(shown, expected, atol=1e-4)
+
+
 def test_display_range_of_the_header_is_taken(tmp_path: Path) -> None:
     data = RAS.astype(np.float32)
     path = _save(tmp_path / "a.nii", "RAS", data, cal_min=10, cal_max=30)
     expected = np.clip((SHOWN["axial"](1).astype(float) - 10) / 20, 0, 1)
     np.testing.assert_allclose(read_image(path, frame=1).pixels, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("slope", "inter"), [(2, 0), (1, 7), (0.5, 10)])
+def test_scaled_bytes_have_no_declared_white(tmp_path: Path, slope: float, inter: float) -> None:
+    path = _save_scaled(tmp_path / "a.nii", RAS, slope=slope, inter=inter)
+    with pytest.raises(DataError, match=r"declares no gray scale .* Name a window"):
+        read_image(path, frame=0)
+    plain = _save_scaled(path, RAS, slope=1, inter=0)
+    np.testing.assert_allclose(read_image(plain, frame=0).pixels, SHOWN["axial"](0) / 255)
+
+
+def test_whole_numbers_with_an_intercept_keep_the_formula_of_dicom(tmp_path: Path) -> None:
+    path = _save_scaled(tmp_path / "a.nii", RAS.astype(np.int16) + 1024, slope=1, inter=-1024)
+    # Centre 40, width 5: (x - 39.5) / 4 + 1/2.
+    expected = np.clip((SHOWN["axial"](0).astype(float) - 39.5) / 4 + 0.5, 0, 1)
+    shown = read_image(path, frame=0, window="40/5").pixels
+    np.testing.assert_allclose(shown, expected, atol=1e-6)
 
 
 def test_nifti_2_is_read(tmp_path: Path) -> None:

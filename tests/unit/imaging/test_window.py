@@ -12,6 +12,7 @@ from medistill.imaging.window import FULL_HU, PRESETS, Window, apply_window, par
 def test_names_and_numbers() -> None:
     assert parse_window("lung") == Window(-600, 1500)
     assert parse_window("-600/1500") == PRESETS["lung"]
+    assert parse_window("0.05/0.1") == Window(0.05, 0.1)
     assert parse_window(None) is None
     assert str(Window(40, 400)) == "40/400"
 
@@ -21,7 +22,7 @@ def test_unknown_name_suggests_the_nearest() -> None:
         parse_window("lungs")
 
 
-@pytest.mark.parametrize("text", ["40/0", "a/400", "40/nan", "/"])
+@pytest.mark.parametrize("text", ["40/0", "40/-5", "a/400", "40/nan", "/"])
 def test_impossible_windows_are_refused(text: str) -> None:
     with pytest.raises(RecipeError, match="is not a window"):
         parse_window(text)
