@@ -23,6 +23,7 @@ from medistill.imaging.nifti_file import open_volume
 from medistill.imaging.picture import REPLACE, refusal
 from medistill.imaging.raster import FORMATS, check_header, named_faults
 from medistill.imaging.sniff import HEAD_BYTES, is_dicom, is_nifti
+from medistill.imaging.tiff import is_misread
 
 Classes = NDArray[np.uint8]
 Whole = NDArray[np.integer[Any]]
@@ -147,6 +148,8 @@ def _picture(stream: BinaryIO, path: Path) -> tuple[Whole, bool]:
     """Values of a picture as they are stored, and whether it is JPEG, then cut to 0 and 1."""
     with named_faults(path), Image.open(stream, formats=FORMATS) as image:
         check_header(image, path)
+        if is_misread(image):
+            raise refusal(path, "is TIFF with separate planes, gray is expected of a mask", CURE)
         lossy = image.format in _LOSSY
         upright = ImageOps.exif_transpose(image)
         if lossy:

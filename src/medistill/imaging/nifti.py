@@ -64,7 +64,7 @@ def shown_slice(
         raise refusal(where, "holds values that are not numbers")
     low, high = float(header["cal_min"]), float(header["cal_max"])
     if window is not None:
-        shown = apply_window(values, window, function=_function(volume, window))
+        shown = apply_window(values, window, function=_function(volume))
         return Picture(frozen(shown), (words, f"window {window}"))
     if high > low:
         shown = np.clip((values - low) / (high - low), 0, 1)
@@ -168,7 +168,7 @@ def _upright(values: NDArray[np.float64], transform: NDArray[np.float64]) -> NDA
     return np.flip(values, (0, 1)).T
 
 
-def _function(volume: Any, window: Window) -> str:
+def _function(volume: Any) -> str:
     """The window's formula: DICOM's own for whole numbers in steps of 1, as Hounsfield units are.
 
     That formula counts from the middle of one value to that of the next, which shifts and narrows
@@ -176,7 +176,7 @@ def _function(volume: Any, window: Window) -> str:
     """
     slope, inter = _scale(volume)
     whole = volume.get_data_dtype().kind in "iu" and slope == 1 and inter == round(inter)
-    return "LINEAR" if whole and window.width >= 1 else "LINEAR_EXACT"
+    return "LINEAR" if whole else "LINEAR_EXACT"
 
 
 def _scale(volume: Any) -> tuple[float, float]:

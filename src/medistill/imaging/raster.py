@@ -26,6 +26,8 @@ from medistill.imaging.picture import (
     reason_of,
     refusal,
 )
+from medistill.imaging.tiff import MAGICS as TIFF_MAGICS
+from medistill.imaging.tiff import Deep, decode_tiff, is_misread, keep_full_page
 
 #: What Pillow is asked to recognise.
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
@@ -50,17 +52,47 @@ def decode_raster(stream: BinaryIO, *, where: object) -> Picture:
     Raises:
         DataError: not an image, truncated, of several frames, or too large.
     """
-    with named_faults(where), Image.open(stream, formats=FORMATS) as image:
-        check_header(image, where)
-        image.load()
-        tags = dict(getattr(image, "tag_v2", {}))
-        orientation = image.getexif().get(_ORIENTATION, 1)
-        # A picture that is upright would be copied.
-        upright = image if orientation == 1 else ImageOps.exif_transpose(image)
-        source, steps = _source_of(upright, tags, where)
+    with named_faults(where):
+        try:
+            image = Image.open(stream, formats=FORMATS)
+        except UnidentifiedImageError:
+            return _beyond_pillow(stream, where)
+        with image:
+            check_header(image, where)
+            if is_misread(image):
+                return _of_tiff(decode_tiff(stream, where, image.tag_v2), where)  # type: ignore[attr-defined]
+            return _of_pillow(image, where)
+
+
+def _of_pillow(image: Image.Image, where: object) -> Picture:
+    image.load()
+    tags = dict(getattr(image, "tag_v2", {}))
+    orientation = image.getexif().get(_ORIENTATION, 1)
+    # A picture that is upright would be copied.
+    upright = image if orientation == 1 else ImageOps.exif_transpose(image)
+    source, steps = _source_of(upright, tags, where)
     width, height = image.size
     turned = () if orientation == 1 else (f"EXIF orientation {orientation}",)
     return Picture(source, (f"{image.format} {image.mode} {width}x{height}", *turned, *steps))
+
+
+def _beyond_pillow(stream: BinaryIO, where: object) -> Picture:
+    """A depth that Pillow does not know, or no picture at all."""
+    stream.seek(0)
+    head = stream.read(4)
+    if head in TIFF_MAGICS:
+        return _of_tiff(decode_tiff(stream, where), where)
+    raise UnidentifiedImageError
+
+
+def _of_tiff(deep: Deep, where: object) -> Picture:
+    height, width = deep.values.shape[:2]
+    words = f"TIFF {width}x{height}"
+    if deep.values.ndim == 3:
+        return Picture(Levels(deep.values, EIGHT_BITS), (words, "planes of 16 bits"))
+    white = 1 if deep.values.dtype.kind == "f" else 2**deep.bits - 1
+    source, step = _over_white(deep.values, white, deep.bits, deep.white_is_zero, where)
+    return Picture(source, (words, step))
 
 
 @contextmanager
@@ -77,10 +109,15 @@ def named_faults(where: object) -> Iterator[None]:
 
 
 def check_header(image: Image.Image, where: object) -> None:
-    """Refuse by what the header says, before memory is spent on pixels."""
+    """Refuse by what the header says, before memory is spent on pixels.
+
+    Of a TIFF file with thumbnails the page that they show is left open.
+    """
+    frames = int(getattr(image, "n_frames", 1))
+    if frames > 1 and image.format == "TIFF":
+        frames = keep_full_page(image)
     width, height = image.size
     check_size(where, width=width, height=height)
-    frames = int(getattr(image, "n_frames", 1))
     # An MPO file is a photograph followed by its preview: the first frame is the picture.
     if frames > 1 and image.format != "MPO":
         raise refusal(where, f"holds {frames} frames, one is expected")
@@ -101,18 +138,23 @@ def _deep_gray(
     image: Image.Image, tags: dict[int, Any], where: object
 ) -> tuple[Float | Levels, str]:
     """Gray beyond 8 bits, over the white of its declared depth."""
-    values = np.asarray(image)
-    if image.mode == "F":
-        white, step = 1, "float, white 1"
-    else:
-        # Mode I is what 16-bit files are often saved as; 32 bits have no agreed white.
-        bits = tags.get(_TIFF_BITS, (16,))[0] if image.mode.startswith("I;16") else 16
-        white, step = 2**bits - 1, f"{bits}-bit, white {2**bits - 1}"
-    if not _within(values, white):
-        raise _out_of_range(values, white, where)
     # Pillow inverts 8-bit and 1-bit files whose zero is white, but not the deeper ones.
     inverted = tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
-    if image.mode == "F" or inverted:
+    values = np.asarray(image)
+    if image.mode == "F":
+        return _over_white(values, 1, 32, inverted, where)
+    # Mode I is what 16-bit files are often saved as; 32 bits have no agreed white.
+    bits = tags.get(_TIFF_BITS, (16,))[0] if image.mode.startswith("I;16") else 16
+    return _over_white(values, 2**bits - 1, bits, inverted, where)
+
+
+def _over_white(
+    values: NDArray[Any], white: int, bits: int, inverted: bool, where: object
+) -> tuple[Float | Levels, str]:
+    step = "float, white 1" if white == 1 and bits > 1 else f"{bits}-bit, white {white}"
+    if not _within(values, white):
+        raise _out_of_range(values, white, where)
+    if values.dtype.kind == "f" or inverted:
         scaled = values.astype(np.float64) / white
         return frozen(1 - scaled if inverted else scaled), step
     return Levels(values.astype(np.uint16, copy=False), white), step

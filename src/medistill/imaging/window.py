@@ -67,7 +67,8 @@ def apply_window(
     """Values through a window to [0, 1].
 
     DICOM PS3.3, C.11.2.1.2 (pydicom's implementation): black up to centre - 0.5 - (width - 1) / 2,
-    white above centre - 0.5 + (width - 1) / 2 for ``LINEAR``.
+    white above centre - 0.5 + (width - 1) / 2 for ``LINEAR``. That formula has no width below 1:
+    such a window is exact.
 
     Args:
         values: any shape, in the window's units.
@@ -85,6 +86,7 @@ def apply_window(
     declared.PhotometricInterpretation = "MONOCHROME2"
     declared.BitsStored, declared.PixelRepresentation = 16, 0
     declared.WindowCenter, declared.WindowWidth = window.centre, window.width
-    declared.VOILUTFunction = function
+    exact = function == "LINEAR" and 0 < window.width < 1
+    declared.VOILUTFunction = "LINEAR_EXACT" if exact else function
     shown = apply_windowing(np.asarray(values, dtype=np.float64), declared)
     return np.clip(np.asarray(shown, dtype=np.float64) / _WHITE, 0.0, 1.0)

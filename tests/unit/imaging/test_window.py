@@ -38,3 +38,8 @@ def test_linear_window_by_hand() -> None:
 def test_full_window_is_12_bits() -> None:
     ends = apply_window(np.array([-1024, 3071]), FULL_HU)
     np.testing.assert_allclose(ends, [0, 1], atol=1e-9)
+
+
+def test_window_narrower_than_a_value_is_exact() -> None:
+    shown = apply_window(np.array([0, 0.25, 0.4, 0.5, 1]), Window(0.5, 0.5))
+    np.testing.assert_allclose(shown, [0, 0, 0.3, 0.5, 1], atol=1e-9)
