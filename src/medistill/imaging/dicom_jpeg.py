@@ -15,13 +15,13 @@ from types import MappingProxyType
 from pydicom.pixels.decoders.base import DecodeRunner, get_decoder
 from pydicom.uid import UID, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1
 
+from medistill.imaging.jpeg import END_OF_IMAGE, PADDING
+
 #: What pydicom says is missing, by transfer syntax.
 DECODER_DEPENDENCIES: Mapping[UID, tuple[str, ...]] = MappingProxyType(
     dict.fromkeys((JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1), ("imagecodecs",))
 )
 _LABEL = "medistill"
-#: The marker that ends a stream (T.81, B.1.1.3), and how much padding may follow it.
-_END_OF_IMAGE, _PADDING = b"\xff\xd9", 64
 
 
 @functools.cache
@@ -52,7 +52,7 @@ def decode_frame(src: bytes, runner: DecodeRunner) -> bytes:
     from imagecodecs import jpeg8_decode
 
     # libjpeg fills what is missing of a picture with gray, and only warns.
-    if _END_OF_IMAGE not in src[-_PADDING:]:
+    if END_OF_IMAGE not in src[-PADDING:]:
         raise ValueError("its JPEG data end before their last line")
     space = "ycbcr" if runner.samples_per_pixel == 3 else None
     values = jpeg8_decode(src, colorspace=space, outcolorspace=space)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
-from types import MappingProxyType
 
 from PIL import Image
 from pydicom import Dataset
@@ -20,15 +18,12 @@ from pydicom.uid import (
 
 from medistill.imaging import dicom_jpeg
 from medistill.imaging.dicom_header import Layout
+from medistill.imaging.jpeg import INSTALL, jpeg_size
 from medistill.imaging.picture import refusal
 
-_EXTRA = "Run: pip install 'medistill[dicom]'."
 #: A run-length code never takes more than 129 bytes for 128, and a header of 64.
 _RLE_GROWTH = 2
 _SLACK = 4096
-_START_OF_FRAME: Mapping[int, str] = MappingProxyType(
-    {marker: "JPEG" for marker in (*range(0xC0, 0xC4), *range(0xC5, 0xC8), 0xF7)}
-)
 
 
 def check_stream(dataset: Dataset, layout: Layout, where: object) -> None:
@@ -68,7 +63,7 @@ def _check_decoder(syntax: UID, where: object) -> None:
     except NotImplementedError:
         raise refusal(where, f"is compressed as {syntax.name}, not a picture's form") from None
     if not available:
-        raise refusal(where, f"is compressed as {syntax.name}, which nothing here decodes", _EXTRA)
+        raise refusal(where, f"is compressed as {syntax.name}, which nothing here decodes", INSTALL)
 
 
 def _check_claimed(data: bytes, syntax: UID, layout: Layout, where: object) -> None:
@@ -87,31 +82,15 @@ def _check_depth(bits: int, syntax: UID, where: object) -> None:
     if bits > 8 and syntax == JPEGBaseline8Bit:
         raise refusal(where, f"is JPEG of {bits} bits, but calls itself baseline, which has 8")
     if bits > 8 and syntax == JPEGExtended12Bit and not dicom_jpeg.is_available(syntax):
-        raise refusal(where, f"is JPEG of {bits} bits, which nothing here decodes", _EXTRA)
+        raise refusal(where, f"is JPEG of {bits} bits, which nothing here decodes", INSTALL)
 
 
 def _claimed(data: bytes, syntax: UID) -> tuple[tuple[int, int] | None, int]:
     """Width and height, and the bits of a value for JPEG; None where there is no header."""
     if syntax not in JPEG2000TransferSyntaxes:
-        return _jpeg_size(data)
+        return jpeg_size(data)
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG2000",)) as image:
             return image.size, 0
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None, 0
-
-
-def _jpeg_size(data: bytes) -> tuple[tuple[int, int] | None, int]:
-    """From the frame header of JPEG (ITU-T T.81, B.2.2) and JPEG-LS (T.87, C.2.2)."""
-    position = 2
-    while position + 9 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if marker in _START_OF_FRAME:
-            height = int.from_bytes(data[position + 5 : position + 7], "big")
-            width = int.from_bytes(data[position + 7 : position + 9], "big")
-            return (width, height), data[position + 4]
-        if marker == 0xFF:
-            position += 1
-            continue
-        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return None, 0

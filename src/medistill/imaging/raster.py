@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from medistill.core.errors import DataError
+from medistill.imaging.jpeg import MAGIC as JPEG_MAGIC
+from medistill.imaging.jpeg import decode_deep
 from medistill.imaging.levels import EIGHT_BITS, SIXTEEN_BITS, Float, Levels
 from medistill.imaging.picture import (
     MAX_PIXELS,
@@ -82,7 +84,16 @@ def _beyond_pillow(stream: BinaryIO, where: object) -> Picture:
     head = stream.read(4)
     if head in TIFF_MAGICS:
         return _of_tiff(decode_tiff(stream, where), where)
+    if head.startswith(JPEG_MAGIC):
+        stream.seek(0)
+        return _of_jpeg(*decode_deep(stream.read(), where))
     raise UnidentifiedImageError
+
+
+def _of_jpeg(values: NDArray[np.uint16], white: int) -> Picture:
+    height, width = values.shape[:2]
+    step = f"{white.bit_length()}-bit, white {white}"
+    return Picture(Levels(values, white), (f"JPEG {width}x{height}", step))
 
 
 def _of_tiff(deep: Deep, where: object) -> Picture:

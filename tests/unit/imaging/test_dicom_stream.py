@@ -22,7 +22,6 @@ from pydicom.uid import (
 
 from medistill.core.errors import DataError
 from medistill.imaging import dicom_stream
-from medistill.imaging.dicom_stream import _jpeg_size
 from medistill.imaging.reader import read_image
 from tests.unit.imaging.dicom_files import dataset_of
 
@@ -90,12 +89,3 @@ def test_missing_decoder_names_the_extra(tmp_path: Path, monkeypatch: pytest.Mon
     for syntax in (JPEG2000Lossless, JPEGLSLossless, HTJ2K, JPEGLosslessSV1):
         with pytest.raises(DataError, match=r"nothing here decodes\. Run: pip install .*\[dicom\]"):
             read_image(_packed(tmp_path / "a.dcm", syntax, _code("JPEG2000")))
-
-
-def test_jpeg_header_by_hand() -> None:
-    # SOI, a comment of 4 bytes, then a baseline frame of 8 bits, 7 rows and 9 columns.
-    head = bytes([0xFF, 0xD8, 0xFF, 0xFE, 0, 4, 1, 2])
-    frame = bytes([0xFF, 0xC0, 0, 11, 8, 0, 7, 0, 9, 1, 1, 0x11, 0])
-    assert _jpeg_size(head + frame) == ((9, 7), 8)
-    assert _jpeg_size(head) == (None, 0)
-    assert _jpeg_size(b"") == (None, 0)
