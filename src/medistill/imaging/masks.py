@@ -19,11 +19,11 @@ from medistill.core.errors import DataError
 from medistill.core.types import Plane
 from medistill.imaging.nifti import slice_of
 from medistill.imaging.nifti_file import named_faults as named_volume_faults
-from medistill.imaging.nifti_file import open_volume
 from medistill.imaging.picture import REPLACE, refusal
 from medistill.imaging.raster import FORMATS, check_header, named_faults
 from medistill.imaging.sniff import HEAD_BYTES, is_dicom, is_nifti
 from medistill.imaging.tiff import is_misread
+from medistill.imaging.unpacked import kept_volume
 
 Classes = NDArray[np.uint8]
 Whole = NDArray[np.integer[Any]]
@@ -98,7 +98,7 @@ def mask_values(path: Path) -> Held:
         if not is_volume:
             pixels, lossy = _picture(stream, path)
             return Held(_values(pixels), lossy)
-        volume = open_volume(stream, path)
+        volume = kept_volume(stream, path)
         with named_volume_faults(path):
             return Held(_volume_values(volume, path))
 
@@ -119,7 +119,7 @@ def _pixels(path: Path, frame: int | None, plane: Plane) -> tuple[Whole, bool]:
     with _opened(path) as (stream, is_volume):
         if not is_volume:
             return _picture(stream, path)
-        values, _ = slice_of(open_volume(stream, path), where=path, frame=frame, plane=plane)
+        values, _ = slice_of(kept_volume(stream, path), where=path, frame=frame, plane=plane)
         return _whole(values, path), False
 
 

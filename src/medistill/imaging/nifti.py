@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from medistill.core.types import Plane
 from medistill.imaging.nifti_file import named_faults, open_volume
 from medistill.imaging.picture import Picture, check_size, frozen, refusal
+from medistill.imaging.unpacked import kept_volume
 from medistill.imaging.window import Window, apply_window
 
 _AXIS = {"sagittal": 0, "coronal": 1, "axial": 2}
@@ -50,7 +51,7 @@ def decode_nifti(
         DataError: damaged, too large, several slices and none chosen, or no gray scale declared.
         MissingExtraError: nibabel is not installed.
     """
-    volume = open_volume(stream, where)
+    volume = kept_volume(stream, where)
     return shown_slice(volume, where=where, window=window, frame=frame, plane=plane)
 
 

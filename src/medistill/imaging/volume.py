@@ -6,11 +6,10 @@ Torch-free.
 from __future__ import annotations
 
 import gzip
-import tempfile
 import zlib
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +19,10 @@ from medistill.core.types import Plane
 from medistill.imaging.nifti import put_slice, shown_slice
 from medistill.imaging.nifti_file import open_volume
 from medistill.imaging.picture import Picture, reason_of, refusal
+from medistill.imaging.unpacked import is_gzipped, unpacked_volume
 from medistill.imaging.window import Window
 
 _IN_MEMORY = 512 * 2**20
-_PIECE = 2**20
-_GZIP = b"\x1f\x8b"
 
 
 class OpenVolume:
@@ -43,12 +41,11 @@ class OpenVolume:
         with ExitStack() as opened:
             try:
                 file: BinaryIO = opened.enter_context(path.open("rb"))
-                volume = open_volume(file, path)
-                file.seek(0)
-                if file.read(2) == _GZIP:
-                    plain = opened.enter_context(tempfile.SpooledTemporaryFile(_IN_MEMORY))
-                    _unzip(file, plain, _size(volume))
-                    volume = open_volume(cast("BinaryIO", plain), path)
+                if is_gzipped(file):
+                    volume, plain = unpacked_volume(file, path, _IN_MEMORY)
+                    opened.callback(plain.close)
+                else:
+                    volume = open_volume(file, path)
             except (OSError, EOFError, zlib.error) as error:
                 raise refusal(path, f"cannot be read ({reason_of(error)})") from error
             self.image = volume
@@ -118,20 +115,3 @@ def write_label_map(
     content = image.to_bytes()
     packed = gzip.compress(content, mtime=0) if path.name.endswith(".gz") else content
     write_bytes(path, packed)
-
-
-def _size(volume: Any) -> int:
-    """Bytes that the header promises."""
-    voxels = int(np.prod([int(length) for length in volume.shape], dtype=object))
-    return int(volume.dataobj.offset) + voxels * int(volume.get_data_dtype().itemsize)
-
-
-def _unzip(file: BinaryIO, plain: IO[bytes], size: int) -> None:
-    """Unpack as much as the header promises, and no more: that is all a bomb gets."""
-    file.seek(0)
-    with gzip.GzipFile(fileobj=file) as packed:
-        left = size
-        while left > 0 and (piece := packed.read(min(_PIECE, left))):
-            plain.write(piece)
-            left -= len(piece)
-    plain.seek(0)

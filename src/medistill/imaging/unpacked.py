@@ -1,0 +1,122 @@
+"""Gzipped NIfTI volumes, unpacked once for all of their slices. Torch-free.
+
+A gzipped file can be read from its start alone: slice by slice, a volume of n slices would be
+unpacked n times.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tempfile
+import threading
+import zlib
+from collections.abc import Hashable
+from typing import IO, Any, BinaryIO, NamedTuple, cast
+
+import numpy as np
+
+from medistill.imaging.nifti_file import open_volume
+
+#: Bytes of a volume that stay in memory; more go to a temporary file.
+IN_MEMORY = 128 * 2**20
+#: Volumes that are kept: a picture's and its label map's.
+_KEPT = 2
+_PIECE = 2**20
+_GZIP = b"\x1f\x8b"
+
+
+class _Unpacked(NamedTuple):
+    volume: Any
+    plain: IO[bytes]
+
+
+class _Shelf(threading.local):
+    """The last volumes of a thread, by what tells a file from others, oldest first."""
+
+    def __init__(self) -> None:
+        self.held: dict[Hashable, _Unpacked] = {}
+
+
+_SHELF = _Shelf()
+
+
+def kept_volume(stream: BinaryIO, where: object) -> Any:
+    """As :func:`nifti_file.open_volume`; of a gzipped file on disk the last ones stay unpacked.
+
+    Raises:
+        DataError: damaged, or too large.
+        MissingExtraError: nibabel is not installed.
+    """
+    key = _key(stream)
+    if key is None:
+        return open_volume(stream, where)
+    if key not in _SHELF.held:
+        try:
+            volume, plain = unpacked_volume(stream, where, IN_MEMORY)
+        except (OSError, EOFError, zlib.error):
+            # Of a damaged file the slices before the damage can be read.
+            stream.seek(0)
+            return open_volume(stream, where)
+        while len(_SHELF.held) >= _KEPT:
+            _SHELF.held.pop(next(iter(_SHELF.held))).plain.close()
+        _SHELF.held[key] = _Unpacked(volume, plain)
+    return _SHELF.held[key].volume
+
+
+def unpacked_volume(file: BinaryIO, where: object, in_memory: int) -> tuple[Any, IO[bytes]]:
+    """A gzipped volume whose voxels are unpacked, and the temporary file that holds them.
+
+    Args:
+        file: the gzipped file.
+        where: how errors name it.
+        in_memory: bytes from which on the temporary file lies on disk.
+
+    Raises:
+        DataError: its header is damaged, or claims too much.
+        OSError, EOFError, zlib.error: the rest is damaged.
+    """
+    size = _size(open_volume(file, where))
+    plain = tempfile.SpooledTemporaryFile(in_memory)  # noqa: SIM115 - whoever asked closes it
+    try:
+        _unzip(file, plain, size)
+        return open_volume(cast("BinaryIO", plain), where), plain
+    except BaseException:
+        plain.close()
+        raise
+
+
+def is_gzipped(file: BinaryIO) -> bool:
+    """Whether a file that is at its start begins as gzip does; it is at its start again."""
+    head = file.read(2)
+    file.seek(0)
+    return head == _GZIP
+
+
+def _key(stream: BinaryIO) -> Hashable | None:
+    """What tells a gzipped file on disk, as it is now, from others; None for other streams.
+
+    A process knows its own only: a forked one would share the place in the temporary file.
+    """
+    if not isinstance(stream, io.BufferedReader) or stream.tell() or not is_gzipped(stream):
+        return None
+    found = os.fstat(stream.fileno())
+    return os.getpid(), found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _size(volume: Any) -> int:
+    """Bytes that the header promises."""
+    voxels = int(np.prod([int(length) for length in volume.shape], dtype=object))
+    return int(volume.dataobj.offset) + voxels * int(volume.get_data_dtype().itemsize)
+
+
+def _unzip(file: BinaryIO, plain: IO[bytes], size: int) -> None:
+    """Unpack as much as the header promises, and no more: that is all a bomb gets."""
+    file.seek(0)
+    with gzip.GzipFile(fileobj=file) as packed:
+        left = size
+        while left > 0 and (piece := packed.read(min(_PIECE, left))):
+            plain.write(piece)
+            left -= len(piece)
+    plain.seek(0)
