@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import MappingProxyType
 
 from medistill.bundle.notice import NOTICE
 from medistill.bundle.schema import Graph, Manifest
 from medistill.export.card_parts import decided, form, front_matter
 
+#: A file of the same weights has another hash; the report of a run names both.
+_HASHES = MappingProxyType(
+    {
+        "recipe": "recipe",
+        "data": "data",
+        "teacher": "teacher's tensors",
+        "student": "student's tensors",
+    }
+)
 _COMMAND = "medistill predict THIS_FOLDER IMAGE_OR_FOLDER --out predictions.csv"
 
 
@@ -19,7 +29,7 @@ def model_card(manifest: Manifest) -> str:
         _section("What it does", _what_it_does(manifest)),
         _section("Findings", manifest.findings),
         _section("Caveats", manifest.caveats),
-        _section("How it decides", decided(manifest.graph())),
+        _section("How it decides", decided(manifest.graph(), manifest.classes)),
         _section("Graphs", [_graph_line(graph, manifest.default) for graph in manifest.graphs]),
         _section("Not published", [f"{n}: {why}" for n, why in manifest.refused.items()]),
         _section("Made from", _made_from(manifest)),
@@ -81,8 +91,8 @@ def _trial_words(graph: Graph) -> str:
 def _made_from(manifest: Manifest) -> list[str]:
     made = manifest.provenance
     hashes = [
-        f"{key}: sha256 {value}"
-        for key in ("recipe", "data", "teacher", "student")
+        f"{title}: sha256 {value}"
+        for key, title in _HASHES.items()
         if (value := getattr(made, key))
     ]
     versions = ", ".join(f"{name} {version}" for name, version in made.versions.items())

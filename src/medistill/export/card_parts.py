@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import yaml
 
 from medistill.bundle.schema import Graph, Manifest
@@ -39,19 +41,25 @@ def form(graph: Graph) -> str:
     return f"{graph.runtime}{opset}, {graph.batch} batch"
 
 
-def decided(graph: Graph) -> list[str]:
-    """What was fitted on the calibration part, and why anything is missing."""
+def decided(graph: Graph, classes: Sequence[str]) -> list[str]:
+    """What was fitted on the calibration part, and why anything is missing.
+
+    Args:
+        graph: which decides.
+        classes: names in the order of its logits.
+    """
     found, calibration = graph.decisions, graph.calibration
-    temperatures = calibration.labels or (calibration.temperature,)
-    lines = [f"Temperature: {', '.join(f'{value:.3g}' for value in temperatures)}"]
+    lines = [f"Temperature: {calibration.temperature:.3g}"]
+    if calibration.labels:
+        own = dict(zip(classes, calibration.labels, strict=True))
+        lines = [f"Temperatures: {_numbers(own)}"]
     if graph.thresholds:
-        limits = ", ".join(f"{name} {value:.3g}" for name, value in graph.thresholds.items())
-        lines.append(f"Thresholds: {limits}")
+        lines.append(f"Thresholds: {_numbers(graph.thresholds)}")
     if found.choice is not None:
         wished = "" if found.choice.wished is None else f" {found.choice.wished:g}"
         lines.append(
-            f"Chosen for: {found.choice.rule}{wished}, on {found.choice.images} images of "
-            f"{found.choice.groups} groups"
+            f"Chosen for: {found.choice.rule}{wished} of {found.choice.positive or 'every label'}, "
+            f"on {found.choice.images} images of {found.choice.groups} groups"
         )
     if found.conformal is not None:
         lines.append(f"Prediction sets: promise {found.conformal.level:.0%} for every class")
@@ -60,3 +68,8 @@ def decided(graph: Graph) -> list[str]:
             f"Strange images: stopped, with {found.trust.false_alarms:.0%} false alarms allowed"
         )
     return lines + [f"Missing, {name}: {reason}" for name, reason in found.refusals.items()]
+
+
+def _numbers(found: Mapping[str, float]) -> str:
+    """``ill 0.3, well 0.7``."""
+    return ", ".join(f"{name} {value:.3g}" for name, value in found.items())

@@ -121,7 +121,8 @@ def _findings(context: Context) -> tuple[str, ...]:
     answer = metrics["answer"]
     # Evaluations of earlier versions do not say it.
     start = metrics["provenance"].get("start", {}).get("student")
-    said = (answer.get(key) for key in ("for_file", "for_method", "standing", "shipped"))
+    said = [answer.get(key) for key in ("for_file", "for_method", "standing", "shipped")]
+    said += answer.get("no_harm", [])
     began = start and f"The student's training began from {start}."
     # Who is served worse stands where it stands in the report: before what was gained.
     sentences = (answer["opening"], *answer.get("harm", []), *said, began)

@@ -21,7 +21,8 @@ def test_the_card_warns_first_and_says_what_the_bundle_is() -> None:
     assert "## Findings\n\n- AUROC .9\n" in card
     assert "fp32, the default: student.onnx (fp32, onnxruntime opset 18, dynamic batch)" in card
     assert f"- data: sha256 {HASH}\n" in card
-    assert "teacher: sha256" not in card
+    assert f"- student's tensors: sha256 {HASH}\n" in card
+    assert "teacher's tensors" not in card
 
 
 def test_the_window_and_every_channels_normalisation_are_named() -> None:

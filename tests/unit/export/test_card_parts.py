@@ -34,8 +34,19 @@ def test_the_head_is_yaml_that_the_hub_reads() -> None:
 
 def test_what_decides_and_what_is_missing_is_said() -> None:
     changes = with_graph(decisions=DECISIONS, thresholds={"ill": 0.3, "well": 0.7})
-    lines = decided(manifest_from_json(document(b"", **changes)).graph())
+    manifest = manifest_from_json(document(b"", **changes))
+    lines = decided(manifest.graph(), manifest.classes)
     assert "Temperature: 1" in lines
     assert "Thresholds: ill 0.3, well 0.7" in lines
-    assert "Chosen for: sensitivity 0.95, on 50 images of 40 groups" in lines
+    assert "Chosen for: sensitivity 0.95 of ill, on 50 images of 40 groups" in lines
     assert "Missing, conformal: too few groups" in lines
+
+
+def test_labels_are_named_beside_their_temperatures() -> None:
+    choice = {**DECISIONS["choice"], "positive": None}  # type: ignore[dict-item]
+    calibration = {"temperature": 1.0, "labels": [1.0, 0.5058]}
+    changes = with_graph(decisions={**DECISIONS, "choice": choice}, calibration=calibration)
+    manifest = manifest_from_json(document(b"", task="multi-label", **changes))
+    lines = decided(manifest.graph(), manifest.classes)
+    assert lines[0] == "Temperatures: ill 1, well 0.506"
+    assert "Chosen for: sensitivity 0.95 of every label, on 50 images of 40 groups" in lines

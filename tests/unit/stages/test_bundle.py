@@ -10,6 +10,10 @@ from medistill.stages.bundle import _findings
 SAID = {
     "opening": None,
     "harm": ["Worse."],
+    "no_harm": [
+        "No class is shown to be served worse.",
+        "Not tested for harm: rare (too few images, 2).",
+    ],
     "for_file": "For the 2 students.",
     "for_method": "For this method.",
     "standing": "All students.",
@@ -31,8 +35,11 @@ def test_the_card_says_how_good_the_shipped_file_is(tmp_path: Path) -> None:
         "For this method.",
         "All students.",
         "The shipped file.",
+        "No class is shown to be served worse.",
+        "Not tested for harm: rare (too few images, 2).",
     )
 
 
 def test_an_evaluation_without_folds_has_nothing_more_to_say_of_it(tmp_path: Path) -> None:
-    assert of_run(tmp_path, {**SAID, "shipped": None})[-1] == "All students."
+    said = {key: text for key, text in SAID.items() if key != "no_harm"}
+    assert of_run(tmp_path, {**said, "shipped": None})[-1] == "All students."
