@@ -69,7 +69,7 @@ def precision_recall(metrics: Mapping[str, Any], class_: str) -> Markup:
         for role, curve in curves.items():
             _line(axes, role, curve["recall"], curve["precision"])
         _unit_square(axes, "Recall (sensitivity)", "Precision", f"Precision-recall, {class_}")
-        _legend(axes, curves, loc="lower left")
+        _legend(axes, curves, loc="best")
 
     label = f"Precision over recall of {class_} for {_names(curves)}; guessing gives {share:.2f}"
     return draw(paint, **SQUARE, label=label)
@@ -186,9 +186,7 @@ def _line(axes: Axes, role: str, x: Sequence[float], y: Sequence[float]) -> None
     axes.plot(x, y, color=COLOURS[role], linestyle=STYLES[role], label=role)
 
 
-def _legend(
-    axes: Axes, curves: Mapping[str, Any], *, loc: Literal["lower left", "lower right"]
-) -> None:
+def _legend(axes: Axes, curves: Mapping[str, Any], *, loc: Literal["best", "lower right"]) -> None:
     if curves:
         axes.legend(loc=loc)
 

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
 from medistill.report import plots
 
 ILL = "<b>ill</b> & $x$"
@@ -30,6 +34,28 @@ def test_curves_are_named_and_coloured(metrics):
             assert f"var(--{role})" in text
             assert f">{role}<" in text
     assert "guessing gives 0.50" in plots.precision_recall(metrics, ILL)
+
+
+@pytest.mark.parametrize("prevalence", [0.05, 0.25, 0.9])
+def test_the_legend_lies_on_no_precision_recall_curve(metrics, monkeypatch, prevalence):
+    recall = np.linspace(0, 1, 60)
+    for n, model in enumerate(metrics["models"].values()):
+        precision = np.clip(prevalence + 0.02 * n + 0.4 * (1 - recall) ** 8, 0, 1)
+        model["precision_recall"][ILL] = {"recall": recall, "precision": precision}
+    metrics["counts"]["images_per_class"][ILL] = round(100 * prevalence)
+    painted = []
+    monkeypatch.setattr(plots, "draw", lambda paint, **_: painted.append(paint))
+    plots.precision_recall(metrics, ILL)
+    figure = Figure(figsize=(3.3, 3.1), layout="constrained")
+    axes = figure.subplots()
+    painted[0](axes)
+    figure.canvas.draw()
+    legend = axes.get_legend().get_window_extent()
+    for line in axes.get_lines():
+        x, y = line.get_data()
+        dense = np.linspace(0, 1, 500)
+        points = axes.transData.transform(np.column_stack([dense, np.interp(dense, x, y)]))
+        assert not any(legend.contains(*point) for point in points)
 
 
 def test_an_undefined_curve_is_said(metrics):
