@@ -31,7 +31,8 @@ class Explained:
             ``n`` of images behind it; under ``pointing_centre`` and ``pointing_chance`` what
             pointing at the middle or anywhere hits; under ``agreement`` teacher and student;
             ``images`` how many were used, ``images_per_class`` for which class each, and
-            ``areas_per_class`` the same of deletion and insertion.
+            ``areas_per_class`` the same of deletion and insertion; ``titles`` what the model of
+            each role is called, where it is not all of it that was explained.
         sheet: rows of pictures: the image, then one overlay a model and method.
     """
 
@@ -52,7 +53,7 @@ class Explained:
             f"({_by_class(self.values['images_per_class'])}); deletion and insertion on "
             f"{sum(self.values['areas_per_class'].values())} of them "
             f"({_by_class(self.values['areas_per_class'])})",
-            columns=tuple(f"{role.capitalize()}, {name}" for role, name in columns),
+            columns=tuple(f"{self._title(role)}, {name}" for role, name in columns),
             rows=tuple(rows),
         )
 
@@ -73,12 +74,16 @@ class Explained:
         if agreed:
             cell = _cell(agreed)
             found.append(
-                "Teacher and student look at the same places with a rank correlation of "
-                f"{cell.value}{f' ({cell.interval})' if cell.interval else ''}."
+                f"{self._title('teacher')} and student look at the same places with a rank "
+                f"correlation of {cell.value}{f' ({cell.interval})' if cell.interval else ''}."
             )
         if self.values.get("note"):
             found.append(str(self.values["note"]))
         return found
+
+    def _title(self, role: str) -> str:
+        """What a column is headed by: ``Teacher (first of 5 members)``."""
+        return str(self.values.get("titles", {}).get(role, role)).capitalize()
 
 
 def _by_class(counts: Mapping[str, int]) -> str:

@@ -18,6 +18,7 @@ from medistill.report.pictures import Picture
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.decisions import Ask, examine, network_asker, rules_of, teacher_asker
+from medistill.stages.explained_models import shown_models
 from medistill.stages.explanation import explain
 from medistill.stages.flow import data_flow
 from medistill.stages.judging import Judged, judge, pool
@@ -32,7 +33,7 @@ from medistill.stages.teacher import open_teacher
 
 EVALUATION = "evaluation"
 #: Raised when a report says something new, so that finished runs are judged again.
-VERSION = 9
+VERSION = 10
 
 
 def evaluate_run(context: Context, prepared: Prepared) -> None:
@@ -169,8 +170,5 @@ def _mask_pictures(
 
 def _explained(context: Context, prepared: Prepared, fold: int) -> Explained | None:
     """Teacher (its first member) and student of the first fold."""
-    networks = {
-        "teacher": open_teacher(context, prepared, fold).members[0],
-        "student": open_student(context, prepared, fold, 0, "student"),
-    }
-    return explain(prepared, prepared.parts[fold].evaluate, networks)
+    models = shown_models(context, prepared, fold)
+    return explain(prepared, prepared.parts[fold].evaluate, models)

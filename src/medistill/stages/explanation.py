@@ -31,6 +31,7 @@ from medistill.models.network import Network
 from medistill.report.explained import Explained
 from medistill.report.pictures import Picture
 from medistill.stages.data import Prepared
+from medistill.stages.explained_models import ShownModel
 from medistill.stages.explained_rows import choose_rows, explained_class
 
 MOST = 64
@@ -51,7 +52,7 @@ class _Asked:
 
 
 def explain(
-    prepared: Prepared, rows: Sequence[int], networks: Mapping[str, Network]
+    prepared: Prepared, rows: Sequence[int], models: Mapping[str, ShownModel]
 ) -> Explained | None:
     """Maps, overlays and sanity measures of networks on some rows of *evaluate*.
 
@@ -62,12 +63,12 @@ def explain(
     Args:
         prepared: the data stage.
         rows: of the part *evaluate*.
-        networks: by role; each is asked at its own size. None of them is changed.
+        models: by role; each is asked at its own size. None of them is changed.
 
     Returns:
         None for masks, which say themselves where.
     """
-    if prepared.images.task == "segmentation" or not networks:
+    if prepared.images.task == "segmentation" or not models:
         return None
     chosen = choose_rows(prepared, rows, MOST)
     if not chosen:
@@ -76,21 +77,22 @@ def explain(
         [prepared.images.samples[row].group for row in chosen], word=prepared.images.group_word
     )
     found, maps, asked = {}, {}, {}
-    for role, network in networks.items():
-        network.eval()
+    for role, model in models.items():
+        network = model.network.eval()
         asked[role] = _ask(prepared, chosen, network)
         maps[role] = _maps(network, asked[role])
         found[role] = _measures(network, asked[role], maps[role], drawn)
-    first = asked[next(iter(networks))]
+    first, titles = asked[next(iter(models))], {role: m.title for role, m in models.items()}
     values = {
         "images": len(chosen),
         "images_per_class": _per_class(prepared, chosen),
         "areas_per_class": _per_class(prepared, chosen[:AREAS]),
         "models": found,
+        "titles": titles,
         **_shared(first.masks, drawn),
-        "agreement": _agreement(maps, networks, drawn),
+        "agreement": _agreement(maps, drawn),
     }
-    return Explained(values=values, sheet=_sheet(prepared, chosen, asked, maps))
+    return Explained(values=values, sheet=_sheet(prepared, chosen, asked, maps, titles))
 
 
 def _per_class(prepared: Prepared, rows: Sequence[int]) -> dict[str, int]:
@@ -203,11 +205,9 @@ def _shared(masks: NDArray[np.bool_] | None, drawn: Clusters) -> dict[str, Any]:
     }
 
 
-def _agreement(
-    maps: Mapping[str, Mapping[str, Tensor]], networks: Mapping[str, Network], drawn: Clusters
-) -> dict[str, Any] | None:
+def _agreement(maps: Mapping[str, Mapping[str, Tensor]], drawn: Clusters) -> dict[str, Any] | None:
     """Rank correlation of teacher and student by the best method that both allow."""
-    if not {"teacher", "student"} <= set(networks):
+    if not {"teacher", "student"} <= set(maps):
         return None
     both = [name for name in maps["student"] if name in maps["teacher"]]
     if not both:
@@ -221,6 +221,7 @@ def _sheet(
     rows: Sequence[int],
     asked: Mapping[str, _Asked],
     maps: Mapping[str, Mapping[str, Tensor]],
+    titles: Mapping[str, str],
 ) -> tuple[tuple[Picture, ...], ...]:
     """A few images, each beside the maps of every model."""
     lines = []
@@ -236,7 +237,7 @@ def _sheet(
         line += [
             Picture(
                 pixels=overlay(asked[role].images[place].numpy(), heat[place].numpy()),
-                caption=f"{role.capitalize()}, {name}",
+                caption=f"{titles[role].capitalize()}, {name}",
             )
             for role, found in maps.items()
             for name, heat in found.items()

@@ -15,15 +15,13 @@ from medistill.core.files import write_bytes
 from medistill.explain.maps import explain_batch
 from medistill.explain.overlay import overlay
 from medistill.imaging.resize import render, to_stored
-from medistill.models.network import Network
 from medistill.recipe import DataBlock
 from medistill.serve.inputs import Input, find_inputs
 from medistill.serve.volumes import InputReader
 from medistill.stages.context import Reporter, SilentReporter
 from medistill.stages.data import prepare_data
+from medistill.stages.explained_models import ShownModel, shown_models
 from medistill.stages.run import open_run
-from medistill.stages.student import open_student
-from medistill.stages.teacher import open_teacher
 
 
 def explain_images(
@@ -35,7 +33,8 @@ def explain_images(
 ) -> Path:
     """Write one overlay an image, model and method, for the class that the model says.
 
-    Of labels that are not exclusive that is the most probable one.
+    Of labels that are not exclusive that is the most probable one. Of a teacher of several members
+    the first is shown, and what is said names it so.
 
     Args:
         out_of: a run whose student is trained; its first fold and seed are shown.
@@ -61,18 +60,15 @@ def explain_images(
             what="this run makes masks, which say themselves where; there is no class to explain",
             cure="Write them with 'medistill predict BUNDLE IMAGE --masks FOLDER'.",
         )
-    networks = {
-        "teacher": open_teacher(context, prepared, fold).members[0],
-        "student": open_student(context, prepared, fold, 0, "student"),
-    }
+    models = shown_models(context, prepared, fold)
     folder = Path(out) if out is not None else context.run.stage("explained")
     folder.mkdir(parents=True, exist_ok=True)
     done = 0
     for item, stored in _stored(images, context.recipe.data, speaker):
         done += 1
-        for role, network in networks.items():
+        for role, model in models.items():
             stem = f"{done:04d}-{_stem(item)}.{role}"
-            speaker.say(_write(folder, stem, stored, network, prepared.images.classes, role))
+            speaker.say(_write(folder, stem, stored, model, prepared.images.classes))
     if not done:
         raise DataError(where=images[0], what="no image could be read", cure="Check the files.")
     return folder
@@ -103,12 +99,11 @@ def _write(
     folder: Path,
     stem: str,
     stored: np.ndarray,
-    network: Network,
+    model: ShownModel,
     classes: Sequence[str],
-    role: str,
 ) -> str:
     """Write the overlays of one image and model; what the model said of it."""
-    seen = network.preprocessing
+    network, seen = model.network, model.network.preprocessing
     image = render(stored, size=seen.size, fit=seen.fit)
     batch = torch.from_numpy(image[None])
     with torch.inference_mode():
@@ -117,4 +112,4 @@ def _write(
         stream = io.BytesIO()
         Image.fromarray(overlay(image, heat[0].numpy())).save(stream, format="PNG")
         write_bytes(folder / f"{stem}.{name.lower().replace(' ', '-')}.png", stream.getvalue())
-    return f"{stem}: {role} says {classes[int(said[0])]}"
+    return f"{stem}: {model.title} says {classes[int(said[0])]}"

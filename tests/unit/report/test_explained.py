@@ -46,3 +46,19 @@ def test_models_whose_flat_maps_do_not_count_have_their_own_number() -> None:
     counted = {"images_per_class": {"ill": 12}, "areas_per_class": {"ill": 12}}
     (row,) = Explained(values={"images": 12, **counted, "models": models}).table.rows
     assert row[0].endswith("under shuffled weights (should be near 0), n = 9 to 12")
+
+
+def test_a_teacher_of_several_members_is_headed_by_the_one_that_was_explained() -> None:
+    models = {role: {"roll-out": {"randomised": figure(0.1)}} for role in ("teacher", "student")}
+    counted = {"images_per_class": {"ill": 12}, "areas_per_class": {"ill": 12}}
+    titles = {"teacher": "teacher (first of 5 members)", "student": "student"}
+    values = {"images": 12, **counted, "models": models, "titles": titles}
+    explained = Explained(values={**values, "agreement": figure(0.25)})
+    assert explained.table.columns == (
+        "Teacher (first of 5 members), roll-out",
+        "Student, roll-out",
+    )
+    assert explained.sentences == [
+        "Teacher (first of 5 members) and student look at the same places with a rank correlation "
+        "of 0.250."
+    ]

@@ -10,6 +10,7 @@ import torch
 from medistill.core.types import Sample
 from medistill.models.build import ModelSpec, build_model
 from medistill.models.network import Network
+from medistill.stages.explained_models import ShownModel
 from medistill.stages.explanation import explain
 
 IMAGES = 40
@@ -45,7 +46,11 @@ def network() -> Network:
 
 
 def test_every_class_is_shown_and_measured_and_each_measure_says_on_how_many() -> None:
-    found = explain(prepared(), range(IMAGES), {"student": network()})
+    models = {
+        "teacher": ShownModel(title="teacher (first of 2 members)", network=network()),
+        "student": ShownModel(title="student", network=network()),
+    }
+    found = explain(prepared(), range(IMAGES), models)
     assert found is not None
     assert found.values["images_per_class"] == {"healthy": 30, "ill": 10}
     assert found.values["areas_per_class"] == {"healthy": 8, "ill": 8}
@@ -55,3 +60,8 @@ def test_every_class_is_shown_and_measured_and_each_measure_says_on_how_many() -
         areas = {name for name, n in numbers.items() if n == 16}
         assert areas == {"deletion", "deletion_random", "insertion", "insertion_random"}
         assert numbers["randomised"] > 16
+    first = "Teacher (first of 2 members)"
+    captions = [picture.caption.split(", ")[0] for picture in found.sheet[0][1:]]
+    assert captions == [first] * 3 + ["Student"] * 3
+    assert [name.split(", ")[0] for name in found.table.columns] == captions
+    assert found.sentences[0].startswith(f"{first} and student look at the same places")
