@@ -60,10 +60,9 @@ def calibration(metrics: Mapping[str, Any]) -> Grid | None:
         (title, tuple(_pair(model["calibration"], key) for _, model in models))
         for key, title in _MEASURES.items()
     ]
-    shown = [_temperature(model["temperature"]) for _, model in models]
-    rows.append(("Temperature", tuple(Cell(value=text) for text in shown)))
+    rows.append(("Temperature", tuple(_temperature(model) for _, model in models)))
     return Grid(
-        caption="Calibrated, and in small print before the temperature; lower is better",
+        caption="With the temperature, and in small print before it; lower is better",
         columns=tuple(role.capitalize() for role, _ in models),
         rows=tuple(rows),
     )
@@ -89,29 +88,21 @@ def operating(metrics: Mapping[str, Any]) -> list[Grid]:
     return grids
 
 
-def refused_points(metrics: Mapping[str, Any]) -> list[str]:
-    """Why the student has no operating point, sentence by sentence."""
-    student = (metrics.get("decisions") or {}).get("student")
-    points = student["operating"] if student else []
-    reasons = [f"{point['class']}: {point['reason']}." for point in points if "reason" in point]
-    return list(dict.fromkeys(reasons))
-
-
 def sets(metrics: Mapping[str, Any]) -> Grid | None:
     """Coverage and sizes of prediction sets; None where every model was refused."""
     models = [(role, model) for role, model in present(metrics) if "coverage" in model["sets"]]
     if not models:
         return None
+    level = models[0][1]["sets"]["level"]
     names = list(dict.fromkeys(name for _, model in models for name in model["sets"]["coverage"]))
     rows = [
         (
             f"Truth in the set, {name}",
-            tuple(_figure(m["sets"]["coverage"].get(name)) for _, m in models),
+            tuple(_figure(m["sets"]["coverage"].get(name), level) for _, m in models),
         )
         for name in names
     ]
     rows += _set_sizes([model["sets"]["sizes"] for _, model in models])
-    level = models[0][1]["sets"]["level"]
     return Grid(
         caption=f"Prediction sets that promise {level:.0%} for every class (of labels: for either "
         "answer)",
@@ -208,31 +199,18 @@ def uncertainty(metrics: Mapping[str, Any]) -> Grid | None:
     )
 
 
-def refusals(metrics: Mapping[str, Any]) -> list[str]:
-    """What could not be fitted for the student, sentence by sentence."""
-    student = (metrics.get("decisions") or {}).get("student") or {}
-    names = {
-        "calibration": "Temperature",
-        "thresholds": "Threshold",
-        "conformal": "Prediction sets",
-        "trust": "Trust gate",
-        "decision_curve": "Decision curve",
-    }
-    texts = []
-    for key, reason in student.get("refusals", {}).items():
-        kind, _, of = key.partition(".")
-        texts.append(f"{names.get(kind, kind)}{f', {of}' if of else ''}: {reason}.")
-    return texts
-
-
 def _pair(found: Mapping[str, Any], key: str) -> Cell:
     return Cell(
         value=number(found["after"][key]), interval=f"before {number(found['before'][key])}"
     )
 
 
-def _temperature(values: Sequence[float]) -> str:
-    return ", ".join(f"{value:.2f}" for value in values[:6]) + (" ..." if len(values) > 6 else "")
+def _temperature(model: Mapping[str, Any]) -> Cell:
+    """Of each fold or label, and whether none could be fitted."""
+    values = model["temperature"]
+    text = ", ".join(f"{value:.2f}" for value in values[:6]) + (" ..." if len(values) > 6 else "")
+    alone = len(values) == 1 and "calibration" in model["refusals"]
+    return Cell(value=text, note="not fitted" if alone else "")
 
 
 def _rule(point: Mapping[str, Any]) -> str:
@@ -242,19 +220,23 @@ def _rule(point: Mapping[str, Any]) -> str:
 
 def _point(point: Mapping[str, Any]) -> tuple[Cell, ...]:
     counts = point["confusion"]
+    # Youden and costs promise no rate.
+    promised = {point["rule"]: point["wished"]}
     order = ("hits", "misses", "false_alarms", "rejections")
     return (
         Cell(value=number(point["threshold"])),
-        *(_figure(point[key]) for key in _RATES),
+        *(_figure(point[key], promised.get(key)) for key in _RATES),
         Cell(value=", ".join(f"{counts[key]:,}" for key in order)),
     )
 
 
-def _figure(found: Mapping[str, Any] | None) -> Cell:
+def _figure(found: Mapping[str, Any] | None, promised: float | None = None) -> Cell:
+    """A share with its interval, and a remark where all of that lies below what was promised."""
     if not found or "estimate" not in found:
         return Cell(value=number(None), note=(found or {}).get("reason") or "")
+    missed = promised is not None and found["high"] is not None and found["high"] < promised
     return Cell(
         value=number(found["estimate"]),
         interval=interval(found["low"], found["high"]),
-        note=found["reason"] or "",
+        note=f"below the promised {promised:.0%}" if missed else found["reason"] or "",
     )

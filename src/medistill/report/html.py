@@ -12,7 +12,14 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from medistill.core.files import write_text
-from medistill.report import decision_plots, decision_tables, flow_table, plots, tables
+from medistill.report import (
+    decision_plots,
+    decision_tables,
+    decision_words,
+    flow_table,
+    plots,
+    tables,
+)
 from medistill.report.checklists import PLACES, checklists
 from medistill.report.explained import Explained
 from medistill.report.harm_table import harm_table, has_subgroups
@@ -143,12 +150,12 @@ def _decisions(metrics: Mapping[str, Any]) -> dict[str, Any]:
         "external": tables.is_external(metrics),
         "calibration": decision_tables.calibration(metrics),
         "operating": decision_tables.operating(metrics),
-        "refused_points": decision_tables.refused_points(metrics),
         "sets": decision_tables.sets(metrics),
         "selective": decision_tables.selective(metrics),
         "strange": decision_tables.strange(metrics),
         "uncertainty": decision_tables.uncertainty(metrics),
-        "refusals": decision_tables.refusals(metrics),
+        "refusals": decision_words.refusals(metrics),
+        "uncalibrated": decision_words.uncalibrated(metrics),
         "curves": decision_plots.decision_curves(metrics),
         "selective_plot": decision_plots.selective(metrics),
     }

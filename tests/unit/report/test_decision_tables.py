@@ -7,6 +7,7 @@ import pytest
 from medistill.core.types import Task
 from medistill.evaluate.decision_values import decision_values
 from medistill.report import decision_tables, flow_table
+from medistill.report.tables import Cell
 from tests.unit.evaluate.examined_models import examined
 
 
@@ -77,9 +78,9 @@ def test_what_was_refused_is_said(metrics: dict[str, Any]) -> None:
     assert decision_tables.sets(few) is None
     assert decision_tables.strange(few) is None
     assert decision_tables.operating(few) == []
-    assert all("too few groups" in text for text in decision_tables.refused_points(few))
-    said = decision_tables.refusals(few)
-    assert [text.split(":")[0] for text in said] == ["Temperature", "Prediction sets", "Trust gate"]
+    calibration = decision_tables.calibration(few)
+    assert calibration is not None
+    assert calibration.rows[-1] == ("Temperature", (Cell(value="1.00", note="not fitted"),))
 
 
 def test_labels_and_masks_have_their_tables_too(metrics: dict[str, Any]) -> None:
@@ -95,10 +96,52 @@ def test_labels_and_masks_have_their_tables_too(metrics: dict[str, Any]) -> None
     assert unsure is not None
     assert float(unsure.rows[0][1][0].value) > 0.5
     assert decision_tables.uncertainty(labels) is None
-    assert "Decision curve: a mask is not one decision." in decision_tables.refusals(masks)
     assert decision_tables.calibration(masks) is not None
 
 
 def test_without_decisions_there_are_no_tables(metrics: dict[str, Any]) -> None:
     assert decision_tables.calibration(metrics) is None
-    assert decision_tables.refusals(metrics) == []
+
+
+def point(estimate: float, low: float | None, high: float | None, **other: Any) -> dict[str, Any]:
+    rate = {"estimate": estimate, "low": low, "high": high, "reason": None}
+    counts = {"hits": 48, "misses": 14, "false_alarms": 72, "rejections": 7}
+    rates = ("sensitivity", "specificity", "positive_predictive_value", "negative_predictive_value")
+    head = {"class": "nodule", "shipped": True, "threshold": 0.44, "confusion": counts}
+    return {**head, **dict.fromkeys(rates, rate), **other}
+
+
+@pytest.mark.parametrize(
+    ("rule", "wished", "high", "missed"),
+    [
+        ("sensitivity", 0.9, 0.859, "sensitivity"),
+        ("specificity", 0.9, 0.859, "specificity"),
+        ("sensitivity", 0.9, 0.9, None),
+        ("sensitivity", 0.9, None, None),
+        ("youden", None, 0.859, None),
+        ("cost", 5.0, 0.859, None),
+    ],
+)
+def test_a_missed_promise_of_an_operating_point_is_remarked(
+    decided: dict[str, Any], rule: str, wished: float | None, high: float | None, missed: str | None
+) -> None:
+    low = None if high is None else 0.659
+    given = point(0.774, low, high, rule=rule, wished=wished)
+    decided["decisions"]["student"]["operating"] = [given]
+    (grid,) = decision_tables.operating(decided)
+    notes = dict(zip(grid.columns, [cell.note for cell in grid.rows[0][1]], strict=True))
+    marked = {name.lower() for name, note in notes.items() if note}
+    assert marked == ({missed} if missed else set())
+    if missed:
+        assert notes[missed.capitalize()] == "below the promised 90%"
+
+
+def test_a_missed_promise_of_the_prediction_sets_is_remarked(decided: dict[str, Any]) -> None:
+    coverage = decided["decisions"]["student"]["sets"]["coverage"]
+    coverage["well"] |= {"estimate": 0.774, "low": 0.659, "high": 0.859}
+    coverage["ill"] |= {"estimate": 0.89, "low": 0.85, "high": 0.92}
+    sets = decision_tables.sets(decided)
+    assert sets is not None
+    notes = {title: cells[0].note for title, cells in sets.rows}
+    assert notes["Truth in the set, well"] == "below the promised 90%"
+    assert not any(note for title, note in notes.items() if not title.endswith("well"))
