@@ -14,6 +14,7 @@ from medistill.core.errors import DataError, RunFolderError
 from medistill.core.files import read_json
 from medistill.recipe import load_recipe
 from medistill.stages.comparing import compare
+from medistill.stages.context import SilentReporter
 from medistill.stages.overlays import explain_images
 from medistill.stages.reproducing import differing, exact_recipe, in_words, provenance, reproduce
 from medistill.stages.run import open_recipe, run
@@ -67,7 +68,14 @@ def test_overlays_are_written_and_what_cannot_be_read_is_left_out(
     finished: Path, tmp_path: Path
 ) -> None:
     image = next((finished / "data/drawn").rglob("images/*.png"))
-    folder = explain_images(finished, [image, tmp_path / "none.png"], out=tmp_path / "out")
+    said: list[str] = []
+    speaker = SilentReporter()
+    speaker.say = said.append  # type: ignore[method-assign]
+    folder = explain_images(
+        finished, [image, tmp_path / "none.png"], out=tmp_path / "out", reporter=speaker
+    )
+    assert any(": teacher (first of 2 members) says " in line for line in said)
+    assert any(": student says " in line for line in said)
     names = sorted(path.name.split(".", 1)[1] for path in folder.iterdir())
     methods = ("attention-roll-out", "grad-cam", "gradient-roll-out")
     assert names == [f"{role}.{m}.png" for role in ("student", "teacher") for m in methods]
