@@ -112,6 +112,7 @@ def _shown(metrics: Mapping[str, Any], given: Mapping[str, Any]) -> set[str]:
         "mistakes": given["pictures"],
         "sizes": given["sizes"][1],
         "flow": given["flow"],
+        "external": tables.is_external(metrics),
         "left-out": given["left_out"],
         "provenance": given["provenance"],
         "start": given["start"],

@@ -36,6 +36,7 @@ from medistill.stages.external_bundle import judged_bundle
 from medistill.stages.flow import other_flow
 from medistill.stages.judging import METRICS, Judged, judge, pool
 from medistill.stages.mask_measuring import mask_table
+from medistill.stages.provenance import judged_on, made_from
 from medistill.stages.run import RECIPE, open_run
 from medistill.stages.sizes import sizes_of
 from medistill.stages.student import open_student
@@ -152,6 +153,7 @@ def _of_run(context: Context, images: ImageSet, cache: Path) -> Judged:
         wish=rules_of(context.recipe.decide).wish,
         flow=other_flow(prepared, range(len(images.samples))),
         sizes=sizes_of(context, own, fold),
+        provenance=judged_on(made_from(context, own), prepared),
     )
 
 

@@ -24,6 +24,7 @@ from medistill.stages.flow import other_flow
 from medistill.stages.gate import run_asker, run_on_batches
 from medistill.stages.judging import Judged, pool
 from medistill.stages.mask_measuring import Segmenter, mask_table
+from medistill.stages.provenance import bundle_origin, judged_on
 
 NOT_FINITE = "the graph gave no finite number"
 _NONE = "the bundle ships none"
@@ -64,6 +65,7 @@ def judged_bundle(predictor: Predictor, other: Prepared) -> Judged:
         examined={"student": [examined]},
         wish=wish_of(predictor.graph.decisions.choice),
         flow=other_flow(other, rows, [(name, NOT_FINITE) for name in silent]),
+        provenance=judged_on(bundle_origin(predictor.bundle), other),
     )
 
 

@@ -36,6 +36,19 @@ def test_a_bundle_says_the_same_of_its_student_as_the_run(finished: Path, tmp_pa
     ]
     for name in ("auroc", "accuracy"):
         assert found[0][name]["estimate"] == pytest.approx(found[1][name]["estimate"], abs=1e-6)
+    made = read_json(finished / "evaluation/metrics.json")["provenance"]
+    by_run, by_bundle = (
+        read_json(tmp_path / name / "metrics.json")["provenance"] for name in ("run", "bundle")
+    )
+    assert by_run["weights"] == made["weights"]
+    assert by_run["tensors"]["seed-0/student"] == by_bundle["student"]
+    assert by_run["data"] == by_bundle["data"] == made["data"]
+    assert by_run["evaluated"]["data"] == by_bundle["evaluated"]["data"] != made["data"]
+    for name in ("run", "bundle"):
+        page = (tmp_path / name / "report.html").read_text()
+        assert f"<td>{by_run['evaluated']['data']}</td>" in page
+        assert "<li>7 data sources: layout and hash of the data: <a" in page
+        assert "<li>33 testing on external data" in page.split("Left to the authors")[0]
 
 
 class Heard(SilentReporter):
