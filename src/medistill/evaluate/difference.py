@@ -114,7 +114,7 @@ def difference_over_seeds(
     plain = estimate_with_interval(
         float(values.mean()),
         resampled,
-        scale="difference",
+        scale="real",  # the bound for no spread is on groups and says nothing of other seeds
         support=support,
         absent=metric.undefined,
     )
@@ -147,7 +147,7 @@ def paired_estimates(first: Scored, second: Scored, metric: Metric, word: str) -
             estimate_with_interval(
                 float(values[column]),
                 resampled[:, column],
-                scale="difference",
+                scale="real" if metric.scale == "positive" else "difference",
                 support=support[column],
                 absent=metric.undefined,
             ),

@@ -259,13 +259,19 @@ def _judge(hurt: Hurt, corrected: float | None) -> Hurt:
 
 
 def _sentence(hurt: Hurt, together: str, whose: str) -> str:
-    low, high = hurt.difference.low or 0.0, hurt.difference.high or 0.0
+    found = hurt.difference
     return (
         f"The {whose} the {hurt.kind} '{hurt.name}' worse than the {hurt.other}: "
         f"{hurt.title} {hurt.student or 0:.3f} against {hurt.against or 0:.3f}, a difference of "
-        f"{hurt.difference.estimate or 0:+.3f} (95 % interval {low:.3f} to {high:.3f}, "
+        f"{found.estimate or 0:+.3f} ({_interval_text(found)}, "
         f"{_p_text(hurt.corrected)} corrected over {together})."
     )
+
+
+def _interval_text(found: Estimate) -> str:
+    if found.low is None or found.high is None:
+        return f"no interval: {found.reason}"
+    return f"95 % interval {found.low:.3f} to {found.high:.3f}"
 
 
 def _p_text(p: float | None) -> str:

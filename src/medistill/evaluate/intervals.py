@@ -24,8 +24,9 @@ FEWEST_GROUPS = 10
 MOST_UNDEFINED = 0.05
 NORMAL = float(stats.norm.ppf((1 + LEVEL) / 2))
 
-#: ``share`` of images, other values in [0, 1], values from 0, differences.
-Scale = Literal["share", "unit", "positive", "difference"]
+#: ``share`` of images, other values in [0, 1], values from 0, differences of values in [0, 1], and
+#: any number.
+Scale = Literal["share", "unit", "positive", "difference", "real"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,9 +149,16 @@ def _too_little(undefined_share: float, support: Support) -> str | None:
 def _without_spread(value: float, undefined: int, scale: Scale, support: Support) -> Estimate:
     """All resamples agree: a perfect or a failed model, identical models, constant predictions."""
     surprise = ((1 - LEVEL) / 2) ** (1 / support.carriers)
+    bound = None
     if scale in ("unit", "share") and value in (0.0, 1.0):
         # No error among n groups: exact binomial bound on groups (Clopper and Pearson 1934).
-        low, high = (surprise, 1.0) if value == 1.0 else (0.0, 1 - surprise)
+        bound = (surprise, 1.0) if value == 1.0 else (0.0, 1 - surprise)
+    if scale == "difference" and value != 0:
+        # n groups that all differ by as much: the same bound on the share of such groups; the
+        # others may differ by anything from -1 to 1.
+        bound = surprise * value - (1 - surprise), surprise * value + (1 - surprise)
+    if bound is not None:
+        low, high = bound
         return Estimate(estimate=value, low=low, high=high, undefined_resamples=undefined)
     reason = "every resample gives the same value"
     return Estimate(estimate=value, reason=reason, undefined_resamples=undefined)

@@ -121,7 +121,7 @@ def _calibration_estimate(scored: Scored, support: Support) -> Estimate:
     plain = estimate_with_interval(
         float(scored.values["calibration_error"]),
         scored.resampled["calibration_error"],
-        scale="difference",
+        scale="real",
         support=support,
     )
     if plain.high is None:

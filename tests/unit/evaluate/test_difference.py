@@ -60,6 +60,24 @@ def test_the_same_model_twice_has_no_interval_and_p_one(scored):
     assert found.reason == "every resample gives the same value"
 
 
+def test_a_class_lost_in_every_group_is_a_verdict_and_no_missing_interval(scored):
+    first, second = scored(images=80, groups=80)
+    labels = first.table.labels
+    second.table.probabilities[:] = np.eye(2)[labels]
+    first.table.probabilities[:] = np.eye(2)[0]
+    first, second = score(
+        [first.table, second.table], draw_resamples(first.table, resamples=200, seed=0)
+    )
+    found = differences(first, second, word="patient", flips=2000, seed=0)
+    balanced, sensitivity = found["balanced_accuracy"][0], found["sensitivity"][1]
+    # Half of the 80 are of the class: 40 of 40 patients.
+    surely = stats.binomtest(40, 40).proportion_ci(0.95, method="exact").low
+    assert (balanced.estimate, balanced.verdict) == (-0.5, "worse")
+    assert balanced.high == pytest.approx(1 - 1.5 * surely)
+    assert (sensitivity.estimate, sensitivity.low, sensitivity.verdict) == (-1.0, -1.0, "worse")
+    assert sensitivity.high == pytest.approx(1 - 2 * surely)
+
+
 def test_interval_of_single_images_is_the_paired_t_interval(scored):
     first, second = scored(images=300, groups=300)
     found = differences(first, second, word="image", flips=100, seed=0)["accuracy"][0]
@@ -130,6 +148,16 @@ def test_fewer_seeds_do_not(simulate):
     assert (found.low, found.verdict) == (None, "unknown")
     assert found.reason == "needs at least 5 training seeds, there are 4"
     assert found.estimate is not None
+
+
+def test_seeds_that_all_lose_a_class_have_no_interval_for_seeds_never_seen(simulate):
+    tables = [simulate(images=80, groups=80) for _ in range(10)]
+    for number, table in enumerate(tables):
+        table.probabilities[:] = np.eye(2)[table.labels if number > 4 else 0]
+    done = score(tables, draw_resamples(tables[0], resamples=100, seed=0))
+    found = difference_over_seeds(done[:5], done[5:], METRICS["balanced_accuracy"], "patient")
+    assert (found.estimate, found.low, found.verdict) == (-0.5, None, "unknown")
+    assert found.reason == "every resample gives the same value"
 
 
 def test_interval_over_seeds_adds_both_variances(simulate):

@@ -8,6 +8,7 @@ import pytest
 
 from medistill.evaluate.bootstrap import draw_resamples
 from medistill.evaluate.harm import Hurt, harm, in_words
+from medistill.evaluate.intervals import Estimate
 from medistill.evaluate.predictions import Predictions
 from medistill.evaluate.scored import score
 from medistill.evaluate.subgroups import Subgroup
@@ -54,6 +55,49 @@ def test_the_class_that_is_served_worse_is_named_first_in_words() -> None:
     assert "0.700 against 1.000" in first
     assert "corrected over 3 comparisons" in first
     json.dumps([each.to_json() for each in found], allow_nan=False)
+
+
+def test_a_class_that_is_never_recognised_any_more_is_served_worse() -> None:
+    # Every patient of the class is lost, so every resample gives the same difference.
+    found = compared(table(LABELS == 0, LABELS), {"control": table(ALL, LABELS)})
+    lost = next(each for each in found if (each.name, each.metric) == ("ill", "sensitivity"))
+    assert (lost.student, lost.against, lost.verdict) == (0.0, 1.0, "worse")
+    # 100 of 100 patients: surely at least .025^(1/100) = .9638 of all; the others could gain 1.
+    assert (lost.difference.low, lost.difference.high) == (
+        -1.0,
+        pytest.approx(1 - 2 * 0.96378, abs=1e-4),
+    )
+    worse, _ = in_words(found)
+    assert any("difference of -1.000 (95 % interval -1.000 to -0.928, p" in each for each in worse)
+
+
+def test_the_collapse_of_a_class_is_found_under_holm_with_ten_patients_and_not_with_luck() -> None:
+    few = np.r_[np.zeros(40, dtype=np.int64), np.ones(10, dtype=np.int64)]
+    right = np.ones(50, dtype=bool)
+    found = compared(table(few == 0, few), {"control": table(right, few)})
+    assert {each.verdict for each in found if each.name == "ill"} == {"worse"}
+    # One patient of ten says nothing: p = 1.
+    one = right & (np.arange(50) != 49)
+    found = compared(table(one, few), {"control": table(right, few)})
+    assert {each.verdict for each in found} == {"undecided"}
+
+
+def test_a_missing_interval_is_not_printed_as_one() -> None:
+    bare = Hurt(
+        other="teacher",
+        kind="class",
+        name="ill",
+        metric="dice",
+        title="Dice",
+        student=0.1,
+        against=0.9,
+        difference=Estimate(estimate=-0.8, reason="every resample gives the same value"),
+        p=0.001,
+        corrected=0.001,
+        verdict="worse",
+    )
+    (sentence,), _ = in_words([bare])
+    assert "(no interval: every resample gives the same value, p = 0.001 corrected" in sentence
 
 
 def test_a_subgroup_that_is_served_worse_is_found() -> None:

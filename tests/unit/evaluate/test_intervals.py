@@ -78,6 +78,31 @@ def test_nothing_wrong_is_bounded_by_the_number_of_groups():
     assert (failed.low, failed.high) == (0.0, pytest.approx(1 - expected.low))
 
 
+@pytest.mark.parametrize("groups", [10, 40, 500])
+@pytest.mark.parametrize("value", [-1.0, -0.5, 0.05, 1.0])
+def test_a_difference_that_all_groups_share_is_bounded_by_their_number(groups, value):
+    support = Support(carriers=groups, groups=groups, folds=1, word="patient")
+    found = estimate_with_interval(value, np.full(99, value), scale="difference", support=support)
+    # Clopper and Pearson: at least so many of all groups differ by the value, and the others by -1
+    # (for the lower end) or 1.
+    surely = stats.binomtest(groups, groups).proportion_ci(0.95, method="exact").low
+    assert found.low == pytest.approx(surely * value - (1 - surely))
+    assert found.high == pytest.approx(surely * value + (1 - surely))
+    assert found.reason is None
+    # Where it misses the truth, so many groups all alike are drawn at most 2.5 times in 100.
+    for share in np.linspace(0.01, 1, 500):
+        for rest in (-1.0, 1.0):
+            truth = share * value + (1 - share) * rest
+            held = found.low - 1e-9 <= truth <= found.high + 1e-9
+            assert held or stats.binom.pmf(groups, groups, share) <= 0.025
+
+
+def test_no_difference_at_all_and_differences_without_limits_have_no_bound():
+    for value, scale in ((0.0, "difference"), (-3.0, "real")):
+        found = estimate_with_interval(value, np.full(99, value), scale=scale, support=FORTY)
+        assert (found.low, found.reason) == (None, "every resample gives the same value")
+
+
 def test_no_spread_has_no_interval():
     found = estimate_with_interval(0.5, np.full(100, 0.5), scale="unit", support=FORTY)
     assert (found.estimate, found.low, found.reason) == (
