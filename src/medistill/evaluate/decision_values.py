@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from medistill.core.types import Task
-from medistill.evaluate.arrays import Floats
+from medistill.evaluate.arrays import Floats, Ints
 from medistill.evaluate.decision_curve import THRESHOLDS, net_benefit, treat_all, useful_range
 from medistill.evaluate.examined import Examined, groups_of, labels_of
+from medistill.evaluate.label_predictions import LabelPredictions
 from medistill.evaluate.mask_confidence import error_detection
 from medistill.evaluate.operating import Wish
 from medistill.evaluate.operating_values import operating_values
@@ -75,12 +76,14 @@ def _of_model(
     masks = task == "segmentation"
     before = np.concatenate([f.chances(task=task, calibrated=False) for f in folds])
     after = np.concatenate([f.chances(task=task) for f in folds])
+    fold = np.repeat(np.arange(len(folds)), [len(each.evaluate.labels) for each in folds])
+    counted = _counted(folds, fold, task)
     return {
         "temperature": _temperatures(folds),
         "refusals": {**folds[0].fitted.decisions.refusals, **(NOT_FOR_MASKS if masks else {})},
         "calibration": {
-            "before": measures(before, labels, task=task, classes=classes),
-            "after": measures(after, labels, task=task, classes=classes),
+            when: measures(chances, labels, task=task, classes=classes, counted=counted, folds=fold)
+            for when, chances in (("before", before), ("after", after))
         },
         "operating": operating_values(folds, task=task, classes=classes, wish=wish, drawn=drawn),
         "sets": set_values(folds, task=task, classes=classes, drawn=drawn),
@@ -89,6 +92,21 @@ def _of_model(
         "strange": strange_values(folds[0], strange, task=task, word=word),
         "uncertainty": _uncertainty(after, labels, drawn) if masks else None,
     }
+
+
+def _counted(folds: Sequence[Examined], fold: Ints, task: Task) -> tuple[int, ...] | None:
+    """Labels that means are over, as in the metrics; None where labels are exclusive."""
+    if task != "multi-label":
+        return None
+    labels = labels_of(folds)
+    table = LabelPredictions(
+        names=[str(row) for row in range(len(labels))],
+        groups=[f"{n} {group}" for n, group in zip(fold, groups_of(folds), strict=True)],
+        labels=labels,
+        probabilities=np.zeros(labels.shape),
+        folds=fold,
+    )
+    return table.counted
 
 
 def _temperatures(folds: Sequence[Examined]) -> list[float]:

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from medistill.core.types import Task
-from medistill.evaluate.arrays import Floats
+from medistill.evaluate.arrays import Floats, Ints
 from medistill.evaluate.calibration import BINS
+from medistill.evaluate.label_metrics import brier_of, log_loss_of
 from medistill.evaluate.mask_confidence import UNKNOWN
-
-SMALLEST = float(np.finfo(np.float64).eps)
+from medistill.evaluate.metrics import brier_of_each, log_loss_of_each
+from medistill.evaluate.pixel_sums import pixel_sums
 
 
 def equal_width_error(stated: Floats, happened: Floats) -> float:
@@ -40,37 +41,50 @@ def _error(stated: Floats, happened: Floats, number: np.ndarray) -> float:
 
 
 def measures(
-    chances: Floats, labels: np.ndarray, *, task: Task, classes: Sequence[str]
+    chances: Floats,
+    labels: np.ndarray,
+    *,
+    task: Task,
+    classes: Sequence[str],
+    counted: Sequence[int] | None = None,
+    folds: Ints | None = None,
 ) -> dict[str, float | None | dict[str, float | None]]:
     """Calibration of probabilities (N, K, ...) against labels, as plain values without NaN.
+
+    What has the name of a metric is that metric: of the same labels, over the same folds.
 
     Args:
         chances: probabilities, classes on axis 1.
         labels: class numbers (N, ...); for multi-label (N, K) of 0, 1 and NaN where unknown.
         task: what the labels are; pixels of masks count one by one.
         classes: names in the order of axis 1.
+        counted: labels of multi-label that means are over; None for all.
+        folds: fold of each image, (N,); None for one.
 
     Returns:
         ``error`` and ``adaptive``: of the predicted class (two classes: of the second; labels:
         mean over labels). ``classwise``: mean over classes of the adaptive error of "it is this
-        class" (Kull et al., NeurIPS 2019, but with equal masses). ``brier``: mean squared
-        distance, halved sum over classes, mean over labels. ``log_loss``: nats.
-        ``per_class``: adaptive error of each class.
+        class" (Kull et al., NeurIPS 2019, but with equal masses). ``brier``: see
+        ``metrics.brier``; ``log_loss``: nats; both mean over labels, or over images of their
+        pixels' mean, then over folds. ``per_class``: adaptive error of each class.
     """
+    chosen = list(range(len(classes)) if counted is None else counted)
+    brier, log_loss = _losses(chances, labels, task, chosen, folds)
     if task == "segmentation":
         chances, labels = _pixels(chances, labels)
     each = [_column(chances, labels, column, task) for column in range(len(classes))]
-    own = [adaptive_error(*pair) for pair in each]
+    own = np.array([adaptive_error(*pair) for pair in each])
     if task == "multi-label":
-        top = each
+        top = [each[column] for column in chosen]
     else:
-        top = [each[1]] if len(classes) == 2 else [_top(chances, labels)]
+        one = len(classes) == 2 and task == "single-label"
+        top = [each[1] if one else _top(chances, labels)]
     return {
         "error": _known(np.array([equal_width_error(*pair) for pair in top])),
         "adaptive": _known(np.array([adaptive_error(*pair) for pair in top])),
-        "classwise": _known(np.array(own)),
-        "brier": _brier(each, task),
-        "log_loss": _log_loss(each, task),
+        "classwise": _known(own[chosen] if task == "multi-label" else own),
+        "brier": brier,
+        "log_loss": log_loss,
         "per_class": {name: _known(np.array([v])) for name, v in zip(classes, own, strict=True)},
     }
 
@@ -93,18 +107,33 @@ def _top(chances: Floats, labels: np.ndarray) -> tuple[Floats, Floats]:
     return chances.max(axis=1).reshape(-1), hit.reshape(-1)
 
 
-def _brier(each: Sequence[tuple[Floats, Floats]], task: Task) -> float | None:
-    means = np.array([((p - y) ** 2).mean() if p.size else np.nan for p, y in each])
-    return _known(means) if task == "multi-label" else float(means.sum() / 2)
+def _losses(
+    chances: Floats, labels: np.ndarray, task: Task, counted: Sequence[int], folds: Ints | None
+) -> tuple[float | None, float | None]:
+    """Brier score and log loss, mean over folds; each None where a fold has none."""
+    number = np.zeros(len(labels), dtype=np.int64) if folds is None else folds
+    found = [
+        _losses_of(chances[rows], labels[rows], task, list(counted))
+        for rows in (np.flatnonzero(number == fold) for fold in np.unique(number))
+    ]
+    brier, log_loss = (None if np.isnan(v) else float(v) for v in np.mean(found, axis=0))
+    return brier, log_loss
 
 
-def _log_loss(each: Sequence[tuple[Floats, Floats]], task: Task) -> float | None:
-    logs = [-np.log(np.clip(p, SMALLEST, 1)) * y for p, y in each]
-    if task != "multi-label":
-        return float(np.sum(logs, axis=0).mean())
-    rest = [-np.log(np.clip(1 - p, SMALLEST, 1)) * (1 - y) for p, y in each]
-    means = [(a + b).mean() if a.size else np.nan for a, b in zip(logs, rest, strict=True)]
-    return _known(np.array(means))
+def _losses_of(
+    chances: Floats, labels: np.ndarray, task: Task, counted: list[int]
+) -> tuple[float, float]:
+    if task == "multi-label":
+        known, said, all_alike = labels[:, counted], chances[:, counted], np.ones(len(labels))
+        means = [_known(of(known, said, all_alike)) for of in (brier_of, log_loss_of)]
+        brier, log_loss = (np.nan if mean is None else mean for mean in means)
+        return brier, log_loss
+    if task == "segmentation":
+        images = [pixel_sums(*pair)[-2:] for pair in zip(chances, labels, strict=True)]
+        brier, log_loss = np.mean(images, axis=0).tolist()
+        return brier, log_loss
+    each = brier_of_each(labels, chances), log_loss_of_each(labels, chances)
+    return float(each[0].mean()), float(each[1].mean())
 
 
 def _known(values: Floats) -> float | None:

@@ -44,6 +44,26 @@ def test_brier_and_log_loss_agree_with_scikit_learn() -> None:
     many, marks = drawn(classes=4)
     found = measures(many, marks, task="single-label", classes=list("abcd"))
     assert found["log_loss"] == pytest.approx(log_loss(marks, many))
+    summed = ((many - np.eye(4)[marks]) ** 2).sum(axis=1).mean()
+    assert found["brier"] == pytest.approx(summed)
+
+
+def test_means_are_over_the_labels_that_count_and_over_folds() -> None:
+    chances, labels = drawn()
+    marks = np.stack([labels, 1 - labels], axis=1).astype(float)
+    stated = np.stack([chances[:, 1], chances[:, 1]], axis=1)
+    folds = np.r_[np.zeros(100, dtype=np.int64), np.ones(500, dtype=np.int64)]
+    found = measures(
+        stated, marks, task="multi-label", classes=["x", "y"], counted=[0], folds=folds
+    )
+    alone = measures(chances, labels, task="single-label", classes=["a", "b"])
+    for name in ("error", "adaptive"):
+        assert found[name] == pytest.approx(alone[name])
+    assert found["classwise"] == pytest.approx(found["per_class"]["x"])
+    parts = [brier_score_loss(labels[of], chances[of, 1]) for of in (folds == 0, folds == 1)]
+    assert found["brier"] == pytest.approx(np.mean(parts))
+    parts = [log_loss(labels[of], chances[of, 1]) for of in (folds == 0, folds == 1)]
+    assert found["log_loss"] == pytest.approx(np.mean(parts))
 
 
 def test_unknown_labels_are_left_out_and_a_label_without_any_is_none() -> None:
@@ -61,9 +81,18 @@ def test_unknown_labels_are_left_out_and_a_label_without_any_is_none() -> None:
 
 
 def test_pixels_count_one_by_one() -> None:
+    chances, labels = drawn(600, classes=3)
+    planes = np.moveaxis(chances.reshape(6, 10, 10, 3), -1, 1)
+    masks = measures(planes, labels.reshape(6, 10, 10), task="segmentation", classes=list("abc"))
+    flat = measures(chances, labels, task="single-label", classes=list("abc"))
+    for name in ("error", "adaptive", "classwise", "brier", "log_loss"):
+        assert masks[name] == pytest.approx(flat[name])
+
+
+def test_pixels_of_two_classes_are_judged_by_the_predicted_one() -> None:
     chances, labels = drawn(600)
     planes = np.moveaxis(chances.reshape(6, 10, 10, 2), -1, 1)
-    masks = measures(planes, labels.reshape(6, 10, 10), task="segmentation", classes=["a", "b"])
-    flat = measures(chances, labels, task="single-label", classes=["a", "b"])
-    assert masks["brier"] == pytest.approx(flat["brier"])
-    assert masks["adaptive"] == pytest.approx(flat["adaptive"])
+    found = measures(planes, labels.reshape(6, 10, 10), task="segmentation", classes=["a", "b"])
+    right = (chances.argmax(axis=1) == labels).astype(float)
+    assert found["error"] == pytest.approx(equal_width_error(chances.max(axis=1), right))
+    assert found["brier"] == pytest.approx(brier_score_loss(labels, chances[:, 1]))
