@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,7 +12,10 @@ from medistill.evaluate.arrays import Floats
 from medistill.evaluate.independent import delong_p, images_are_groups, mcnemar_p
 from medistill.evaluate.intervals import (
     Estimate,
+    Scale,
+    Support,
     estimate_with_interval,
+    p_of_no_difference,
     standard_error,
     t_quantile,
 )
@@ -34,6 +38,7 @@ class Difference(Estimate):
     Attributes:
         p: two-sided, by sign flips of groups; None where the metric does not allow it.
         p_reason: why there is none.
+        interval_p: two-sided, of the interval by Student's t, where the metric allows no ``p``.
         verdict: of the first model, seen from the second: ``better`` or ``worse`` if the interval
             leaves out 0 and p, where there is one, is below .05; ``undecided`` if not; ``unknown``
             without an interval.
@@ -41,6 +46,7 @@ class Difference(Estimate):
 
     p: float | None = None
     p_reason: str | None = None
+    interval_p: float | None = None
     verdict: str = "unknown"
 
 
@@ -70,9 +76,12 @@ def differences(
     p_values = _p_values(first, second, flips=flips, seed=seed)
     return {
         metric.name: [
-            _difference(metric, estimate, p)
-            for estimate, p in zip(
-                paired_estimates(first, second, metric, word), p_values[metric.name], strict=True
+            _difference(metric, estimate, p, pair)
+            for estimate, p, pair in zip(
+                paired_estimates(first, second, metric, word),
+                p_values[metric.name],
+                _pairs(first, second, metric, word),
+                strict=True,
             )
         ]
         for metric in first.table.metrics.values()
@@ -138,21 +147,37 @@ def difference_over_seeds(
 
 def paired_estimates(first: Scored, second: Scored, metric: Metric, word: str) -> list[Estimate]:
     """First minus second of a metric with its interval: one entry, or one a class."""
+    scale: Scale = "real" if metric.scale == "positive" else "difference"
+    return [
+        within_unit(
+            estimate_with_interval(
+                pair.value,
+                pair.resampled,
+                scale=scale,
+                support=pair.support,
+                absent=metric.undefined,
+            ),
+            metric,
+        )
+        for pair in _pairs(first, second, metric, word)
+    ]
+
+
+class _Pair(NamedTuple):
+    """First minus second of one value, in R resamples, and the evidence behind it."""
+
+    value: float
+    resampled: Floats
+    support: Support
+
+
+def _pairs(first: Scored, second: Scored, metric: Metric, word: str) -> list[_Pair]:
     name = metric.name
     values = np.atleast_1d(first.values[name] - second.values[name])
     resampled = (first.resampled[name] - second.resampled[name]).reshape(-1, values.size)
     support = supports(first.table, metric, word)
     return [
-        within_unit(
-            estimate_with_interval(
-                float(values[column]),
-                resampled[:, column],
-                scale="real" if metric.scale == "positive" else "difference",
-                support=support[column],
-                absent=metric.undefined,
-            ),
-            metric,
-        )
+        _Pair(float(values[column]), resampled[:, column], support[column])
         for column in range(values.size)
     ]
 
@@ -189,10 +214,15 @@ def _p_values(
     return result
 
 
-def _difference(metric: Metric, estimate: Estimate, p: float | None) -> Difference:
-    reason = NO_P if p is None and estimate.estimate is not None else None
-    verdict = _verdict(metric, estimate.low, estimate.high, p)
-    return Difference(**asdict(estimate), p=p, p_reason=reason, verdict=verdict)
+def _difference(metric: Metric, estimate: Estimate, p: float | None, pair: _Pair) -> Difference:
+    bare = p is None and estimate.estimate is not None
+    return Difference(
+        **asdict(estimate),
+        p=p,
+        p_reason=NO_P if bare else None,
+        interval_p=p_of_no_difference(*pair) if bare and estimate.low is not None else None,
+        verdict=_verdict(metric, estimate.low, estimate.high, p),
+    )
 
 
 def _verdict(metric: Metric, low: float | None, high: float | None, p: float | None) -> str:

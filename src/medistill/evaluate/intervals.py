@@ -102,6 +102,19 @@ def estimate_with_interval(
     return Estimate(estimate=value, low=low, high=high, undefined_resamples=undefined)
 
 
+def p_of_no_difference(value: float, resampled: Floats, support: Support) -> float:
+    """Two-sided p-value of a difference of values in [0, 1] that has an interval.
+
+    It is below .05 where the interval leaves out 0, and 1 less the level of the interval that would
+    end there. Arguments as of ``estimate_with_interval``.
+    """
+    error = standard_error(resampled, support)
+    if error > 1e-12:
+        return float(2 * stats.t.sf(abs(value) / error, degrees(support)))
+    # The bound of ``_without_spread`` ends at 0 where this share of groups differ by the value.
+    return min(1.0, 2 * (1 / (1 + abs(value))) ** support.carriers)
+
+
 def standard_error(resampled: Floats, support: Support) -> float:
     """Standard deviation over resamples, freed of the bootstrap's bias.
 

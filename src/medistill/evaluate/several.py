@@ -64,7 +64,8 @@ def compare_models(
         all runs; ``models``: one
         row a run and role with ``overall`` (first seed: spread over groups) and ``seeds`` (spread
         over seeds, kept apart); ``differences``: ``first``, ``second`` and ``overall`` with
-        ``p``, ``corrected`` (Holm over all pairs of that metric) and ``verdict``.
+        ``p``, ``interval_p`` where there is none, ``corrected`` (the one or the other, by Holm
+        over all pairs of that metric) and ``verdict``.
 
     Raises:
         DataError: models on other images, or that know other things of them; says which differ.
@@ -131,16 +132,21 @@ def _row(run: str, role: str, seeds: Sequence[Scored], word: str) -> dict[str, A
 def _corrected(
     found: Mapping[_Pair, Mapping[str, list[Difference]]], metrics: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """P-values of each metric corrected over all pairs; verdicts by the corrected ones."""
+    """P-values of each metric corrected over all pairs; verdicts by the corrected ones.
+
+    A metric that allows no exchange of groups has the p-value of its interval, since an interval
+    of 95 % for every one of many pairs would too often leave out 0 by chance.
+    """
     pairs = list(found)
     rows: list[dict[str, Any]] = [
         {"first": " ".join(p.first), "second": " ".join(p.second), "overall": {}} for p in pairs
     ]
     for name in metrics:
         each = [found[pair][name][0] for pair in pairs]
-        for row, one, p in zip(rows, each, holm([d.p for d in each]), strict=True):
+        p_values = holm([d.interval_p if d.p is None else d.p for d in each])
+        for row, one, p in zip(rows, each, p_values, strict=True):
             verdict = one.verdict
-            if verdict in ("better", "worse") and p is not None and p >= SIGNIFICANCE:
+            if verdict in ("better", "worse") and (p is None or p >= SIGNIFICANCE):
                 verdict = "undecided"
             value = replace(one, verdict=verdict).to_json()
             row["overall"][name] = {**value, "corrected": p}

@@ -47,7 +47,9 @@ def model_grid(found: Mapping[str, Any]) -> Grid:
 def difference_grid(found: Mapping[str, Any]) -> Grid:
     """One line a pair, one column a metric."""
     return Grid(
-        caption="Paired differences; p-values by exchange of groups, corrected by Holm",
+        caption="Paired differences; p-values by exchange of groups, or of the interval where a "
+        "metric is no sum over groups, such as average precision; corrected by Holm over all "
+        "pairs of a metric, while the 95 % intervals are of each pair alone",
         columns=tuple(found["metrics"][name]["title"] for name in shown(found)),
         rows=tuple(
             (

@@ -93,6 +93,9 @@ def test_metrics_that_are_no_sums_say_why_they_have_no_p(scored):
     assert found["average_precision"][0].p is None
     assert "interval only" in found["average_precision"][0].p_reason
     assert found["auroc"][0].p_reason is None
+    assert found["auroc"][0].interval_p is None
+    each = found["average_precision"][0]
+    assert (each.low > 0) == (each.interval_p < 0.05)
 
 
 def test_an_interval_without_zero_needs_a_small_p_as_well(scored):

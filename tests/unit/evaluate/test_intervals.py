@@ -8,6 +8,7 @@ from statsmodels.stats.proportion import proportion_confint
 from medistill.evaluate.intervals import (
     Support,
     estimate_with_interval,
+    p_of_no_difference,
     plural,
     standard_error,
 )
@@ -95,6 +96,22 @@ def test_a_difference_that_all_groups_share_is_bounded_by_their_number(groups, v
             truth = share * value + (1 - share) * rest
             held = found.low - 1e-9 <= truth <= found.high + 1e-9
             assert held or stats.binom.pmf(groups, groups, share) <= 0.025
+
+
+def test_the_p_value_of_an_interval_is_that_of_students_t_and_of_the_bound():
+    random = np.random.default_rng(0)
+    gained = random.normal(0.1, 0.5, size=400)
+    support = Support(carriers=400, groups=400, folds=1, word="patient")
+    means = gained[random.integers(400, size=(4000, 400))].mean(axis=1)
+    expected = stats.ttest_1samp(gained, 0).pvalue
+    assert p_of_no_difference(gained.mean(), means, support) == pytest.approx(expected, rel=0.2)
+    # At the edge of the interval it is one less the level.
+    reach = stats.t.ppf(0.975, 39) * 0.02 * np.sqrt(40 / 39)
+    assert p_of_no_difference(reach, spread(reach, 0.02), FORTY) == pytest.approx(0.05)
+    # Without spread: all of 40 groups alike, if only so many of all are that the mean is 0.
+    alike = stats.binom.pmf(40, 40, 1 / 1.25)
+    assert p_of_no_difference(-0.25, np.full(9, -0.25), FORTY) == pytest.approx(2 * alike)
+    assert p_of_no_difference(0.0, np.zeros(9), FORTY) == 1.0
 
 
 def test_no_difference_at_all_and_differences_without_limits_have_no_bound():

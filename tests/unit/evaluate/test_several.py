@@ -47,6 +47,37 @@ def test_every_pair_is_corrected_together_and_seeds_are_kept_apart(simulate: Sim
     assert any("two has no control" in note for note in found["notes"])
 
 
+def by_chance(seed: int) -> Predictions:
+    """One of many models that are equally good on the same images."""
+    labels = np.arange(120) % 2
+    odds = 1.5 * (labels - 0.5) + np.random.default_rng(seed).normal(size=120)
+    chances = np.stack([1 / (1 + np.exp(odds)), 1 / (1 + np.exp(-odds))], axis=1)
+    names = [str(n) for n in range(120)]
+    return Predictions(names=names, groups=names, labels=labels, probabilities=chances)
+
+
+def test_an_interval_that_leaves_out_0_by_chance_is_no_verdict_among_many_pairs() -> None:
+    models = {
+        str(n): {"student": [by_chance(1800 + n)], "control": [by_chance(1850 + n)]}
+        for n in range(6)
+    }
+    found = compare_models(models, **QUICK)["differences"]
+    cells = [row["overall"]["average_precision"] for row in found]
+    assert len(cells) == 11
+    assert any(cell["low"] > 0 or cell["high"] < 0 for cell in cells)
+    assert all(cell["p"] is None for cell in cells)
+    assert {cell["verdict"] for cell in cells} == {"undecided"}
+    assert [cell["corrected"] for cell in cells] == holm([cell["interval_p"] for cell in cells])
+
+
+def test_average_precision_that_is_surely_lower_stays_a_verdict(simulate: Simulate) -> None:
+    pair = {"student": [simulate(skill=0.2)], "control": [simulate(skill=3.0)]}
+    found = compare_models({"one": pair, "two": pair}, **QUICK)["differences"]
+    cells = [row["overall"]["average_precision"] for row in found]
+    assert [cell["verdict"] for cell in cells] == ["worse", "worse", "unknown"]
+    assert cells[0]["corrected"] < 0.05
+
+
 def test_runs_on_different_images_are_refused_and_the_images_named(simulate: Simulate) -> None:
     other = simulate(images=121)
     with pytest.raises(DataError, match=r"two student 0: was evaluated on other images .*i120"):

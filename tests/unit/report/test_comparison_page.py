@@ -28,6 +28,7 @@ def test_text_and_page_say_the_same(tmp_path: Path) -> None:
     text = comparison_text(found)
     assert "two has no control" in text
     assert "2 seeds" in text
+    assert "or of the interval where a metric is no sum over groups" in " ".join(text.split())
     assert "two student minus <one> student" in text
     assert text.startswith("<one>: The student serves")
     write_comparison(tmp_path / "c.html", found)
