@@ -176,12 +176,13 @@ def _limit(
     wish: Wish, scores: Floats, positive: NDArray[np.bool_], groups: Sequence[str], word: str
 ) -> tuple[float | None, str]:
     """The threshold of one class, or None and why there is none."""
-    few = _too_few(positive, groups, word)
+    few = too_few(positive, groups, word)
     limit = None if few else threshold_for(wish, scores, positive)
     return limit, few or f"no threshold keeps a {wish.rule} of {wish.value or 0:g}"
 
 
-def _too_few(positive: NDArray[np.bool_], groups: Sequence[str], word: str) -> str | None:
+def too_few(positive: NDArray[np.bool_], groups: Sequence[str], word: str) -> str | None:
+    """Why neither a threshold nor a temperature is fitted: under ten groups give one answer."""
     for chosen, what in ((positive, "with"), (~positive, "without")):
         count = groups_among(groups, np.flatnonzero(chosen))
         if count < FEWEST_GROUPS:

@@ -19,6 +19,7 @@ from medistill.evaluate.arrays import Floats, Ints
 from medistill.evaluate.intervals import FEWEST_GROUPS, plural
 from medistill.evaluate.mask_confidence import UNKNOWN
 from medistill.evaluate.one_per_group import groups_among
+from medistill.evaluate.operating import too_few
 
 RANGE = (0.05, 20.0)
 MOST_PIXELS = 200_000
@@ -35,9 +36,9 @@ def fit_calibration(
 ) -> tuple[Calibration, dict[str, str]]:
     """The temperature, or one a label, and why any of them was left at 1.
 
-    Left at 1 are models with fewer than ten groups, with a class (or an answer to a label) that
-    no image has, without a single mistake (no finite temperature is best), or whose best
-    temperature lies outside 0.05 to 20.
+    Left at 1 are models with fewer than ten groups (labels: than ten with and ten without it, as
+    for a threshold), with a class that no image has, without a single mistake (no finite
+    temperature is best), or whose best temperature lies outside 0.05 to 20.
 
     Args:
         logits: (N, K), or (N, K, H, W) for masks.
@@ -79,9 +80,10 @@ def _fit_labels(
     temperatures, reasons = [], {}
     for column, name in enumerate(classes):
         rows = np.flatnonzero(np.isfinite(labels[:, column]))
-        temperature, reason = 1.0, _too_few(groups_among(groups, rows), word)
+        present, own = labels[rows, column] > 0.5, [groups[row] for row in rows.tolist()]
+        temperature, reason = 1.0, too_few(present, own, word)
         if reason is None:
-            temperature, reason = _fit_label(logits[rows, column], labels[rows, column] > 0.5)
+            temperature, reason = _fit_label(logits[rows, column], present)
         if reason is not None:
             reasons[f"calibration.{name}"] = reason
         temperatures.append(temperature)
@@ -89,8 +91,6 @@ def _fit_labels(
 
 
 def _fit_label(logits: Floats, present: NDArray[np.bool_]) -> tuple[float, str | None]:
-    if present.all() or not present.any():
-        return 1.0, "every image has the same answer"
     if ((logits > 0) == present).all():
         return 1.0, "the model makes no mistake to learn from"
     away = np.where(present, -logits, logits)

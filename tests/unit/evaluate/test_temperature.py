@@ -5,6 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from medistill.bundle.calibration import Calibration, probabilities
+from medistill.evaluate.operating import Wish, choose_thresholds
 from medistill.evaluate.temperature import fit_calibration
 
 
@@ -96,7 +97,27 @@ def test_labels_without_evidence_stay_as_they_are() -> None:
     groups = [str(n) for n in range(20)]
     found, reasons = fit_calibration(logits, labels, groups, task="multi-label", classes="xyz")
     assert found.labels == (1.0, 1.0, 1.0)
-    assert [reasons[f"calibration.{name}"].split()[0] for name in "xyz"] == ["too", "every", "the"]
+    assert reasons == {
+        "calibration.x": "too few groups (0 groups with the class)",
+        "calibration.y": "too few groups (0 groups without the class)",
+        "calibration.z": "the model makes no mistake to learn from",
+    }
+
+
+def test_a_label_needs_ten_groups_with_each_answer_as_its_threshold_does() -> None:
+    random = np.random.default_rng(0)
+    for positives, fitted in ((2, False), (9, False), (10, True)):
+        labels = np.zeros((200, 1))
+        labels[:positives] = 1
+        logits = 3 * (labels - 0.5) + 2 * random.normal(size=labels.shape)
+        groups = [str(n) for n in range(200)]
+        kind = {"task": "multi-label", "classes": ["x"], "word": "patient"}
+        found, reasons = fit_calibration(logits, labels, groups, **kind)
+        assert (found.labels != (1.0,)) == fitted
+        wish = Wish(rule="youden")
+        chances = 1 / (1 + np.exp(-logits))
+        of_threshold = choose_thresholds(chances, labels, groups, wish=wish, **kind)[2]
+        assert reasons.get("calibration.x") == of_threshold.get("thresholds.x")
 
 
 def test_guessing_has_no_best_temperature() -> None:
