@@ -14,7 +14,7 @@ from medistill.evaluate.examined import Examined, groups_of, labels_of
 from medistill.evaluate.label_predictions import LabelPredictions
 from medistill.evaluate.mask_confidence import error_detection
 from medistill.evaluate.operating import Wish
-from medistill.evaluate.operating_values import operating_values
+from medistill.evaluate.operating_values import no_points, operating_values
 from medistill.evaluate.reliability_measures import measures
 from medistill.evaluate.selective import (
     confidence_and_hits,
@@ -80,7 +80,7 @@ def _of_model(
     counted = _counted(folds, fold, task)
     return {
         "temperature": _temperatures(folds),
-        "refusals": {**folds[0].fitted.decisions.refusals, **(NOT_FOR_MASKS if masks else {})},
+        "refusals": _refusals(folds, task, classes, wish),
         "calibration": {
             when: measures(chances, labels, task=task, classes=classes, counted=counted, folds=fold)
             for when, chances in (("before", before), ("after", after))
@@ -91,6 +91,18 @@ def _of_model(
         "decision_curve": _curves(after, labels, task, classes),
         "strange": strange_values(folds[0], strange, task=task, word=word),
         "uncertainty": _uncertainty(after, labels, drawn) if masks else None,
+    }
+
+
+def _refusals(
+    folds: Sequence[Examined], task: Task, classes: Sequence[str], wish: Wish | None
+) -> dict[str, str]:
+    """What was not fitted, and what does not apply."""
+    pointless = no_points(task, classes, wish)
+    return {
+        **folds[0].fitted.decisions.refusals,
+        **(NOT_FOR_MASKS if task == "segmentation" else {}),
+        **({"thresholds": pointless} if pointless else {}),
     }
 
 

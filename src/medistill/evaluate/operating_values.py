@@ -45,7 +45,7 @@ def operating_values(
         ``positive_predictive_value`` and ``negative_predictive_value``.
     """
     positive = wish.positive if wish is not None else None
-    if task == "segmentation" or (task == "single-label" and not positive and len(classes) > 2):
+    if task == "segmentation" or no_points(task, classes, wish):
         return []
     choosing = all(fold.calibrate is not None for fold in folds)
     others = [Wish(rule=w.rule, value=w.value, positive=positive) for w in USUAL if choosing]
@@ -57,6 +57,17 @@ def operating_values(
         for each in wishes
         for column in columns
     ]
+
+
+def no_points(task: Task, classes: Sequence[str], wish: Wish | None) -> str | None:
+    """Why there are none whatever the images say, as a clause: which class matters is not said."""
+    named = wish is not None and wish.positive
+    if task != "single-label" or named or len(classes) <= 2:
+        return None
+    return (
+        f"with {len(classes)} classes an operating point is of one against the others, and none is "
+        "named (decide.positive)"
+    )
 
 
 def _point(

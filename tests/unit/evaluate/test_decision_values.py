@@ -8,11 +8,12 @@ import pytest
 
 from medistill.core.types import Task
 from medistill.evaluate.decision_values import decision_values
-from medistill.evaluate.decisions import Answers
+from medistill.evaluate.decisions import Answers, Fitted
 from medistill.evaluate.examined import Examined
 from medistill.evaluate.grouped import Table
 from medistill.evaluate.label_predictions import LabelPredictions
 from medistill.evaluate.mask_scores import MaskScores
+from medistill.evaluate.operating import Wish
 from medistill.evaluate.pixel_sums import pixel_sums
 from medistill.evaluate.predictions import Predictions
 from medistill.evaluate.scored import statistics_of
@@ -97,3 +98,22 @@ def test_every_task_gives_every_part_or_says_why_without_nan(task: Task) -> None
     )
     if task == "segmentation":
         assert found["student"]["sets"]["reason"] == "pixels of one image are not independent"
+
+
+def test_of_several_classes_of_which_none_is_named_it_is_said_why_there_is_no_point() -> None:
+    random = np.random.default_rng(0)
+    asked = Answers(
+        logits=random.normal(size=(40, 3)),
+        labels=np.arange(40) % 3,
+        groups=[str(n) for n in range(40)],
+    )
+    model = Examined(fitted=Fitted(), calibrate=asked, evaluate=asked)
+    kind = {"task": "single-label", "classes": ["a", "b", "c"], "word": "patient"}
+    found = decision_values({"student": [model]}, **kind)["student"]
+    assert found["operating"] == []
+    assert "none is named (decide.positive)" in found["refusals"]["thresholds"]
+    assert "with 3 classes" in found["refusals"]["thresholds"]
+    named = Wish(rule="youden", positive="b")
+    found = decision_values({"student": [model]}, **kind, wish=named)["student"]
+    assert {point["class"] for point in found["operating"]} == {"b"}
+    assert "thresholds" not in found["refusals"]
