@@ -34,7 +34,8 @@ from medistill.evaluate.document import (
     statistics,
 )
 from medistill.evaluate.grouped import Table, check_same_images
-from medistill.evaluate.harm import Hurt, harm, in_words
+from medistill.evaluate.harm import Hurt, harm
+from medistill.evaluate.harm_words import in_words
 from medistill.evaluate.metrics import Metric
 from medistill.evaluate.scored import Scored, estimates, score
 from medistill.evaluate.subgroups import Subgroup
@@ -56,6 +57,7 @@ def evaluate(
     flips: int = 10_000,
     seed: int = 0,
     parts: Sequence[Subgroup] = (),
+    left_out: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Score teacher, student and control, and say whether distilling helped.
 
@@ -76,6 +78,7 @@ def evaluate(
         flips: sign flips of groups.
         seed: of both.
         parts: subgroups of the images, to see whether one of them is served worse.
+        left_out: columns that make no subgroups, and why; see ``subgroups.columns_left_out``.
 
     Returns:
         A JSON value without NaN, the content of metrics.json:
@@ -113,6 +116,7 @@ def evaluate(
     method = _method(roles, group_word)
     hurt = _harm(roles, classes, parts, group_word, seed)
     own = _shipped(first, chosen, group_word, resamples, seed)
+    said = in_words(hurt, whose=_evidence(first, group_word).serves, left_out=left_out)
     return {
         "schema": SCHEMA,
         "classes": list(classes),
@@ -127,7 +131,7 @@ def evaluate(
         "method": {name: d.to_json() for name, d in method.items()} or None,
         "harm": [each.to_json() for each in hurt],
         "answer": _answer(
-            roles, pairs, method, first.metrics[chosen], group_word, caveats, sizes or {}, hurt, own
+            roles, pairs, method, first.metrics[chosen], group_word, caveats, sizes or {}, said, own
         ),
         "sizes": {role: dict(values) for role, values in (sizes or {}).items()},
     }
@@ -202,13 +206,10 @@ def _answer(
     word: str,
     caveats: Sequence[str],
     sizes: Mapping[str, Mapping[str, Any]],
-    hurt: Sequence[Hurt],
+    harmed: tuple[list[str], list[str]],
     own: str | None,
 ) -> dict[str, Any]:
-    table = roles["student"][0].table
-    evidence = Evidence(
-        images=len(table), groups=table.group_count, word=word, folds=len(table.fold_rows)
-    )
+    evidence = _evidence(roles["student"][0].table, word)
     student = estimates(roles["student"][0], metric, word)[0]
     teacher = estimates(roles["teacher"][0], metric, word)[0] if roles["teacher"] else None
     gain = pairs["control"][metric.name][0] if "control" in pairs else None
@@ -225,12 +226,18 @@ def _answer(
     }
     # That the teacher serves as well for no more makes the rest idle. Else who is served worse
     # comes before everything; that nobody is shown to be, after it.
-    worse, rest = in_words(hurt, whose=evidence.serves)
+    worse, rest = harmed
     first, *others = parts.values()
     said = " ".join(sentence for sentence in (first, *worse, *others, *rest) if sentence)
     verdict = gain.verdict if gain is not None else "unknown"
     full = with_caveats(said, caveats)
     return {"harm": worse, "no_harm": rest, **parts, "verdict": verdict, "full": full}
+
+
+def _evidence(table: Table, word: str) -> Evidence:
+    return Evidence(
+        images=len(table), groups=table.group_count, word=word, folds=len(table.fold_rows)
+    )
 
 
 def _shipped(table: Table, name: str, word: str, resamples: int, seed: int) -> str | None:

@@ -2,9 +2,10 @@
 
 Every class and every subgroup is tested against every other model in one family, which Holm's
 correction holds together: classes by sensitivity and AUROC (masks: by Dice), subgroups by accuracy
-and AUROC (labels that are not exclusive: by AUROC; masks: by Dice). Classes and subgroups with
-fewer than ten groups, or with fewer than ten images that have and ten that lack the finding, are
-named and not tested.
+and AUROC (labels that are not exclusive: by AUROC; masks: by Dice). Sensitivity and accuracy are
+those of the most probable class (labels: of a probability of 0.5), not of an operating point.
+Classes and subgroups with fewer than ten groups are named and not tested; nor is AUROC with fewer
+than ten images that have and ten that lack the finding.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from medistill.evaluate.arrays import Floats
 from medistill.evaluate.difference import SIGNIFICANCE, paired_estimates
 from medistill.evaluate.grouped import Table
 from medistill.evaluate.harm_cohorts import Cohort, cohorts
-from medistill.evaluate.harm_parts import Part, harm_parts
+from medistill.evaluate.harm_parts import Part, harm_parts, title_of
 from medistill.evaluate.holm import holm
-from medistill.evaluate.intervals import Estimate, plural
+from medistill.evaluate.intervals import Estimate
 from medistill.evaluate.mask_paired import mask_p_values
 from medistill.evaluate.mask_scores import MaskScores
 from medistill.evaluate.paired import sign_flip_p, swap_scores
@@ -31,7 +32,6 @@ from medistill.evaluate.subgroups import Subgroup
 #: Exchanges of groups; so many a comparison where that is more, since the smallest possible p-value
 #: times the number of comparisons must stay well below the level that is significant.
 FLIPS, FLIPS_EACH = 10_000, 100
-KINDS = ("class", "subgroup")
 UNDEFINED = "the difference is not defined here"
 
 
@@ -44,7 +44,7 @@ class Hurt:
         kind: ``class`` or ``subgroup``.
         name: of the class or subgroup.
         metric: name of the metric.
-        title: the metric within a sentence.
+        title: the metric within a sentence, with the point that it is judged at.
         student: value of the student.
         against: value of the other model.
         difference: student minus other, with interval.
@@ -139,34 +139,6 @@ def corrected(found: Sequence[Sequence[Hurt]]) -> list[list[Hurt]]:
     ]
 
 
-def in_words(
-    found: Sequence[Hurt],
-    family: Sequence[Hurt] | None = None,
-    *,
-    whose: str = "student serves",
-) -> tuple[list[str], list[str]]:
-    """Who is served worse, one sentence each; and what was not shown or could not be tested.
-
-    Args:
-        found: the comparisons of one student.
-        family: everything that was corrected with them; None for nothing else.
-        whose: who serves, with the verb: several students where there are folds.
-    """
-    count = sum(each.p is not None for each in (found if family is None else family))
-    together = plural("comparison", count)
-    worse = [_sentence(each, together, whose) for each in found if each.verdict == "worse"]
-    kinds, rest = [k for k in KINDS if any(e.kind == k and e.p is not None for e in found)], []
-    if not worse and kinds:
-        rest.append(
-            f"No {' or '.join(kinds)} is shown to be served worse than by the teacher or the "
-            f"control ({together}, corrected together)."
-        )
-    silent = list(dict.fromkeys(f"{e.name} ({e.reason})" for e in found if e.p is None))
-    if silent:
-        rest.append(f"Not tested for harm: {'; '.join(silent)}.")
-    return worse, rest
-
-
 def _against(
     name: str, pairs: Sequence[Cohort], whole: Table, word: str, exchange: _Exchange
 ) -> list[Hurt]:
@@ -191,7 +163,7 @@ def _compare(pair: Cohort, name: str, word: str) -> list[Hurt]:
             kind=part.kind,
             name=part.name,
             metric=part.metric,
-            title=metrics[part.metric].in_text,
+            title=title_of(metrics[part.metric], pair.student.table),
             student=_value(pair.student, part),
             against=_value(pair.other, part),
             difference=found[part.metric][part.column],
@@ -256,23 +228,3 @@ def _judge(hurt: Hurt, corrected: float | None) -> Hurt:
     if corrected < SIGNIFICANCE and low is not None and high is not None and not low <= 0 <= high:
         verdict = "better" if low > 0 else "worse"
     return replace(hurt, corrected=corrected, verdict=verdict)
-
-
-def _sentence(hurt: Hurt, together: str, whose: str) -> str:
-    found = hurt.difference
-    return (
-        f"The {whose} the {hurt.kind} '{hurt.name}' worse than the {hurt.other}: "
-        f"{hurt.title} {hurt.student or 0:.3f} against {hurt.against or 0:.3f}, a difference of "
-        f"{found.estimate or 0:+.3f} ({_interval_text(found)}, "
-        f"{_p_text(hurt.corrected)} corrected over {together})."
-    )
-
-
-def _interval_text(found: Estimate) -> str:
-    if found.low is None or found.high is None:
-        return f"no interval: {found.reason}"
-    return f"95 % interval {found.low:.3f} to {found.high:.3f}"
-
-
-def _p_text(p: float | None) -> str:
-    return "p < 0.001" if p is not None and p < 0.001 else f"p = {p or 0:.3f}"

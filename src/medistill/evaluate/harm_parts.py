@@ -13,9 +13,11 @@ from medistill.evaluate.intervals import FEWEST_GROUPS
 from medistill.evaluate.label_metrics import NO_LABEL
 from medistill.evaluate.label_predictions import LabelPredictions
 from medistill.evaluate.mask_scores import MaskScores
+from medistill.evaluate.metrics import Metric
 from medistill.evaluate.subgroups import Subgroup
 
 FEWEST_EVENTS = 10
+CALLED = ("sensitivity", "accuracy")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,7 +30,7 @@ class Part:
         metric: name of the metric.
         column: which of the metric's values counts; 0 for a metric of a whole model.
         rows: of the subgroup; None for all images.
-        reason: why it cannot be tested, as a clause.
+        reason: why it cannot be tested by this metric, as a clause.
     """
 
     kind: str
@@ -47,17 +49,30 @@ def harm_parts(table: Table, classes: Sequence[str], given: Sequence[Subgroup]) 
         classes: names of what the table has figures of.
         given: subgroups of its images.
     """
-    return [*_classes(table, classes), *_subgroups(table, given)]
+    return [*_classes(table, classes), *_subgroups(table, classes, given)]
+
+
+def title_of(metric: Metric, table: Table) -> str:
+    """The metric within a sentence; of what is called, at which point, which is not the shipped."""
+    if metric.name not in CALLED:
+        return metric.in_text
+    labels = isinstance(table, LabelPredictions)
+    point = "at a probability of 0.5" if labels else "at the most probable class"
+    return f"{metric.in_text} {point}"
 
 
 def _classes(table: Table, classes: Sequence[str]) -> list[Part]:
-    parts = []
-    for column, name in enumerate(classes):
-        inside, outside = table.members[column]
-        reason = _too_little(table, inside, outside)
-        for metric in _class_metrics(table, column):
-            parts.append(Part(kind="class", name=name, metric=metric, column=column, reason=reason))
-    return parts
+    return [
+        Part(
+            kind="class",
+            name=name,
+            metric=metric,
+            column=column,
+            reason=_too_little(table, column, metric),
+        )
+        for column, name in enumerate(classes)
+        for metric in _class_metrics(table, column)
+    ]
 
 
 def _class_metrics(table: Table, column: int) -> tuple[str, ...]:
@@ -68,14 +83,14 @@ def _class_metrics(table: Table, column: int) -> tuple[str, ...]:
     return ("sensitivity",) if shared else ("sensitivity", "class_auroc")
 
 
-def _subgroups(table: Table, given: Sequence[Subgroup]) -> list[Part]:
+def _subgroups(table: Table, classes: Sequence[str], given: Sequence[Subgroup]) -> list[Part]:
     return [
         Part(
             kind="subgroup",
             name=each.name,
             metric=metric,
             rows=each.rows,
-            reason=_too_small(table.only(each.rows)),
+            reason=_too_small(table.only(each.rows), classes, metric),
         )
         for each in given
         for metric in _subgroup_metrics(table)
@@ -88,25 +103,35 @@ def _subgroup_metrics(table: Table) -> tuple[str, ...]:
     return ("auroc",) if isinstance(table, LabelPredictions) else ("accuracy", "auroc")
 
 
-def _too_small(part: Table) -> str | None:
-    """A subgroup needs ten groups, and ten images with and ten without what is usual in it."""
+def _too_small(part: Table, classes: Sequence[str], metric: str) -> str | None:
+    """A subgroup needs ten groups; to rank its images, ten of what is usual in it and ten others.
+
+    Masks need ten images that show anything.
+    """
     if part.group_count < FEWEST_GROUPS:
         return f"too few groups, {part.group_count}"
     if isinstance(part, LabelPredictions):
         return None if part.counted else NO_LABEL
     if isinstance(part, MaskScores):
-        return _too_few_images(np.asarray(part.present.any(axis=1)), None)
-    inside = part.members[int(np.argmax([held.sum() for held, _ in part.members]))][0]
-    return _too_few_images(~inside, inside)
+        shown = int(part.present.any(axis=1).sum())
+        return f"too few images with a mask, {shown}" if shown < FEWEST_EVENTS else None
+    if metric == "accuracy":
+        return None
+    usual = int(np.argmax([inside.sum() for inside, _ in part.members]))
+    return _one_sided(*part.members[usual], f"of '{classes[usual]}'")
 
 
-def _too_little(table: Table, inside: np.ndarray, outside: np.ndarray) -> str | None:
+def _too_little(table: Table, column: int, metric: str) -> str | None:
+    """A class needs ten groups; to be ranked against the others, ten images of them as well."""
+    inside, outside = table.members[column]
     groups = table.groups_with(inside)
     if groups < FEWEST_GROUPS:
         return f"too few groups, {groups}"
-    return _too_few_images(inside, None if isinstance(table, MaskScores) else outside)
+    return _one_sided(inside, outside, "with it") if metric == "class_auroc" else None
 
 
-def _too_few_images(events: np.ndarray, rest: np.ndarray | None) -> str | None:
-    fewest = int(events.sum()) if rest is None else int(min(events.sum(), rest.sum()))
-    return f"too few images, {fewest}" if fewest < FEWEST_EVENTS else None
+def _one_sided(inside: np.ndarray, outside: np.ndarray, what: str) -> str | None:
+    counts = int(inside.sum()), int(outside.sum())
+    if min(counts) >= FEWEST_EVENTS:
+        return None
+    return f"too few images of one kind, {counts[0]} {what} and {counts[1]} others"

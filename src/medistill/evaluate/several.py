@@ -12,8 +12,9 @@ from medistill.evaluate.difference import SIGNIFICANCE, Difference, differences
 from medistill.evaluate.document import definition, judged_classes, overall
 from medistill.evaluate.document import spread as spread_over_seeds
 from medistill.evaluate.grouped import Table, check_same_images
-from medistill.evaluate.harm import Hurt, corrected, in_words, uncorrected
+from medistill.evaluate.harm import Hurt, corrected, uncorrected
 from medistill.evaluate.harm_parts import harm_parts
+from medistill.evaluate.harm_words import in_words
 from medistill.evaluate.holm import holm
 from medistill.evaluate.scored import Scored, estimates, score
 from medistill.evaluate.subgroups import Subgroup, together

@@ -8,6 +8,7 @@ import pytest
 from medistill.core.errors import DataError
 from medistill.evaluate.comparison import evaluate
 from medistill.evaluate.metrics import METRICS
+from medistill.evaluate.predictions import Predictions
 from tests.unit.evaluate.label_tables import label_table
 
 QUICK = {"resamples": 200, "flips": 200, "group_word": "article"}
@@ -20,6 +21,11 @@ def roles(simulate, *, seeds=1, **rest):
         "student": [simulate(**size, skill=1.8, model=10 + s) for s in range(seeds)],
         "control": [simulate(**size, skill=0.6, model=20 + s) for s in range(seeds)],
     }
+
+
+def replace_chances(table, chances):
+    shared = {"names": table.names, "groups": table.groups, "labels": table.labels}
+    return Predictions(**shared, probabilities=0.8 * chances + 0.1)
 
 
 def test_holds_every_figure_as_json(simulate):
@@ -77,6 +83,19 @@ def test_of_folds_harm_is_done_by_the_students_of_all(simulate):
     worse = evaluate(tables, classes=["a", "b"], **QUICK)["answer"]["harm"]
     assert worse[0].startswith("The 2 students of this seed, one a fold, serve the class '")
     assert "For this file" not in " ".join(worse)
+
+
+def test_a_class_that_the_student_never_names_is_said_first(simulate):
+    table = simulate(images=80, groups=80)
+    answers = {"teacher": np.eye(2)[table.labels], "student": np.eye(2)[0 * table.labels]}
+    tables = {role: replace_chances(table, chances) for role, chances in answers.items()}
+    found = evaluate(tables, classes=["well", "ill"], left_out=["visit (14 values)"], **QUICK)
+    answer = found["answer"]
+    assert answer["harm"][0].startswith(
+        "The student serves the class 'ill' worse than the teacher: sensitivity"
+    )
+    assert answer["no_harm"][-1].endswith("not tested for harm: visit (14 values).")
+    assert "visit (14 values)" in answer["full"]
 
 
 def test_same_seed_same_figures(simulate):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from medistill.evaluate.bootstrap import draw_resamples
-from medistill.evaluate.harm import Hurt, harm, in_words
-from medistill.evaluate.intervals import Estimate
+from medistill.evaluate.harm import Hurt, harm
+from medistill.evaluate.harm_words import in_words
 from medistill.evaluate.predictions import Predictions
 from medistill.evaluate.scored import score
 from medistill.evaluate.subgroups import Subgroup
@@ -50,7 +50,8 @@ def test_the_class_that_is_served_worse_is_named_first_in_words() -> None:
     (first, second), _ = in_words(found)
     assert "AUROC against the rest" in second
     assert first.startswith(
-        "The student serves the class 'ill' worse than the teacher: sensitivity"
+        "The student serves the class 'ill' worse than the teacher: sensitivity at the most "
+        "probable class 0.700"
     )
     assert "0.700 against 1.000" in first
     assert "corrected over 3 comparisons" in first
@@ -82,24 +83,6 @@ def test_the_collapse_of_a_class_is_found_under_holm_with_ten_patients_and_not_w
     assert {each.verdict for each in found} == {"undecided"}
 
 
-def test_a_missing_interval_is_not_printed_as_one() -> None:
-    bare = Hurt(
-        other="teacher",
-        kind="class",
-        name="ill",
-        metric="dice",
-        title="Dice",
-        student=0.1,
-        against=0.9,
-        difference=Estimate(estimate=-0.8, reason="every resample gives the same value"),
-        p=0.001,
-        corrected=0.001,
-        verdict="worse",
-    )
-    (sentence,), _ = in_words([bare])
-    assert "(no interval: every resample gives the same value, p = 0.001 corrected" in sentence
-
-
 def test_a_subgroup_that_is_served_worse_is_found() -> None:
     men = Subgroup(column="sex", value="M", rows=np.arange(100, 200))
     women = Subgroup(column="sex", value="F", rows=np.arange(100))
@@ -116,8 +99,19 @@ def test_nothing_is_found_where_there_is_nothing_and_small_parts_are_named() -> 
     found = compared(table(ALL, LABELS), {"control": table(ALL, LABELS)}, [few, one_sided])
     worse, said = in_words(found)
     assert not worse
-    assert said[0].startswith("No class is shown to be served worse")
-    assert said[1] == "Not tested for harm: site B (too few groups, 5); site C (too few images, 0)."
+    assert said[0].startswith("No class or subgroup is shown to be served worse")
+    assert said[1] == (
+        "Not tested for harm: site B (too few groups, 5); site C by AUROC (too few images of one "
+        "kind, 40 of 'ill' and 0 others)."
+    )
+
+
+def test_accuracy_of_a_one_sided_subgroup_is_tested_all_the_same() -> None:
+    ill = Subgroup(column="site", value="C", rows=np.flatnonzero(LABELS == 1)[:40])
+    hurt = ~np.isin(np.arange(200), ill.rows[:20])
+    found = compared(table(hurt, LABELS), {"control": table(ALL, LABELS)}, [ill])
+    verdicts = {each.metric: each.verdict for each in found if each.name == "site C"}
+    assert verdicts == {"accuracy": "worse", "auroc": "not tested"}
 
 
 def test_subgroups_are_spoken_of_only_where_one_was_tested() -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from medistill.evaluate.comparison import evaluate
-from medistill.evaluate.harm_parts import harm_parts
+from medistill.evaluate.harm_parts import harm_parts, title_of
+from medistill.evaluate.predictions import Predictions
 from medistill.evaluate.subgroups import Subgroup
 from tests.unit.evaluate.label_tables import label_table, mask_table
 
@@ -33,6 +34,31 @@ def test_labels_and_masks_have_their_own_metrics_and_small_ones_a_reason():
     assert reasons["site B"] == "too few groups, 8"
     masks = harm_parts(mask_table(), ["a", "b"], [])
     assert [p.metric for p in masks] == ["class_dice", "class_dice"]
+
+
+def test_each_metric_is_withheld_for_want_of_its_own_images_alone():
+    names = [str(n) for n in range(60)]
+    labels = np.r_[np.zeros(52, dtype=np.int64), np.ones(4), np.full(4, 2)].astype(np.int64)
+    table = Predictions(
+        names=names, groups=names, labels=labels, probabilities=np.full((60, 3), 1 / 3)
+    )
+    old = Subgroup(column="age", value="65 and over", rows=np.arange(36, 60))
+    reasons = {(p.name, p.metric): p.reason for p in harm_parts(table, ["a", "b", "c"], [old])}
+    kinds = "too few images of one kind, 52 with it and 8 others"
+    assert reasons["a", "sensitivity"] is None
+    assert reasons["a", "class_auroc"] == kinds
+    assert reasons["b", "sensitivity"] == "too few groups, 4"
+    assert reasons["age 65 and over", "accuracy"] is None
+    of_age = "too few images of one kind, 16 of 'a' and 8 others"
+    assert reasons["age 65 and over", "auroc"] == of_age
+
+
+def test_what_is_called_is_named_with_the_point_at_which():
+    labels = label_table()
+    assert title_of(labels.metrics["sensitivity"], labels) == (
+        "sensitivity at a probability of 0.5"
+    )
+    assert title_of(labels.metrics["class_auroc"], labels) == "AUROC"
 
 
 def test_labels_are_judged_as_a_whole():

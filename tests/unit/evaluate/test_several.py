@@ -108,7 +108,10 @@ HARMED = {
 def test_a_subgroup_that_one_run_serves_worse_is_named_and_all_runs_are_one_family() -> None:
     found = compare_models(HARMED, parts={"good": [WOMEN, MEN]}, **QUICK)
     json.dumps(found, allow_nan=False)
-    said = "bad: The student serves the subgroup 'sex M' worse than the control: accuracy 0.800"
+    said = (
+        "bad: The student serves the subgroup 'sex M' worse than the control: accuracy at the most "
+        "probable class 0.800"
+    )
     assert any(sentence.startswith(said) for sentence in found["harm"])
     assert not any("sex F" in sentence or "good:" in sentence for sentence in found["harm"])
     # Two runs against a control each: 3 figures of the classes and 2 of either sex.
