@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from medistill.evaluate.ages import age_band, is_age
 from medistill.evaluate.grouped import fail
+from medistill.evaluate.intervals import FEWEST_GROUPS
 from medistill.evaluate.table_files import read_rows, write_rows
 
 MOST_VALUES = 12
-AGE_BANDS = (
-    (0, 18, "under 18"),
-    (18, 40, "18 to 39"),
-    (40, 65, "40 to 64"),
-    (65, 200, "65 and over"),
+#: Words of a column's name that says where or with what an image was made.
+PLACES = frozenset(
+    {"site", "hospital", "centre", "center", "clinic", "institution", "country", "region", "ward"}
+    | {"device", "scanner", "machine", "manufacturer", "vendor", "model", "detector"}
 )
 UNKNOWN = "unknown"
 SUBGROUPS = "subgroups.csv"
@@ -45,19 +48,31 @@ class Subgroup:
 def subgroups(attributes: Sequence[Mapping[str, str]]) -> list[Subgroup]:
     """All subgroups that further columns of the table make.
 
-    A column called ``age`` is cut into bands of years; other columns count where they have 2 to
-    12 values (patient numbers, dates and file names do not). Missing values are one subgroup.
+    A column of ages is cut into bands of years; other columns count where they have 2 to 12 values
+    (patient numbers, dates and file names do not), a site or device also with more, where one of
+    them has ten images. Missing values are one subgroup.
 
     Args:
         attributes: of each image, by column.
     """
-    columns = list(dict.fromkeys(name for each in attributes for name in each))
     found = []
-    for column in columns:
-        values = [_value(column, each.get(column, "")) for each in attributes]
-        if 2 <= len(set(values)) <= MOST_VALUES:
+    for column, values in _columns(attributes).items():
+        if len(set(values)) > 1 and not _too_many(column, values):
             found += _of(column, values)
     return found
+
+
+def columns_left_out(attributes: Sequence[Mapping[str, str]]) -> list[str]:
+    """Columns with too many values to make subgroups, for example ``visit (14 values)``.
+
+    Args:
+        attributes: of each image, by column.
+    """
+    return [
+        f"{column} ({len(set(values)):,} values)"
+        for column, values in _columns(attributes).items()
+        if _too_many(column, values)
+    ]
 
 
 def write_subgroups(path: Path, names: Sequence[str], found: Sequence[Subgroup]) -> None:
@@ -124,12 +139,23 @@ def _of(column: str, values: Sequence[str]) -> list[Subgroup]:
     ]
 
 
+def _columns(attributes: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
+    """What each column says of each image."""
+    columns = dict.fromkeys(name for each in attributes for name in each)
+    return {
+        column: [_value(column, each.get(column, "")) for each in attributes] for column in columns
+    }
+
+
+def _too_many(column: str, values: Sequence[str]) -> bool:
+    counts = Counter(values)
+    if len(counts) <= MOST_VALUES:
+        return False
+    place = PLACES & set(re.findall("[a-z]+", column.lower()))
+    return not place or max(counts.values()) < FEWEST_GROUPS
+
+
 def _value(column: str, text: str) -> str:
-    stripped = text.strip()
-    if column.lower() not in {"age", "patient age", "patient_age", "age_years"}:
-        return stripped or UNKNOWN
-    try:
-        years = float(stripped.removesuffix("Y"))
-    except ValueError:
-        return UNKNOWN
-    return next((name for low, high, name in AGE_BANDS if low <= years < high), UNKNOWN)
+    if is_age(column):
+        return age_band(column, text) or UNKNOWN
+    return text.strip() or UNKNOWN

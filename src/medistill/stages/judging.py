@@ -21,7 +21,13 @@ from medistill.evaluate.mistakes import worst_mistakes
 from medistill.evaluate.operating import Wish
 from medistill.evaluate.predictions import Predictions
 from medistill.evaluate.strange import StrangeSet
-from medistill.evaluate.subgroups import SUBGROUPS, Subgroup, subgroups, write_subgroups
+from medistill.evaluate.subgroups import (
+    SUBGROUPS,
+    Subgroup,
+    columns_left_out,
+    subgroups,
+    write_subgroups,
+)
 from medistill.imaging.resize import render
 from medistill.report.explained import Explained
 from medistill.report.html import write_report
@@ -86,7 +92,7 @@ def pool(
 def judge(judged: Judged, folder: Path) -> Mapping[str, Any]:
     """Write ``metrics.json``, tables of predictions and of subgroups, and ``report.html``."""
     folder.mkdir(parents=True, exist_ok=True)
-    parts = _subgroups(judged)
+    parts = subgroups(_attributes(judged))
     metrics = _metrics(judged, parts)
     write_json(folder / METRICS, metrics)
     tables = {}
@@ -118,6 +124,7 @@ def _metrics(judged: Judged, parts: Sequence[Subgroup]) -> dict[str, Any]:
         caveats=images.caveats,
         sizes=judged.sizes,
         parts=parts,
+        left_out=columns_left_out(_attributes(judged)),
     )
     decisions = decision_values(
         judged.examined,
@@ -138,9 +145,10 @@ def _metrics(judged: Judged, parts: Sequence[Subgroup]) -> dict[str, Any]:
     }
 
 
-def _subgroups(judged: Judged) -> list[Subgroup]:
+def _attributes(judged: Judged) -> list[Mapping[str, str]]:
+    """What is known of each image that was judged, by column of its table."""
     known = {sample.name: sample.attributes for sample in judged.images.samples}
-    return subgroups([known[name] for name in judged.predictions["student"][0].names])
+    return [known[name] for name in judged.predictions["student"][0].names]
 
 
 def _pictures(judged: Judged) -> Sequence[Picture]:

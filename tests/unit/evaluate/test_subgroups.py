@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from medistill.core.errors import DataError
-from medistill.evaluate.subgroups import Subgroup, read_subgroups, subgroups, write_subgroups
+from medistill.evaluate.subgroups import (
+    Subgroup,
+    columns_left_out,
+    read_subgroups,
+    subgroups,
+    write_subgroups,
+)
 
 
 def test_columns_with_few_values_make_subgroups_and_age_makes_bands() -> None:
@@ -27,6 +33,26 @@ def test_columns_with_few_values_make_subgroups_and_age_makes_bands() -> None:
         "age unknown": [2, 6],
         "age 18 to 39": [3, 7],
     }
+
+
+def test_sites_and_devices_may_have_many_values_and_other_columns_are_named() -> None:
+    rows = [
+        {
+            "hospital": f"h{n % 14}",
+            "device": str(n),
+            "visit": f"v{n % 14}",
+            "sex": "FM"[n % 2],
+            "Age (years)": str(20 + n % 60),
+            "batch": f"b{n % 12}",
+        }
+        for n in range(140)
+    ]
+    columns = [each.column for each in subgroups(rows)]
+    assert dict.fromkeys(columns) == dict.fromkeys(["hospital", "sex", "Age (years)", "batch"])
+    assert columns.count("hospital") == 14
+    assert columns_left_out(rows) == ["device (140 values)", "visit (14 values)"]
+    # Without a single value of ten images none could be tested.
+    assert columns_left_out(rows[:120])[0] == "hospital (14 values)"
 
 
 def test_no_columns_make_none() -> None:
