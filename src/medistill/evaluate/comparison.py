@@ -118,11 +118,7 @@ def evaluate(
     own = _shipped(first, chosen, group_word, resamples, seed)
     said = in_words(hurt, whose=_evidence(first, group_word).serves, left_out=left_out)
     return {
-        "schema": SCHEMA,
-        "classes": list(classes),
-        "group_word": group_word,
-        "caveats": list(caveats),
-        "headline": chosen,
+        **_head(classes, group_word, caveats, chosen),
         "counts": counts(first, classes, seeds=len(tables["student"])),
         "statistics": statistics(resamples, flips, seed),
         "metrics": {m.name: definition(m) for m in first.metrics.values()},
@@ -134,6 +130,18 @@ def evaluate(
             roles, pairs, method, first.metrics[chosen], group_word, caveats, sizes or {}, said, own
         ),
         "sizes": {role: dict(values) for role, values in (sizes or {}).items()},
+    }
+
+
+def _head(
+    classes: Sequence[str], word: str, caveats: Sequence[str], headline: str
+) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "classes": list(classes),
+        "group_word": word,
+        "caveats": list(caveats),
+        "headline": headline,
     }
 
 

@@ -136,16 +136,16 @@ def test_a_split_without_images_is_refused(finished: Path, tmp_path: Path) -> No
 
 
 def table(root: Path, women: set[str]) -> Path:
-    """Phantoms in a CSV table with a patient, a sex and an age each."""
+    """Phantoms in a CSV table with a patient, a sex, an age and a visit each."""
     drawn = read_phantom(root / "drawn", count=160, size=32, start=5000)
     with (root / "images.csv").open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["path", "label", "patient", "sex", "age"])
+        writer.writerow(["path", "label", "patient", "sex", "age", "visit"])
         for number, sample in enumerate(drawn.samples):
             path = sample.path.relative_to(root)
             sex = "F" if path.as_posix() in women else "M"
             label = drawn.classes[int(str(sample.label))]
-            writer.writerow([path, label, f"p{number}", sex, 20 + number % 60])
+            writer.writerow([path, label, f"p{number}", sex, 20 + number % 60, f"v{number}"])
     return root / "images.csv"
 
 
@@ -179,6 +179,7 @@ def test_harm_to_a_sex_of_the_table_is_named_first_and_stands_in_the_report(
         'id="results"'
     )
     assert "age 40 to 64, against the teacher" in page
+    assert "not tested for harm: visit (160 values)." in page
     assert '<a href="#subgroups">' in page
     text = compare([tmp_path / "out"], out=tmp_path / "compared")
     assert any(line.startswith(said) for line in text.splitlines())
