@@ -36,7 +36,9 @@ def test_only_the_asked_images_count_and_unknown_values_do_not() -> None:
     among = np.arange(40) % 2 == 0
     found = mean(values, among, clusters(groups, word="patient"), scale="difference")
     assert found.estimate == 0.5
-    assert found.reason is not None  # ten groups, all the same value
+    # Ten groups, all the same value: surely .025^(1/10) = .6915 of all have it.
+    assert found.low == pytest.approx(0.5 * 0.6915 - 0.3085, abs=1e-4)
+    assert found.high == pytest.approx(0.5 * 0.6915 + 0.3085, abs=1e-4)
 
 
 def test_nothing_to_count_says_so_and_few_groups_have_no_interval() -> None:
