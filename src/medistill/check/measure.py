@@ -26,7 +26,7 @@ from medistill.data.rows import content_hash
 from medistill.imaging.picture import Picture
 from medistill.imaging.resize import to_stored
 
-_LARGEST, _WHITE = 512, 255
+_WHITE = 255
 _ONE_OF_MANY = re.compile(r"\b(slice|frame) \d+( of \d+)?")
 Grays = NDArray[np.uint8]
 
@@ -126,21 +126,12 @@ def _of_one_shape(
 
 def _notes(pictures: Sequence[Picture], grays: Grays, stored: Stored | None) -> Iterator[_Noted]:
     _, height, width = grays.shape
-    step = -(-max(height, width) // _LARGEST)
     white = grays == _WHITE
-    signs = letters(_every(grays, step))
+    signs = letters(grays)
     for picture, full, count in zip(pictures, white, signs, strict=True):
         share = round(int(np.count_nonzero(full)) / full.size, 4)
         held = _NOTHING.stored if stored is None else _stored_hash(picture, stored)
         yield _Noted(height, width, share, count, _content(picture), held, unreadable=False)
-
-
-def _every(grays: Grays, step: int) -> Grays:
-    """Every so manieth pixel, without a mean: letters stay sharp."""
-    if step == 2 and grays.shape[2] % 2 == 0:
-        pairs = grays[:, ::2].view("<u2")  # their low byte is the first: thrice as fast
-        return (pairs & np.uint16(0xFF)).astype(np.uint8)
-    return np.ascontiguousarray(grays[:, ::step, ::step])
 
 
 def _stored_hash(picture: Picture, stored: Stored) -> bytes:

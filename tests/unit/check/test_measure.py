@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from medistill.check.facts import Facts
-from medistill.check.measure import Stored, _every, _kind, measured
+from medistill.check.measure import Stored, _kind, measured
 from medistill.check.records import RECORD
 from medistill.check.survey import survey
 from medistill.core.types import Sample
@@ -88,9 +88,3 @@ def test_pictures_seen_together_have_the_facts_of_each_alone(tmp_path: Path) -> 
         assert alone.texts == [whole.texts[whole.rows["text"][row]]]
         for name in set(RECORD.names or ()) - {"text"}:
             np.testing.assert_array_equal(whole.rows[name][row], alone.rows[name][0], name)
-
-
-@pytest.mark.parametrize(("side", "step"), [(10, 1), (10, 2), (11, 2), (10, 3)])
-def test_every_so_manieth_pixel_is_taken(side: int, step: int) -> None:
-    grays = np.random.default_rng(0).integers(0, 256, (2, 9, side), dtype=np.uint8)
-    np.testing.assert_array_equal(_every(grays, step), grays[:, ::step, ::step])
