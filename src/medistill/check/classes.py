@@ -128,27 +128,45 @@ def group_findings(subject: Subject) -> Iterator[Finding]:
 
 
 def mixed_findings(subject: Subject) -> Iterator[Finding]:
-    """Numbered subjects (``personN``) that occur in two exclusive classes under one number."""
-    if subject.images.task != "single-label":
-        return
-    words: dict[str, set[str]] = {}
-    names: dict[str, list[str]] = {}
+    """Numbered subjects (``personN``) in two exclusive classes, or in two parts unless grouped."""
+    held: dict[str, list[Sample]] = {}
     for sample in subject.images.samples:
-        person = _person(sample.name)
-        if person:
-            words.setdefault(person, set()).update(subject.label_words(sample))
-            names.setdefault(person, []).append(sample.name)
-    shared = sorted(person for person, held in words.items() if len(held) > 1)
+        if person := _person(sample.name):
+            held.setdefault(person, []).append(sample)
+    if subject.images.task == "single-label":
+        cure = "Group by that number, and have the labels of these persons looked at."
+        mixed = [person for person, found in held.items() if _in_two_classes(subject, found)]
+        yield from _shared_numbers("classes", held, mixed, cure)
+    cure = "Group by that number in a table, unless the numbers of the parts are of other persons."
+    cut = [person for person, found in held.items() if _in_two_parts(subject, found)]
+    yield from _shared_numbers("parts", held, cut, cure)
+
+
+def _in_two_classes(subject: Subject, samples: Sequence[Sample]) -> bool:
+    return len({word for sample in samples for word in subject.label_words(sample)}) > 1
+
+
+def _in_two_parts(subject: Subject, samples: Sequence[Sample]) -> bool:
+    """Where a common group holds them, what is said of groups says it."""
+    placed = [sample for sample in samples if sample.name in subject.parts]
+    parts = {subject.parts[sample.name] for sample in placed}
+    return len(parts) > 1 and len({sample.group for sample in placed}) > 1
+
+
+def _shared_numbers(
+    what: str, held: dict[str, list[Sample]], shared: Sequence[str], cure: str
+) -> Iterator[Finding]:
     if shared:
-        images = sum(len(names[person]) for person in shared)
+        groups = [[sample.name for sample in held[person]] for person in sorted(shared)]
+        images = sum(map(len, groups))
         yield Finding(
-            check="person-in-two-classes",
+            check=f"person-in-two-{what}",
             severity="warning",
-            text=f"{len(shared)} of {len(words)} numbers of persons in file names occur in two "
-            f"classes ({images} images), for example {shared[0]}",
-            cure="Group by that number, and have the labels of these persons looked at.",
-            figures={"persons": len(words), "shared": len(shared), "images": images},
-            groups=[names[person] for person in shared],
+            text=f"{len(shared)} of {len(held)} numbers of persons in file names occur in two "
+            f"{what} ({images} images), for example {min(shared)}",
+            cure=cure,
+            figures={"persons": len(held), "shared": len(shared), "images": images},
+            groups=groups,
         )
 
 

@@ -69,6 +69,31 @@ def test_person_in_two_classes(count: int) -> None:
     assert (found.figures["shared"], found.figures["images"]) == (count, 2 * count)
 
 
+@pytest.mark.parametrize("count", [1, 4, 10])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_person_in_two_parts(count: int, grouped: bool) -> None:
+    numbers = [*range(20), *(n if n < count else 100 + n for n in range(20))]
+    names = [f"person{n}_virus_{row}.png" for row, n in enumerate(numbers)]
+    images = _subject([0] * 40, splits=["train"] * 20 + ["test"] * 20).images
+    samples = tuple(
+        dataclasses.replace(s, name=name, group=f"person {n}" if grouped else name)
+        for s, name, n in zip(images.samples, names, numbers, strict=True)
+    )
+    subject = Subject(
+        images=dataclasses.replace(images, samples=samples),
+        facts={name: Facts() for name in names},
+        parts={sample.name: sample.split for sample in samples if sample.split},
+    )
+    found = named(list(mixed_findings(subject)), "person-in-two-parts")
+    if grouped:
+        assert found is None
+        return
+    assert found is not None
+    figures = {"persons": 40 - count, "shared": count, "images": 2 * count}
+    assert (found.severity, found.figures) == ("warning", figures)
+    assert [names[0], names[20]] in found.groups
+
+
 def test_a_person_with_two_labels_is_in_no_two_classes() -> None:
     subject = _subject([(1.0, 1.0), (1.0, 0.0)], task="multi-label")
     samples = tuple(
