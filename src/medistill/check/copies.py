@@ -16,9 +16,10 @@ from medistill.check.subject import Subject
 from medistill.core.types import ImageSet, Sample
 from medistill.data.closest import CLOSEST
 
-#: A cluster of more than this share of the set is refused.
+#: A cluster of more than this share of the set is refused, and of more than ten images: of a small
+#: set a few slices of one patient are that share.
 LARGEST_SHARE = 0.05
-_FEWEST_LARGE = 20
+_FEWEST_LARGE = 10
 
 
 def copy_findings(subject: Subject) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from medistill.check.copies import (
     together,
     united,
 )
+from medistill.check.finding import Finding
 from medistill.check.subject import Subject
 from medistill.core.types import ImageSet, Sample
 from tests.unit.check.planted import as_jpeg, named, subject_of, with_samples
@@ -145,18 +146,27 @@ def test_copies_with_other_labels_of_several(
         assert "labels contradict each other" in conflict.text
 
 
-@pytest.mark.parametrize("share", [0.2, 0.4, 0.8])
-def test_large_cluster_is_refused(images: ImageSet, cache: Path, share: float) -> None:
+def _in_one_cluster(images: ImageSet, cache: Path, count: int) -> Finding | None:
+    """What is said of the size of a cluster when the first images look the same."""
     subject = subject_of(images, cache=cache)
     first = next(iter(subject.facts.values()))
-    count = int(share * len(subject.facts))
     facts = {
         name: dataclasses.replace(held, bits=first.bits, thumb=first.thumb) if row < count else held
         for row, (name, held) in enumerate(subject.facts.items())
     }
-    found = named(list(near_findings(dataclasses.replace(subject, facts=facts))), "large-cluster")
+    return named(list(near_findings(dataclasses.replace(subject, facts=facts))), "large-cluster")
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.4, 0.8])
+def test_large_cluster_is_refused(images: ImageSet, cache: Path, share: float) -> None:
+    count = int(share * len(images.samples))
+    found = _in_one_cluster(images, cache, count)
     assert found is not None
     assert (found.severity, found.figures["images"]) == ("fatal", count)
+
+
+def test_ten_of_a_small_set_are_no_large_cluster(images: ImageSet, cache: Path) -> None:
+    assert _in_one_cluster(images, cache, 10) is None
 
 
 def test_united_groups_hold_copies_and_groups_together(images: ImageSet, tmp_path: Path) -> None:
