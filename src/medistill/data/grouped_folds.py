@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
@@ -18,6 +22,13 @@ class GroupedFolds(StratifiedGroupKFold):  # type: ignore[misc]
     are tried at once, by the same sums in the same order. Were the method below no longer called,
     folds would be the same and slower (a test holds both).
     """
+
+    def _iter_test_indices(self, *arrays: Any) -> Iterator[NDArray[np.int64]]:
+        with warnings.catch_warnings():
+            # Whether a class has enough groups is asked before, and answered by an error.
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+            found = list(super()._iter_test_indices(*arrays))
+        return iter(found)
 
     def _find_best_fold(
         self, y_counts_per_fold: Counts, y_cnt: Counts, group_y_counts: Counts

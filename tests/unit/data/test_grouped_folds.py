@@ -39,3 +39,11 @@ def test_scikit_learn_asks_the_quicker_search() -> None:
     ) as asked:
         list(GroupedFolds(4, shuffle=True, random_state=0).split(labels, labels, np.arange(40)))
     assert asked.call_count == 40
+
+
+def test_a_class_of_fewer_members_than_folds_is_split_in_silence() -> None:
+    labels = np.arange(40) < 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        folds = list(GroupedFolds(5, shuffle=True, random_state=0).split(labels, labels, range(40)))
+    assert sorted(row for _, held in folds for row in held.tolist()) == list(range(40))
