@@ -36,7 +36,7 @@ def is_covid_ct(root: Path) -> bool:
     return all((root / name).is_dir() for name in wanted)
 
 
-def read_covid_ct(root: Path, *, cache: Path | None = None) -> ImageSet:
+def read_covid_ct(root: Path, *, cache: Path | None = None, workers: int = 0) -> ImageSet:
     """Read COVID-CT with its official split.
 
     The group of a COVID slice is its article, that of another slice its cluster of near-duplicates.
@@ -45,6 +45,7 @@ def read_covid_ct(root: Path, *, cache: Path | None = None) -> ImageSet:
     Args:
         root: the folder.
         cache: folder that remembers perceptual hashes, or None.
+        workers: processes that hash; 0 hashes here.
 
     Raises:
         DataError: the layout is not there, or a list names an image that is not there.
@@ -53,7 +54,7 @@ def read_covid_ct(root: Path, *, cache: Path | None = None) -> ImageSet:
     paths = {p.relative_to(root).as_posix(): p for p in _all_images(root)}
     split = _official_split(root, set(paths))
     others = {name: path for name, path in paths.items() if name.startswith("CT_NonCOVID/")}
-    group = near_duplicate_groups(others, cache=cache)
+    group = near_duplicate_groups(others, cache=cache, workers=workers)
     samples = tuple(
         Sample(
             path=paths[name],

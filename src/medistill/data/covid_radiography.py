@@ -25,12 +25,13 @@ def is_covid_radiography(root: Path) -> bool:
     return all((root / name).is_dir() for name in _NEEDED)
 
 
-def read_covid_radiography(root: Path, *, cache: Path | None = None) -> ImageSet:
+def read_covid_radiography(root: Path, *, cache: Path | None = None, workers: int = 0) -> ImageSet:
     """Read the database; the group is the cluster of near-duplicates, since no patient is named.
 
     Args:
         root: the folder.
         cache: folder that remembers perceptual hashes, or None.
+        workers: processes that hash; 0 hashes here.
 
     Raises:
         DataError: the layout is not there, or a class has no image.
@@ -52,7 +53,7 @@ def read_covid_radiography(root: Path, *, cache: Path | None = None) -> ImageSet
             raise DataError(where=root / name, what="holds no image", cure="Unpack the archive.")
         paths |= {path.relative_to(root).as_posix(): path for path in found}
         label |= {path.relative_to(root).as_posix(): number for path in found}
-    group = near_duplicate_groups(paths, cache=cache)
+    group = near_duplicate_groups(paths, cache=cache, workers=workers)
     return ImageSet(
         name="covid-radiography",
         root=root,

@@ -46,7 +46,11 @@ def identical_files(paths: Mapping[str, Path]) -> dict[str, str]:
 
 
 def near_duplicate_groups(
-    paths: Mapping[str, Path], *, distance: int = NEAR_DISTANCE, cache: Path | None = None
+    paths: Mapping[str, Path],
+    *,
+    distance: int = NEAR_DISTANCE,
+    cache: Path | None = None,
+    workers: int = 0,
 ) -> dict[str, str]:
     """Group of every image: the first name of its cluster of near-duplicates.
 
@@ -60,11 +64,12 @@ def near_duplicate_groups(
         paths: image file by name.
         distance: largest number of different bits within a cluster, from 0 to 64.
         cache: folder that remembers hashes by file content between calls, or None.
+        workers: processes that decode; 0 decodes here.
 
     Raises:
         MissingExtraError: imagehash or scipy is not installed.
     """
-    hashes = perceptual_hashes(paths, cache=cache)
+    hashes = perceptual_hashes(paths, cache=cache, workers=workers)
     return {name: name for name in paths} | _clustered(hashes, distance)
 
 

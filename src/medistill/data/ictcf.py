@@ -23,12 +23,13 @@ def is_ictcf(root: Path) -> bool:
     return all((root / name).is_dir() for name in CLASS_FOLDERS)
 
 
-def read_ictcf(root: Path, *, cache: Path | None = None) -> ImageSet:
+def read_ictcf(root: Path, *, cache: Path | None = None, workers: int = 0) -> ImageSet:
     """Read iCTCF; the group is the patient that a path names, else the near-duplicate cluster.
 
     Args:
         root: the folder.
         cache: folder that remembers perceptual hashes, or None.
+        workers: processes that hash; 0 hashes here.
 
     Raises:
         DataError: the layout is not there, or a class has no image.
@@ -44,7 +45,7 @@ def read_ictcf(root: Path, *, cache: Path | None = None) -> ImageSet:
     paths = {p.relative_to(root).as_posix(): p for held in found.values() for p in held}
     patient = {name: match[1] for name in paths if (match := _PATIENT.search(name))}
     known = len(patient) == len(paths)
-    group = {} if known else near_duplicate_groups(paths, cache=cache)
+    group = {} if known else near_duplicate_groups(paths, cache=cache, workers=workers)
     return ImageSet(
         name="ictcf",
         root=root,

@@ -60,12 +60,14 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         "covid-ct": Layout(
             "CT_COVID, CT_NonCOVID and Data-split",
             is_covid_ct,
-            lambda root, manner: read_covid_ct(root, cache=manner.cache),
+            lambda root, manner: read_covid_ct(root, cache=manner.cache, workers=manner.workers),
         ),
         "sars-cov-2-ct": Layout(
             "COVID/Covid (N).png and non-COVID/Non-Covid (N).png",
             is_sars_cov_2_ct,
-            lambda root, manner: read_sars_cov_2_ct(root, cache=manner.cache),
+            lambda root, manner: read_sars_cov_2_ct(
+                root, cache=manner.cache, workers=manner.workers
+            ),
         ),
         "chestxray14": Layout(
             "Data_Entry_2017.csv and images",
@@ -75,13 +77,17 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         "covid-radiography": Layout(
             "COVID, Normal, Lung_Opacity and Viral Pneumonia",
             is_covid_radiography,
-            lambda root, manner: read_covid_radiography(root, cache=manner.cache),
+            lambda root, manner: read_covid_radiography(
+                root, cache=manner.cache, workers=manner.workers
+            ),
         ),
         "deit-covid": Layout(
             "covid_labels.csv and images", is_deit_covid, lambda path, _: read_deit_covid(path)
         ),
         "ictcf": Layout(
-            "NiCT, nCT and pCT", is_ictcf, lambda root, manner: read_ictcf(root, cache=manner.cache)
+            "NiCT, nCT and pCT",
+            is_ictcf,
+            lambda root, manner: read_ictcf(root, cache=manner.cache, workers=manner.workers),
         ),
         "medmnist": Layout(
             "an npz file of MedMNIST",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 
 from medistill.core.errors import DataError, MissingExtraError
 from medistill.core.files import read_json, sha256_file, write_json
+from medistill.data.processes import MOST_AT_ONCE, in_order, piece_size
 from medistill.imaging.gray import to_gray
 from medistill.imaging.reader import read_image
 
@@ -22,12 +24,15 @@ _CACHE = "perceptual-hashes.json"
 _FORMAT = "phash-64-1"
 
 
-def perceptual_hashes(paths: Mapping[str, Path], *, cache: Path | None = None) -> dict[str, Bits]:
+def perceptual_hashes(
+    paths: Mapping[str, Path], *, cache: Path | None = None, workers: int = 0
+) -> dict[str, Bits]:
     """64-bit DCT hash (imagehash ``phash``) of the gray picture in each readable file.
 
     Args:
         paths: image file by name.
         cache: folder that remembers hashes by file content, or None.
+        workers: processes that decode; 0 decodes here.
 
     Returns:
         bool array of shape (64,) by name, without the files that cannot be read.
@@ -35,26 +40,27 @@ def perceptual_hashes(paths: Mapping[str, Path], *, cache: Path | None = None) -
     Raises:
         MissingExtraError: imagehash is not installed.
     """
-    hash_of = _hasher()
+    hash_function()  # refuses before any file is read
     known = _load(cache)
-    found: dict[str, Bits] = {}
-    before = len(known)
-    for name, path in paths.items():
-        if path.is_file():
-            text = _remembered(path, known, hash_of)
-            if text:
-                found[name] = bits_of(text)
-    if cache is not None and len(known) > before:
+    keys = {name: sha256_file(path) for name, path in paths.items() if path.is_file()}
+    new = {key: paths[name] for name, key in keys.items() if key not in known}
+    known |= zip(new, _hashed(list(new.values()), workers), strict=True)
+    if cache is not None and new:
         cache.mkdir(parents=True, exist_ok=True)
         write_json(cache / _CACHE, {"format": _FORMAT, "hashes": known})
-    return found
+    return {name: bits_of(known[key]) for name, key in keys.items() if known[key]}
 
 
-def _remembered(path: Path, known: dict[str, str], hash_of: Callable[[Path], str]) -> str:
-    key = sha256_file(path)
-    if key not in known:
-        known[key] = hash_of(path)
-    return known[key]
+def _hashed(paths: Sequence[Path], workers: int) -> Iterator[str]:
+    """Hashes of files in order; so few that one task could hold them are not worth a process."""
+    workers = workers if len(paths) > MOST_AT_ONCE else 0
+    size = piece_size(len(paths), workers)
+    pieces = (paths[start : start + size] for start in range(0, len(paths), size))
+    return chain.from_iterable(in_order(pieces, _hashes_of, workers=workers))
+
+
+def _hashes_of(paths: Sequence[Path]) -> list[str]:
+    return list(map(_hasher(), paths))
 
 
 def hash_function() -> HashFunction:

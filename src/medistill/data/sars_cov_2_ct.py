@@ -32,12 +32,13 @@ def is_sars_cov_2_ct(root: Path) -> bool:
     )
 
 
-def read_sars_cov_2_ct(root: Path, *, cache: Path | None = None) -> ImageSet:
+def read_sars_cov_2_ct(root: Path, *, cache: Path | None = None, workers: int = 0) -> ImageSet:
     """Read SARS-CoV-2-CT; the group is the cluster of near-duplicates over both classes.
 
     Args:
         root: the folder.
         cache: folder that remembers perceptual hashes, or None.
+        workers: processes that hash; 0 hashes here.
 
     Raises:
         DataError: the layout is not there.
@@ -51,7 +52,7 @@ def read_sars_cov_2_ct(root: Path, *, cache: Path | None = None) -> ImageSet:
     label = {folder: index for index, (folder, _) in enumerate(CLASS_FOLDERS.values())}
     found = [path for folder in label for path in images_below(root / folder)]
     paths = {path.relative_to(root).as_posix(): path for path in found}
-    group = near_duplicate_groups(paths, cache=cache)
+    group = near_duplicate_groups(paths, cache=cache, workers=workers)
     samples = tuple(
         Sample(
             path=paths[name],

@@ -176,3 +176,28 @@ def test_a_plane_is_refused_where_nothing_is_cut(tmp_path: Path) -> None:
     refuse_unused_plane(images, "axial")
     with pytest.raises(DataError, match="could be cut along 'coronal'. Leave the plane at axial"):
         refuse_unused_plane(images, "coronal")
+
+
+@pytest.mark.parametrize(
+    ("layout", "folders"),
+    [
+        ("sars_cov_2_ct", ["COVID/Covid (1)", "non-COVID/Non-Covid (1)"]),
+        ("covid_radiography", ["Normal/a", "COVID/b", "Viral Pneumonia/c"]),
+        ("ictcf", ["NiCT/a", "nCT/b", "pCT/c"]),
+    ],
+)
+def test_copies_are_grouped_by_as_many_processes_as_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str, folders: list[str]
+) -> None:
+    for number, name in enumerate(folders):
+        save_noise(tmp_path / "set" / f"{name}.png", number)
+    asked: list[int] = []
+
+    def groups(paths: dict[str, Path], *, cache: Path, workers: int) -> dict[str, str]:
+        asked.append(workers)
+        return {name: name for name in paths}
+
+    monkeypatch.setattr(f"medistill.data.{layout}.near_duplicate_groups", groups)
+    found = read_data(tmp_path / "set", cache=tmp_path / "cache", workers=3)
+    assert found.name == layout.replace("_", "-")
+    assert asked == [3]

@@ -53,6 +53,28 @@ def test_cache_is_used_and_follows_the_content(
     assert len(read) == 2
 
 
+def test_many_files_are_hashed_by_processes_to_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = {f"{n}": save_noise(tmp_path / f"{n}.png", n) for n in range(70)}
+    (tmp_path / "7.png").write_bytes(b"broken")
+    expected = perceptual_hashes(paths)
+    asked: list[int] = []
+    original = perceptual.in_order
+
+    def asked_for(items: object, act: object, *, workers: int) -> object:
+        asked.append(workers)
+        return original(items, act, workers=workers)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(perceptual, "in_order", asked_for)
+    found = perceptual_hashes(paths, workers=2)
+    assert asked == [2]
+    assert list(found) == list(expected)
+    assert len(found) == 69
+    for name in found:
+        np.testing.assert_array_equal(found[name], expected[name])
+
+
 @pytest.mark.parametrize("text", ["not json", "[]", "{}", '{"format": "other", "hashes": {}}'])
 def test_damaged_cache_is_made_anew(tmp_path: Path, text: str) -> None:
     path = save_noise(tmp_path / "a.png", 3)
