@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import urllib.request
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +24,10 @@ PREFIX = "medmnist"
 URL = "https://zenodo.org/records/10519652/files"
 _SPLITS = ("train", "val", "test")
 _SIZES = (28, 64, 128, 224)
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 NO_IDS = "MedMNIST names no patients; its authors split by patient where their sources did."
 #: Class names of the flags that medistill is used for; others are numbered.
 CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -85,15 +92,14 @@ def read_medmnist(path: Path, *, cache: Path) -> ImageSet:
     Raises:
         DataError: damaged, or not of two dimensions.
     """
-    arrays = _arrays(path)
     folder = cache / f"{path.stem}-{sha256_file(path)[:12]}"
-    labels = {split: arrays[f"{split}_labels"] for split in _SPLITS if f"{split}_labels" in arrays}
+    with _named_faults(path):
+        labels = _labels(path)
+        names = {split: _unpacked(path, split, folder) for split in labels}
     wide = max(value.reshape(len(value), -1).shape[1] for value in labels.values()) > 1
     samples: list[Sample] = []
     for split, held in labels.items():
-        pictures = arrays[f"{split}_images"]
-        names = _unpacked(pictures, folder, split, path)
-        for name, label in zip(names, held.reshape(len(held), -1).tolist(), strict=True):
+        for name, label in zip(names[split], held.reshape(len(held), -1).tolist(), strict=True):
             value = tuple(map(float, label)) if wide else int(label[0])
             group = f"{split} {name}"
             samples.append(
@@ -111,28 +117,49 @@ def read_medmnist(path: Path, *, cache: Path) -> ImageSet:
     )
 
 
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+@contextmanager
+def _named_faults(path: Path) -> Iterator[None]:
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as found:
-            return {name: found[name] for name in found.files}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+        yield
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         cure = "Download it again."
         raise DataError(where=path, what=f"is a damaged npz file ({error})", cure=cure) from error
 
 
-def _unpacked(pictures: NDArray[Any], folder: Path, split: str, path: Path) -> list[str]:
-    if pictures.ndim not in (3, 4) or (pictures.ndim == 4 and pictures.shape[-1] != 3):
-        what = f"holds pictures of the shape {pictures.shape[1:]}"
-        raise DataError(where=path, what=what, cure="Use a flag of two-dimensional pictures.")
-    names = [f"{split}/{number:06}.png" for number in range(len(pictures))]
+def _labels(path: Path) -> dict[str, NDArray[Any]]:
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as found:
+        names = {split: f"{split}_labels" for split in _SPLITS}
+        return {split: found[name] for split, name in names.items() if name in found.files}
+
+
+def _unpacked(path: Path, split: str, folder: Path) -> list[str]:
+    """Names of a split's pictures, each of which is in the folder afterwards."""
     (folder / split).mkdir(parents=True, exist_ok=True)
-    for name, picture in zip(names, pictures, strict=True):
-        if not (folder / name).is_file():
+    names = []
+    for number, picture in enumerate(_pictures(path, f"{split}_images.npy")):
+        names.append(f"{split}/{number:06}.png")
+        target = folder / names[-1]
+        if not target.is_file():
             # Renamed when it is whole; to wait for the disk for each of them can take hours.
-            partial = folder / f"{name}.partial"
+            partial = target.with_suffix(".png.partial")
             Image.fromarray(picture.astype(np.uint8)).save(partial, "PNG")
-            partial.replace(folder / name)
+            partial.replace(target)
     return names
+
+
+def _pictures(path: Path, member: str) -> Iterator[NDArray[Any]]:
+    """One after the other, since all of a large flag would not fit in memory."""
+    with zipfile.ZipFile(path) as archive, archive.open(member) as stream:
+        read_header = _HEADERS[np.lib.format.read_magic(stream)]
+        (count, *shape), by_column, dtype = read_header(stream)
+        if len(shape) not in (2, 3) or (len(shape) == 3 and shape[-1] != 3):
+            what = f"holds pictures of the shape {tuple(shape)}"
+            raise DataError(where=path, what=what, cure="Use a flag of two-dimensional pictures.")
+        if by_column:
+            raise ValueError(f"{member} is stored by columns")
+        size = math.prod(shape) * dtype.itemsize
+        for _ in range(count):
+            yield np.frombuffer(stream.read(size), dtype=dtype).reshape(shape)
 
 
 def _classes(path: Path, labels: Mapping[str, NDArray[Any]], wide: bool) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -64,3 +65,36 @@ def test_damaged_file_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(DataError, match="is a damaged npz file"):
         read_medmnist(path, cache=tmp_path)
+
+
+def test_pictures_are_unpacked_one_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    arrays = {
+        f"{split}_{kind}": np.zeros((300, 128, 128) if kind == "images" else (300, 1), np.uint8)
+        for split in ("train", "test")
+        for kind in ("images", "labels")
+    }
+    np.savez_compressed(path, **arrays)
+    tracemalloc.start()
+    images = read_medmnist(path, cache=tmp_path / "cache")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(images.samples) == 600
+    # All pictures of a split are 4.9 MB.
+    assert most < 4_000_000
+
+
+@pytest.mark.parametrize(
+    ("pictures", "words"),
+    [
+        (np.zeros((4, 8, 8, 8), np.uint8), r"pictures of the shape \(8, 8, 8\)"),
+        (np.asfortranarray(np.zeros((4, 8, 8), np.uint8)), "is stored by columns"),
+    ],
+)
+def test_pictures_of_another_form_are_refused(
+    tmp_path: Path, pictures: np.ndarray, words: str
+) -> None:
+    labels = np.zeros((4, 1), np.uint8)
+    np.savez(tmp_path / "x.npz", train_images=pictures, train_labels=labels)
+    with pytest.raises(DataError, match=words):
+        read_medmnist(tmp_path / "x.npz", cache=tmp_path / "cache")
