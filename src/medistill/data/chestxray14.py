@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
-from medistill.data.folder import images_below
+from medistill.data.listing import images_below
 from medistill.data.table import Table, filled, load_table
 
 FINDINGS = (

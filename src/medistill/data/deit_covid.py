@@ -12,7 +12,7 @@ from pathlib import Path
 
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
-from medistill.data.folder import images_below
+from medistill.data.listing import images_below
 from medistill.data.table import Table, agreed, filled, is_table, load_table
 
 CLASSES = ("Normal", "Pneumonia", "COVID")

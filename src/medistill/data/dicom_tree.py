@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Collection, Mapping
 from itertools import islice
@@ -17,11 +16,12 @@ from medistill.data.dicom_groups import (
     shared_ids,
     study_of,
 )
+from medistill.data.dicom_objects import left_out, without_picture
 from medistill.data.folder import NO_PATIENTS
+from medistill.data.listing import files_below, found_below, is_dicom_file
 from medistill.data.table import LABELS, Table, agreed, filled, is_table, load_table
 from medistill.data.table_labels import Labels, read_labels
 from medistill.imaging.identity import Identity
-from medistill.imaging.sniff import HEAD_BYTES, is_dicom
 
 #: Column that joins the table to the files, and what of a file it is compared with.
 _KEYS = ("path", "file", "study", "patient")
@@ -32,7 +32,7 @@ def is_dicom_tree(root: Path) -> bool:
     """Whether a folder holds exactly one table, with labels, and DICOM files at any depth."""
     if not root.is_dir() or len(_tables(root)) != 1:
         return False
-    return any(_is_dicom_file(path) for path in islice(_files(root), _TRIED))
+    return any(map(is_dicom_file, islice(files_below(root), _TRIED)))
 
 
 def read_dicom_tree(root: Path) -> ImageSet:
@@ -41,7 +41,8 @@ def read_dicom_tree(root: Path) -> ImageSet:
     The table has a column ``label`` (or ``labels``) and one of ``path``, ``file`` (name without
     folders), ``study`` (StudyInstanceUID) and ``patient`` (PatientID, without its issuer). A value
     may repeat with the same label. The group is the patient, else the study. Files of several
-    frames are listed and refused when they are decoded.
+    frames are listed and refused when they are decoded. Files that hold no picture, as reports do,
+    are left out and counted.
 
     Args:
         root: the folder.
@@ -58,14 +59,16 @@ def read_dicom_tree(root: Path) -> ImageSet:
             what=f"has the columns {', '.join(table.columns)}",
             cure="Name one column label, and one path, file, study or patient.",
         )
-    paths = {p.relative_to(root).as_posix(): p for p in _files(root) if _is_dicom_file(p)}
+    paths = {p.relative_to(root).as_posix(): p for p in found_below(root, is_dicom_file)}
     known = identities(paths)
     labels = read_labels(filled(table, label_column), where=table.path, column=label_column)
     rows = agreed(table, filled(table, key), labels.values)
     keys = {name: _key_of(name, known.get(name), key) for name in paths}
     _check(table, key, rows, keys, known)
-    samples = _samples(paths, known, {name: rows.get(own) for name, own in keys.items()})
-    return _image_set(root, labels, samples, known)
+    other = without_picture(paths, paths)
+    pictures = {name: path for name, path in paths.items() if name not in other}
+    samples = _samples(pictures, known, {name: rows.get(keys[name]) for name in pictures})
+    return _image_set(root, labels, samples, known, left_out(other))
 
 
 def _samples(
@@ -88,7 +91,11 @@ def _samples(
 
 
 def _image_set(
-    root: Path, labels: Labels, samples: tuple[Sample, ...], known: Mapping[str, Identity]
+    root: Path,
+    labels: Labels,
+    samples: tuple[Sample, ...],
+    known: Mapping[str, Identity],
+    other: tuple[str, ...],
 ) -> ImageSet:
     patients = all(name in known and known[name].patient for name in (s.name for s in samples))
     unlabelled = sum(sample.label is None for sample in samples)
@@ -100,7 +107,7 @@ def _image_set(
         classes=labels.classes,
         samples=samples,
         group_word="patient" if patients else "patient or study",
-        caveats=(*(() if patients else (NO_PATIENTS,)), *(missing if unlabelled else ())),
+        caveats=(*(() if patients else (NO_PATIENTS,)), *(missing if unlabelled else ()), *other),
     )
 
 
@@ -150,20 +157,3 @@ def _only_table(root: Path) -> Table:
 
 def _tables(root: Path) -> list[Path]:
     return sorted(path for path in root.iterdir() if is_table(path))
-
-
-def _files(root: Path) -> list[Path]:
-    found = []
-    # Links to folders are not followed, so that a loop of them ends.
-    for place, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
-        found += [Path(place, name) for name in sorted(names) if not name.startswith(".")]
-    return [path for path in found if not is_table(path) and path.name.upper() != "DICOMDIR"]
-
-
-def _is_dicom_file(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            return is_dicom(stream.read(HEAD_BYTES))
-    except OSError:
-        return False

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.dicom_groups import attributes_of, groups_of, identities, study_of
+from medistill.data.dicom_objects import left_out, without_picture
 from medistill.data.duplicates import identical_files
-from medistill.imaging.reader import is_image_name
+from medistill.data.listing import images_below, images_in, subfolders
+from medistill.data.paired_folders import refuse_mask_folders
+from medistill.data.split_folders import split_folders
 
-#: Folder names that mean a split, lower case.
-SPLIT_FOLDERS: Mapping[str, str] = MappingProxyType(
-    {
-        "train": "train",
-        "training": "train",
-        "val": "val",
-        "valid": "val",
-        "validation": "val",
-        "test": "test",
-        "testing": "test",
-    }
-)
+__all__ = ["NO_PATIENTS", "UNLABELLED", "images_below", "read_folder"]
+
 #: Class names that mean "no label": such images may serve distillation, and enter no part.
 UNLABELLED = frozenset({"unlabelled", "unlabeled"})
 NO_PATIENTS = (
@@ -37,20 +28,24 @@ def read_folder(root: Path) -> ImageSet:
     """Read class subfolders, or train/val/test subfolders that hold them.
 
     Images lie in a class folder at any depth. Each image is its own group, except that files with
-    the same bytes share one, and that DICOM files are grouped by patient, else by study. A class
-    folder named ``unlabelled`` gives images without a label.
+    the same bytes share one, and that DICOM files are grouped by patient, else by study; those
+    without a picture are left out and counted. A class folder named ``unlabelled`` gives images
+    without a label.
 
     Args:
         root: the folder.
 
     Raises:
-        DataError: the folder is missing, has fewer than two classes, a class without an image, or
-            images outside of any class folder.
+        DataError: the folder is missing, has fewer than two classes, a class without an image,
+            images outside of any class folder, or folders of masks.
     """
     found = sorted(_found(root), key=lambda item: item[0])
-    classes = _classes(root, {class_name for _, _, class_name, _ in found})
     paths = {name: path for name, path, _, _ in found}
     known = identities(paths)
+    other = without_picture(paths, known)
+    found = [item for item in found if item[0] not in other]
+    classes = _classes(root, {class_name for _, _, class_name, _ in found})
+    paths = {name: path for name, path, _, _ in found}
     patients = all(name in known and known[name].patient for name in paths)
     group = groups_of(known, identical_files(paths))
     samples = tuple(
@@ -73,44 +68,8 @@ def read_folder(root: Path) -> ImageSet:
         classes=tuple(classes),
         samples=samples,
         group_word="patient" if patients else "patient or study" if known else "image",
-        caveats=() if patients else (NO_PATIENTS,),
+        caveats=(*(() if patients else (NO_PATIENTS,)), *left_out(other)),
     )
-
-
-def subfolders(root: Path) -> list[Path]:
-    """Subfolders of a folder, sorted by name, without hidden ones and ``__...``.
-
-    Raises:
-        DataError: there is no such folder, or it is a file.
-    """
-    if not root.is_dir():
-        raise DataError(
-            where=root,
-            what="is a file, a folder is expected" if root.exists() else "there is no such folder",
-            cure="Check the path.",
-        )
-    names = (path for path in root.iterdir() if not path.name.startswith((".", "__")))
-    return sorted(path for path in names if path.is_dir())
-
-
-def split_folders(root: Path) -> dict[Path, str]:
-    """Subfolders that mean a split, if there is one for train and no other subfolder; else none."""
-    found = {path: SPLIT_FOLDERS.get(path.name.lower(), "") for path in subfolders(root)}
-    return found if "train" in found.values() and all(found.values()) else {}
-
-
-def images_below(folder: Path) -> list[Path]:
-    """Image files at any depth, sorted, without hidden ones."""
-    found = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith((".", "__"))]
-        found += [Path(place, name) for name in files if is_image(name)]
-    return sorted(found)
-
-
-def is_image(name: str) -> bool:
-    """Whether a file name has an image's ending and is not hidden."""
-    return is_image_name(name)
 
 
 def _found(root: Path) -> Iterator[tuple[str, Path, str, str | None]]:
@@ -118,7 +77,10 @@ def _found(root: Path) -> Iterator[tuple[str, Path, str, str | None]]:
     splits: Mapping[Path, str | None] = split_folders(root) or {root: None}
     for place, split in splits.items():
         _refuse_loose(place)
-        for class_folder in subfolders(place):
+        class_folders = subfolders(place)
+        refuse_mask_folders(place, class_folders)
+        for class_folder in class_folders:
+            refuse_mask_folders(class_folder, subfolders(class_folder))
             paths = images_below(class_folder)
             if not paths:
                 raise _no_image(class_folder)
@@ -139,7 +101,7 @@ def _classes(root: Path, words: set[str]) -> dict[str, int]:
 
 
 def _refuse_loose(folder: Path) -> None:
-    loose = sorted(path.name for path in folder.iterdir() if is_image(path.name))
+    loose = [path.name for path in images_in(folder)]
     if loose:
         raise DataError(
             where=folder,

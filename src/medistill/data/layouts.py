@@ -14,8 +14,9 @@ from medistill.data.covid_ct import is_covid_ct, read_covid_ct
 from medistill.data.covid_radiography import is_covid_radiography, read_covid_radiography
 from medistill.data.deit_covid import is_deit_covid, read_deit_covid
 from medistill.data.dicom_tree import is_dicom_tree, read_dicom_tree
-from medistill.data.folder import read_folder, subfolders
+from medistill.data.folder import read_folder
 from medistill.data.ictcf import is_ictcf, read_ictcf
+from medistill.data.listing import refuse_unreadable_name, subfolders
 from medistill.data.mask_folders import is_mask_folders, read_mask_folders
 from medistill.data.medmnist import PREFIX, fetched, is_medmnist, read_medmnist
 from medistill.data.nifti_pairs import is_nifti_pairs, read_nifti_pairs
@@ -152,6 +153,7 @@ def read_data(
         return _read_phantom(str(spec), cache, workers)
     fetch = str(spec).startswith(f"{PREFIX}:")
     path = fetched(str(spec), cache) if fetch else Path(spec)
+    refuse_unreadable_name(path.resolve())
     name = layout or _recognised(path)
     if name not in LAYOUTS:
         known = (*LAYOUTS, PHANTOM)

@@ -14,7 +14,8 @@ from typing import NoReturn, TypeVar
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.duplicates import identical_files
-from medistill.data.folder import NO_PATIENTS, SPLIT_FOLDERS
+from medistill.data.folder import NO_PATIENTS
+from medistill.data.split_folders import SPLIT_FOLDERS
 from medistill.data.table_labels import Labels, masked, read_class_columns, read_labels
 
 LABELS, _GROUPS = ("label", "labels"), ("patient", "group")

@@ -8,7 +8,7 @@ from pathlib import Path
 from medistill.core.errors import DataError
 from medistill.core.types import Sample
 from medistill.data.layouts import read_data
-from medistill.imaging.reader import is_image_name
+from medistill.data.listing import images_below
 
 
 def read_unlabelled(spec: str, *, cache: Path, workers: int = 0) -> tuple[Sample, ...]:
@@ -33,7 +33,7 @@ def read_unlabelled(spec: str, *, cache: Path, workers: int = 0) -> tuple[Sample
 
 
 def _below(root: Path) -> tuple[Sample, ...]:
-    paths = sorted(path for path in root.rglob("*") if is_image_name(path.name))
+    paths = images_below(root)
     if not paths:
         raise DataError(
             where=root,

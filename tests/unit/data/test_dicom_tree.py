@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.uid import ComprehensiveSRStorage
 
 from medistill.core.errors import DataError
 from medistill.data.dicom_tree import is_dicom_tree, read_dicom_tree
-from tests.unit.imaging.dicom_files import save
+from tests.unit.imaging.dicom_files import dataset_of, encoded, save
 
 PIXELS = np.arange(16, dtype=np.uint8).reshape(4, 4)
 
@@ -96,4 +97,23 @@ def test_table_without_a_key_is_refused(tmp_path: Path) -> None:
 def test_loop_of_links_ends(tmp_path: Path) -> None:
     root = _tree(tmp_path, "patient,label\np1,ill\np2,well\n")
     (root / "p1" / "loop").symlink_to(root)
+    assert len(read_dicom_tree(root).samples) == 3
+
+
+def test_reports_are_left_out_and_counted(tmp_path: Path) -> None:
+    root = _tree(tmp_path, "study,label\n1.1,ill\n1.2,ill\n2.1,well\n")
+    report = dataset_of(PIXELS, PatientID="p2", StudyInstanceUID="2.1")
+    report.SOPClassUID = ComprehensiveSRStorage
+    (root / "p2" / "2.1" / "SR1").write_bytes(encoded(report))
+    images = read_dicom_tree(root)
+    assert [s.name for s in images.samples] == ["p1/1.1/IM0", "p1/1.2/IM1", "p2/2.1/IM2"]
+    (caveat,) = images.caveats
+    assert caveat.startswith("1 DICOM files hold no picture")
+    assert caveat.endswith("for example p2/2.1/SR1.")
+
+
+def test_linked_folders_are_read(tmp_path: Path) -> None:
+    root = _tree(tmp_path / "tree", "patient,label\np1,ill\np2,well\n")
+    (root / "p2").rename(tmp_path / "p2")
+    (root / "p2").symlink_to(tmp_path / "p2")
     assert len(read_dicom_tree(root).samples) == 3

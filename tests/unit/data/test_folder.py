@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.uid import ComprehensiveSRStorage
 
 from medistill.core.errors import DataError
-from medistill.data.folder import read_folder, split_folders
+from medistill.data.folder import read_folder
 from tests.unit.data.pictures import save_noise
-from tests.unit.imaging.dicom_files import save
+from tests.unit.imaging.dicom_files import dataset_of, encoded, save
 
 
 def _save_all(root: Path, *names: str) -> Path:
@@ -48,7 +49,6 @@ def test_split_folders_become_splits(tmp_path: Path, train: str, val: str, test:
 
 def test_a_class_called_test_is_a_class_where_there_is_no_train(tmp_path: Path) -> None:
     _save_all(tmp_path, "test/1.png", "control/1.png")
-    assert split_folders(tmp_path) == {}
     assert read_folder(tmp_path).classes == ("control", "test")
 
 
@@ -130,3 +130,53 @@ def test_dicom_files_tell_patient_study_and_device(tmp_path: Path) -> None:
     assert (first.study, second.study) == ("1.2.0", "1.2.1")
     assert first.attributes == {"device": "A"}
     assert not first.guessed
+
+
+def test_dicom_without_an_ending_is_an_image_and_a_report_is_none(tmp_path: Path) -> None:
+    pixels = np.zeros((4, 4), dtype=np.uint8)
+    for number, name in enumerate(("ill/IM0001", "ill/1.2.840.5", "well/b.dcm")):
+        save(tmp_path / name, pixels, PatientID=f"{number}")
+    report = dataset_of(pixels)
+    report.SOPClassUID = ComprehensiveSRStorage
+    (tmp_path / "well/SR1").write_bytes(encoded(report))
+    images = read_folder(tmp_path)
+    assert [s.name for s in images.samples] == ["ill/1.2.840.5", "ill/IM0001", "well/b.dcm"]
+    assert images.group_word == "patient"
+    (caveat,) = images.caveats
+    assert caveat.startswith("1 DICOM files hold no picture")
+
+
+def test_loose_dicom_without_an_ending_is_refused(tmp_path: Path) -> None:
+    _save_all(tmp_path, "ill/1.png", "well/2.png")
+    save(tmp_path / "IM1", np.zeros((4, 4), dtype=np.uint8))
+    with pytest.raises(DataError, match=r"1 images lie outside .* IM1"):
+        read_folder(tmp_path)
+
+
+@pytest.mark.parametrize("names", [("images", "masks"), ("train/Img", "train/annotations")])
+def test_images_and_masks_are_no_classes(tmp_path: Path, names: tuple[str, str]) -> None:
+    _save_all(tmp_path, *(f"{name}/1.png" for name in names))
+    with pytest.raises(DataError, match=r"which are called like images and their masks, and not"):
+        read_folder(tmp_path)
+
+
+def test_masks_within_a_class_are_refused(tmp_path: Path) -> None:
+    _save_all(tmp_path, "ill/images/1.png", "ill/masks/1.png", "well/images/2.png")
+    with pytest.raises(DataError, match=r"ill: holds 'images' and 'masks', which are called like"):
+        read_folder(tmp_path)
+
+
+def test_a_class_of_masks_alone_is_a_class(tmp_path: Path) -> None:
+    _save_all(tmp_path, "mask/1.png", "no mask/2.png")
+    assert read_folder(tmp_path).classes == ("mask", "no mask")
+
+
+def test_linked_folders_are_read_and_a_link_to_itself_is_no_class(tmp_path: Path) -> None:
+    root = _save_all(tmp_path / "set", "ill/1.png", "well/2.png")
+    _save_all(tmp_path / "store", "p1/3.png")
+    (root / "ill" / "p1").symlink_to(tmp_path / "store" / "p1")
+    (root / "ill" / "up").symlink_to("..")
+    (root / "all").symlink_to(".")
+    images = read_folder(root)
+    assert images.classes == ("ill", "well")
+    assert [s.name for s in images.samples] == ["ill/1.png", "ill/p1/3.png", "well/2.png"]

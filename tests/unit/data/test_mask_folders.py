@@ -52,3 +52,23 @@ def test_masks_that_show_nothing_are_refused(tmp_path: Path) -> None:
     Image.new("L", (24, 16)).save(tmp_path / "masks" / "a.png")
     with pytest.raises(DataError, match=r"masks: all 1 masks are empty\. Check that these are"):
         read_mask_folders(tmp_path)
+
+
+@pytest.mark.parametrize("form", ["{split}/{kind}", "{kind}/{split}"])
+def test_splits_above_or_below_are_kept(tmp_path: Path, form: str) -> None:
+    for seed, split in enumerate(("train", "test")):
+        for kind in ("img", "mask"):
+            save_noise(tmp_path / form.format(split=split, kind=kind) / "1.jpg", seed)
+    images = read_data(tmp_path, cache=tmp_path / "cache")
+    assert (images.name, images.task) == ("masks", "segmentation")
+    names = {split: form.format(split=split, kind="img") + "/1.jpg" for split in ("train", "test")}
+    assert {s.name: s.split for s in images.samples} == {names[key]: key for key in names}
+    assert len({s.group for s in images.samples}) == 2
+
+
+def test_masks_without_an_image_are_said(tmp_path: Path) -> None:
+    for name in ("images/a.jpg", "masks/a.jpg", "masks/b.jpg"):
+        save_noise(tmp_path / name, 0)
+    images = read_mask_folders(tmp_path)
+    assert len(images.samples) == 1
+    assert "1 masks have no image and are left out, for example masks/b.jpg." in images.caveats

@@ -76,3 +76,27 @@ def test_a_volume_without_label_map_is_counted(tmp_path: Path) -> None:
     (tmp_path / "labels").mkdir()
     with pytest.raises(DataError, match="1 of 1 volumes have no label map"):
         read_nifti_pairs(tmp_path)
+
+
+def test_volumes_of_any_depth_and_spelling_are_found(tmp_path: Path) -> None:
+    for who in ("p0", "p1"):
+        save(tmp_path / "images" / who / "ct_0000.nii.gz", VOLUME)
+        save(tmp_path / "masks" / who / "ct_seg.nii.gz", VOLUME % 2)
+    upper = tmp_path / "images" / "p1" / "CT_0000.NII.GZ"
+    (tmp_path / "images" / "p1" / "ct_0000.nii.gz").rename(upper)
+    (tmp_path / "masks" / "p1" / "ct_seg.nii.gz").rename(tmp_path / "masks" / "p1" / "CT.nii.gz")
+    images = read_data(tmp_path, cache=tmp_path / "cache")
+    assert images.name == "nifti"
+    assert [s.group for s in images.samples] == ["p0/ct"] * 5 + ["p1/CT"] * 5
+    assert images.samples[-1].name == "images/p1/CT_0000.NII.GZ#axial00004"
+
+
+def test_one_number_of_two_splits_is_two_groups(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        save(tmp_path / split / "images" / "1.nii", VOLUME)
+        save(tmp_path / split / "labels" / "1.nii", VOLUME % 2)
+    images = read_data(tmp_path, cache=tmp_path / "cache")
+    assert [(s.group, s.split) for s in images.samples[::5]] == [
+        ("test/1", "test"),
+        ("train/1", "train"),
+    ]

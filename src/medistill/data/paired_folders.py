@@ -1,0 +1,220 @@
+"""Folders of images beside folders of their masks: how they are called, and which files pair."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from medistill.core.errors import DataError
+from medistill.data.listing import found_below, subfolders
+from medistill.data.split_folders import split_folders
+from medistill.imaging.reader import is_image_name
+
+#: Names of folders of images and of masks, lower case, the likeliest first.
+IMAGES = ("imagestr", "images", "image", "imgs", "img", "cxrs")
+MASKS = (
+    *("masks", "mask", "labelstr", "labels", "label", "gt", "groundtruth", "ground_truth"),
+    *("annotations", "annotation", "segmentations", "segmentation"),
+)
+#: As ``MASKS`` beside volumes, whose masks may show no more than the body.
+LABEL_MAPS = tuple(sorted(MASKS, key=lambda name: not name.startswith("label")))
+# What the name of a mask has more than that of its image.
+_MASK_ENDS = ("", "_mask", "_seg", "_segmentation", "_label", "_gt")
+# nnU-Net numbers the channels of an image.
+_CHANNEL = "_0000"
+
+
+@dataclass(frozen=True)
+class FolderPair:
+    """A folder of images, that of their masks, and the published split that they are of."""
+
+    images: Path
+    masks: Path
+    split: str | None = None
+
+
+@dataclass(frozen=True)
+class FilePair:
+    """An image and its mask.
+
+    Attributes:
+        stem: the image's name below its folder without its ending and channel.
+        image: the image.
+        mask: its mask.
+        split: the published split, or None.
+    """
+
+    stem: str
+    image: Path
+    mask: Path
+    split: str | None
+
+
+def folder_pairs(root: Path, masks: Sequence[str] = MASKS) -> list[FolderPair]:
+    """Folders of images and masks in a folder, alone or below or above train, val and test.
+
+    Args:
+        root: the folder.
+        masks: names of folders of masks, the likeliest first.
+
+    Raises:
+        DataError: some of the splits hold masks, and some do not.
+    """
+    if not root.is_dir():
+        return []
+    alone = _pair(root, masks)
+    if alone is not None:
+        return _by_split(alone)
+    splits = split_folders(root)
+    found = {place: _pair(place, masks) for place in splits}
+    bare = sorted(place for place, pair in found.items() if pair is None)
+    if bare and len(bare) < len(found):
+        raise DataError(
+            where=bare[0],
+            what="holds no folders of images and masks, as other splits do",
+            cure="Add the masks, or move this folder away.",
+        )
+    pairs = ((pair, splits[place]) for place, pair in found.items() if pair is not None)
+    return [FolderPair(pair.images, pair.masks, split) for pair, split in pairs]
+
+
+def file_pairs(
+    pairs: Iterable[FolderPair], wanted: Callable[[Path], bool], *, image: str, mask: str
+) -> tuple[list[FilePair], list[Path]]:
+    """Every image with the mask of its name, and the masks that belong to none.
+
+    Args:
+        pairs: the folders.
+        wanted: whether a file is an image or a mask.
+        image: what errors call an image.
+        mask: what errors call a mask.
+
+    Raises:
+        DataError: no image, one without mask, or a name that does not say which belong together.
+    """
+    found: list[FilePair] = []
+    spare: list[Path] = []
+    for pair in pairs:
+        masks = _by_stem(pair.masks, found_below(pair.masks, wanted), mask)
+        images = found_below(pair.images, wanted)
+        if not images:
+            cure = f"Add them, or move '{pair.masks.name}' away."
+            raise DataError(where=pair.images, what=f"holds no {image}", cure=cure)
+        own = sorted(_matched(pair, images, masks, (image, mask)), key=lambda each: each.stem)
+        _refuse_shared(own, (image, mask))
+        used = {each.mask for each in own}
+        spare += [path for path in masks.values() if path not in used]
+        found += own
+    return found, spare
+
+
+def spare_masks(spare: Sequence[Path], root: Path) -> tuple[str, ...]:
+    """A sentence on masks without an image, if there are any."""
+    if not spare:
+        return ()
+    example = min(spare).relative_to(root).as_posix()
+    return (f"{len(spare)} masks have no image and are left out, for example {example}.",)
+
+
+def refuse_mask_folders(root: Path, folders: Iterable[Path]) -> None:
+    """Refuse folders of images and masks where classes are expected.
+
+    Args:
+        root: what holds them.
+        folders: the folders.
+
+    Raises:
+        DataError: some are called as images are, and some as masks are.
+    """
+    names = {folder.name.lower(): folder.name for folder in folders}
+    one, two = (next((names[n] for n in known if n in names), "") for known in (IMAGES, MASKS))
+    if one and two:
+        raise DataError(
+            where=root,
+            what=f"holds '{one}' and '{two}', which are called like images and their masks, and "
+            "not like classes",
+            cure="For segmentation put images into 'images' and masks of the same names into "
+            "'masks', alone or in train, val and test; else rename the classes or move the masks.",
+        )
+
+
+def _pair(root: Path, masks: Sequence[str]) -> FolderPair | None:
+    held = {path.name.lower(): path for path in subfolders(root)}
+    one, two = (next((held[n] for n in names if n in held), None) for names in (IMAGES, masks))
+    return FolderPair(one, two) if one and two else None
+
+
+def _by_split(pair: FolderPair) -> list[FolderPair]:
+    """The folders below two that are called alike and after splits, else the two."""
+    images, masks = split_folders(pair.images), split_folders(pair.masks)
+    beside = {path.name: path for path in masks}
+    if not images or {path.name for path in images} != set(beside):
+        return [pair]
+    return [FolderPair(path, beside[path.name], split) for path, split in images.items()]
+
+
+def _by_stem(folder: Path, paths: Sequence[Path], noun: str) -> dict[str, Path]:
+    stems = [_stem(path, folder) for path in paths]
+    twice = [stem for stem, count in Counter(stems).items() if count > 1]
+    if twice:
+        raise DataError(
+            where=folder,
+            what=f"holds more than one {noun} called '{twice[0]}', up to the ending",
+            cure="Keep one of them.",
+        )
+    return dict(zip(stems, paths, strict=True))
+
+
+def _matched(
+    pair: FolderPair, images: Sequence[Path], masks: Mapping[str, Path], nouns: tuple[str, str]
+) -> Iterator[FilePair]:
+    missing = []
+    for path in images:
+        stem = _stem(path, pair.images)
+        sought = [f"{one}{end}" for one in _without_channel(stem) for end in _MASK_ENDS]
+        held = next((name for name in sought if name in masks), None)
+        if held is None:
+            missing.append((path, sought))
+            continue
+        own = stem if held.startswith(stem) else stem.removesuffix(_CHANNEL)
+        yield FilePair(own, path, masks[held], pair.split)
+    if missing:
+        (path, sought), count = missing[0], len(missing)
+        names = ", ".join(f"'{name}'" for name in sought)
+        raise DataError(
+            where=pair.masks,
+            what=f"{count} of {len(images)} {nouns[0]}s have no {nouns[1]}, for example "
+            f"{path.relative_to(pair.images).as_posix()} (sought with any ending: {names})",
+            cure="Add or remove them.",
+        )
+
+
+def _refuse_shared(found: Sequence[FilePair], nouns: tuple[str, str]) -> None:
+    """An image may hide another of the same name and another ending."""
+    owners: dict[Path, list[str]] = {}
+    for each in found:
+        owners.setdefault(each.mask, []).append(each.image.name)
+    for path, names in owners.items():
+        if len(names) > 1:
+            raise DataError(
+                where=path,
+                what=f"this {nouns[1]} would belong to {len(names)} {nouns[0]}s: "
+                f"{', '.join(sorted(names))}",
+                cure="Keep one of them, or rename the other and give it its own.",
+            )
+
+
+def _without_channel(stem: str) -> tuple[str, ...]:
+    plain = stem.removesuffix(_CHANNEL)
+    return (stem,) if plain == stem else (stem, plain)
+
+
+def _stem(path: Path, folder: Path) -> str:
+    """Name below a folder without an ending; dots of other names, as of a UID, are none."""
+    name = path.relative_to(folder).as_posix()
+    if not is_image_name(path.name):
+        return name
+    plain = name[: -len(path.suffix)]
+    return plain[:-4] if plain.lower().endswith(".nii") else plain
