@@ -11,31 +11,59 @@ from typing import Any
 
 from medistill.check.finding import Finding, share
 from medistill.check.subject import Subject
-from medistill.core.types import Sample
+from medistill.core.types import ImageSet, Sample
 
 #: A class this many times rarer than the largest is said; one in fewer groups cannot be split.
 IMBALANCE, FEWEST_GROUPS = 10.0, 4
 _UNSPLIT = "all"
+_JUDGE = "Judge by the AUROC and sensitivity of each class, not by accuracy."
+_JUDGE_MASKS = "Judge by the Dice of each class, not by their mean."
 
 
 def class_findings(subject: Subject) -> Iterator[Finding]:
-    """Counts by class and part; imbalance; classes too rare to be split."""
+    """Counts by class and part; imbalance; classes too rare to be split.
+
+    A class of masks is counted in the images that show it; instead of the background, which is
+    everywhere, images whose mask is empty are.
+    """
     images = subject.images
-    if images.task == "segmentation":
-        return
-    table = {
-        name: _Counts.of(subject, [s for s in images.samples if name in subject.label_words(s)])
-        for name in images.classes
-    }
+    masks = images.task == "segmentation"
+    held: dict[str, list[Sample]] = {name: [] for name in _told_apart(images)}
+    for sample in images.samples:
+        for word in held.keys() & subject.label_words(sample):
+            held[word].append(sample)
+    table = {name: _Counts.of(subject, samples) for name, samples in held.items()}
+    if masks:
+        yield from _empty(subject)
     words = ", ".join(f"{name} {c.images:,} ({c.groups:,})" for name, c in table.items())
+    noun = "images that show each class" if masks else "images"
     yield Finding(
         check="classes",
         severity="note",
-        text=f"images (groups: {images.group_word}): {words}",
+        text=f"{noun} (groups: {images.group_word}): {words}",
         figures={name: counts.figures() for name, counts in table.items()},
     )
     yield from _rare(subject, {name: counts.groups for name, counts in table.items()})
-    yield from _imbalance({name: counts.images for name, counts in table.items()})
+    cure = _JUDGE_MASKS if masks else _JUDGE
+    yield from _imbalance({name: counts.images for name, counts in table.items()}, cure)
+
+
+def _told_apart(images: ImageSet) -> tuple[str, ...]:
+    """The classes; of masks without the background, which every image shows."""
+    return images.classes[1:] if images.task == "segmentation" else images.classes
+
+
+def _empty(subject: Subject) -> Iterator[Finding]:
+    """How many masks show nothing, in all and in each part."""
+    known = [sample for sample in subject.images.samples if sample.label is not None]
+    shown = set(_told_apart(subject.images))
+    counts = _Counts.of(subject, [s for s in known if not shown & {*subject.label_words(s)}])
+    yield Finding(
+        check="empty-masks",
+        severity="note",
+        text=f"{share(counts.images, len(known))} masks are empty",
+        figures=counts.figures(),
+    )
 
 
 @dataclass(frozen=True)
@@ -84,7 +112,7 @@ def _rare(subject: Subject, groups: dict[str, int]) -> Iterator[Finding]:
         )
 
 
-def _imbalance(counts: dict[str, int]) -> Iterator[Finding]:
+def _imbalance(counts: dict[str, int], cure: str) -> Iterator[Finding]:
     held = {name: count for name, count in counts.items() if count}
     if held and max(held.values()) > IMBALANCE * min(held.values()):
         rarest = min(held, key=lambda name: held[name])
@@ -93,7 +121,7 @@ def _imbalance(counts: dict[str, int]) -> Iterator[Finding]:
             check="imbalance",
             severity="warning",
             text=f"'{rarest}' is {ratio:.0f} times rarer than the largest class",
-            cure="Judge by the AUROC and sensitivity of each class, not by accuracy.",
+            cure=cure,
             figures={"ratio": round(ratio, 1), "rarest": rarest},
         )
 

@@ -20,8 +20,8 @@ class Sample:
     Attributes:
         path: the image file.
         name: POSIX path below the data set's root, unique in the set.
-        label: class index (single-label); one float a class, NaN where unknown (multi-label);
-            None for an unlabelled image.
+        label: class index (single-label); one float a class, NaN where unknown (multi-label), or 1
+            where its mask shows the class (segmentation); None for an unlabelled image.
         group: what must not be cut by a split (see ``ImageSet.group_word``).
         split: ``train``, ``val`` or ``test`` as published, or None.
         mask: mask file (segmentation), or None.

@@ -21,10 +21,12 @@ class MaskClasses(NamedTuple):
     Attributes:
         names: class names in the order of their indices, the background first.
         caveats: sentences that must stay with every figure.
+        values: what each mask holds, in the order of the masks.
     """
 
     names: tuple[str, ...]
     caveats: tuple[str, ...]
+    values: tuple[tuple[int, ...], ...]
 
 
 def mask_classes(paths: Sequence[Path], *, where: Path, workers: int = 0) -> MaskClasses:
@@ -49,12 +51,13 @@ def mask_classes(paths: Sequence[Path], *, where: Path, workers: int = 0) -> Mas
     if not any(value > 0 for each in held.values() for value in each.values):
         cure = "Check that these are the masks: at least one must show something."
         raise DataError(where=where, what=f"all {len(held)} masks are empty", cure=cure)
+    values = tuple(held[path].values for path in paths)
     lossy = any(each.lossy for each in held.values())
     if all(is_binary(each.values) for each in held.values()):
-        return MaskClasses(("background", "foreground"), (JPEG_MASKS,) if lossy else ())
+        return MaskClasses(("background", "foreground"), (JPEG_MASKS,) if lossy else (), values)
     unknown = any(UNKNOWN in each.values for each in held.values())
     names = tuple(f"class-{number}" for number in range(1, _highest(held) + 1))
-    return MaskClasses(("background", *names), (_UNKNOWN,) if unknown else ())
+    return MaskClasses(("background", *names), (_UNKNOWN,) if unknown else (), values)
 
 
 def _read(paths: Sequence[Path]) -> list[Held]:

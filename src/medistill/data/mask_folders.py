@@ -10,8 +10,10 @@ from medistill.data.duplicates import identical_files
 from medistill.data.folder import NO_PATIENTS
 from medistill.data.listing import images_below, is_image_file
 from medistill.data.mask_classes import mask_classes
+from medistill.data.mask_sizes import refuse_other_sizes
 from medistill.data.nifti_pairs import is_volume
 from medistill.data.paired_folders import FilePair, file_pairs, folder_pairs, spare_masks
+from medistill.data.shown_classes import Shown, shown_classes
 
 _TRIED = 50
 
@@ -30,7 +32,7 @@ def read_mask_folders(root: Path, *, workers: int = 0) -> ImageSet:
 
     Below ``train``, ``val`` and ``test``, or with such folders in both, they have that split. The
     masks' values say the classes: two for black and white (JPEG masks are cut at half of white), 0
-    to K - 1 for K classes.
+    to K - 1 for K classes. An image's label says which of them its mask shows.
 
     Args:
         root: the folder.
@@ -38,26 +40,28 @@ def read_mask_folders(root: Path, *, workers: int = 0) -> ImageSet:
 
     Raises:
         DataError: no such folders, images without mask, names that do not say which belong
-            together, or masks as in ``mask_classes``.
+            together, masks of another size than their images, or as in ``mask_classes``.
     """
     pairs = folder_pairs(root)
     if not pairs:
         cure = "Put images into 'images' and their masks, of the same names, into 'masks'."
         raise DataError(where=root, what="holds no folders of images and masks", cure=cure)
     files, spare = file_pairs(pairs, is_image_file, image="image", mask="mask")
+    refuse_other_sizes([(each.image, each.mask) for each in files], workers=workers)
     found = mask_classes([each.mask for each in files], where=pairs[0].masks, workers=workers)
+    shown = [shown_classes(values, len(found.names)) for values in found.values]
     return ImageSet(
         name="masks",
         root=root,
         task="segmentation",
         classes=found.names,
-        samples=_samples(root, files),
+        samples=_samples(root, files, shown),
         group_word="image",
         caveats=(NO_PATIENTS, *spare_masks(spare, root), *found.caveats),
     )
 
 
-def _samples(root: Path, files: list[FilePair]) -> tuple[Sample, ...]:
+def _samples(root: Path, files: list[FilePair], shown: list[Shown]) -> tuple[Sample, ...]:
     names = [each.image.relative_to(root).as_posix() for each in files]
     paths = {name: each.image for name, each in zip(names, files, strict=True)}
     group = identical_files(paths)
@@ -65,11 +69,11 @@ def _samples(root: Path, files: list[FilePair]) -> tuple[Sample, ...]:
         Sample(
             path=each.image,
             name=name,
-            label=None,
+            label=label,
             group=group[name],
             split=each.split,
             mask=each.mask,
             guessed=each.split is None,
         )
-        for name, each in zip(names, files, strict=True)
+        for name, each, label in zip(names, files, shown, strict=True)
     )

@@ -15,7 +15,8 @@ from medistill.data.paired_folders import (
     folder_pairs,
     spare_masks,
 )
-from medistill.imaging.nifti import other_grid, slice_count
+from medistill.data.shown_classes import Shown, shown_in_slices
+from medistill.imaging.nifti import other_grid
 
 _NO_PATIENTS = "A volume is taken for a patient; several of one patient would leak."
 
@@ -33,7 +34,8 @@ def is_volume(path: Path) -> bool:
 def read_nifti_pairs(root: Path, *, plane: Plane = "axial", workers: int = 0) -> ImageSet:
     """Read ``imagesTr`` and ``labelsTr`` (or ``images`` and ``labels``): a volume is a group.
 
-    Volumes lie there at any depth, alone or by split, as in ``mask_folders``.
+    Volumes lie there at any depth, alone or by split, as in ``mask_folders``. A slice's label says
+    which classes its mask shows.
 
     Args:
         root: the folder.
@@ -49,8 +51,16 @@ def read_nifti_pairs(root: Path, *, plane: Plane = "axial", workers: int = 0) ->
         cure = "Put volumes into 'imagesTr' and their label maps into 'labelsTr'."
         raise DataError(where=root, what="holds no volumes beside label maps", cure=cure)
     files, spare = file_pairs(pairs, is_volume, image="volume", mask="label map")
-    samples = [sample for each in files for sample in _slices(root, each, plane)]
-    found = mask_classes([each.mask for each in files], where=pairs[0].masks, workers=workers)
+    for each in files:
+        _refuse_other_grid(each)
+    maps = [each.mask for each in files]
+    found = mask_classes(maps, where=pairs[0].masks, workers=workers)
+    shown = shown_in_slices(maps, plane=plane, classes=len(found.names), workers=workers)
+    samples = [
+        sample
+        for each, labels in zip(files, shown, strict=True)
+        for sample in _slices(root, each, labels, plane)
+    ]
     return ImageSet(
         name="nifti",
         root=root,
@@ -62,13 +72,16 @@ def read_nifti_pairs(root: Path, *, plane: Plane = "axial", workers: int = 0) ->
     )
 
 
-def _slices(root: Path, pair: FilePair, plane: Plane) -> list[Sample]:
+def _refuse_other_grid(pair: FilePair) -> None:
     # Image and label map are each turned upright by their own affine: on two grids, one of them
     # may come out mirrored.
     difference = other_grid(pair.image, pair.mask)
     if difference:
         cure = "Resample the label map to the grid of its volume."
         raise DataError(where=pair.mask, what=f"{difference} ({pair.image.name})", cure=cure)
+
+
+def _slices(root: Path, pair: FilePair, shown: list[Shown], plane: Plane) -> list[Sample]:
     name = pair.image.relative_to(root).as_posix()
     # A number may be given again in another split.
     group = pair.stem if pair.split is None else f"{pair.split}/{pair.stem}"
@@ -76,12 +89,12 @@ def _slices(root: Path, pair: FilePair, plane: Plane) -> list[Sample]:
         Sample(
             path=pair.image,
             name=f"{name}#{plane}{number:05}",
-            label=None,
+            label=label,
             group=group,
             split=pair.split,
             mask=pair.mask,
             frame=number,
             plane=plane,
         )
-        for number in range(slice_count(pair.image, plane))
+        for number, label in enumerate(shown)
     ]

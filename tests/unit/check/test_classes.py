@@ -149,3 +149,36 @@ def test_images_groups_and_studies_are_counted_by_class_and_part() -> None:
     assert with_studies is not None
     assert with_studies.figures["ill"]["studies"] == 1
     assert with_studies.figures["ill"]["parts"]["train"]["studies"] == 1
+
+
+def test_masks_are_counted_by_what_they_show() -> None:
+    labels = [(1.0, 1.0, 0.0)] * 12 + [(1.0, 1.0, 1.0)] + [(1.0, 0.0, 0.0)] * 3
+    subject = _subject(
+        list(labels),
+        groups=[n // 2 for n in range(16)],
+        splits=["train"] * 14 + ["test"] * 2,
+        classes=("background", "lung", "lesion"),
+        task="segmentation",
+    )
+    found = list(class_findings(subject))
+    counted = named(found, "classes")
+    assert counted is not None
+    assert (
+        counted.text == "images that show each class (groups: patient): lung 13 (7), lesion 1 (1)"
+    )
+    assert counted.figures["lung"]["parts"] == {"train": {"images": 13, "groups": 7}}
+    empty = named(found, "empty-masks")
+    assert empty is not None
+    assert empty.text == "3 of 16 (18.8 %) masks are empty"
+    assert empty.figures["parts"] == {
+        "test": {"images": 2, "groups": 1},
+        "train": {"images": 1, "groups": 1},
+    }
+    rare, imbalance = named(found, "rare-classes"), named(found, "imbalance")
+    assert rare is not None
+    assert imbalance is not None
+    assert (rare.severity, rare.figures) == ("warning", {"lesion": 1})
+    assert (imbalance.figures, "Dice" in imbalance.cure) == (
+        {"ratio": 13.0, "rarest": "lesion"},
+        True,
+    )

@@ -27,14 +27,17 @@ def save(folder: Path, *masks: tuple[int, ...], ending: str = "png") -> list[Pat
 def test_classes_are_numbered_over_all_masks(tmp_path: Path, workers: int) -> None:
     paths = save(tmp_path, (0, 0), (0, 2), (1, 0), (0, 3), (2, 2))
     found = mask_classes(paths, where=tmp_path, workers=workers)
-    assert found == MaskClasses(("background", "class-1", "class-2", "class-3"), ())
+    values = ((0,), (0, 2), (0, 1), (0, 3), (2,))
+    assert found == MaskClasses(("background", "class-1", "class-2", "class-3"), (), values)
 
 
 def test_black_and_white_in_any_form_is_two_classes(tmp_path: Path) -> None:
     paths = save(tmp_path, (0, 255), (0, 1), (255, 255), (0, 0))
-    assert mask_classes(paths, where=tmp_path) == MaskClasses(BINARY, ())
+    values = ((0, 255), (0, 1), (255,), (0,))
+    assert mask_classes(paths, where=tmp_path) == MaskClasses(BINARY, (), values)
     lossy = save(tmp_path, (0,) * 8 + (255,) * 8, ending="jpg")
-    assert mask_classes([*paths, *lossy], where=tmp_path) == MaskClasses(BINARY, (JPEG_MASKS,))
+    expected = MaskClasses(BINARY, (JPEG_MASKS,), (*values, (0, 1)))
+    assert mask_classes([*paths, *lossy], where=tmp_path) == expected
 
 
 def test_255_beside_several_classes_is_unknown_and_said(tmp_path: Path) -> None:

@@ -72,3 +72,19 @@ def test_masks_without_an_image_are_said(tmp_path: Path) -> None:
     images = read_mask_folders(tmp_path)
     assert len(images.samples) == 1
     assert "1 masks have no image and are left out, for example masks/b.jpg." in images.caveats
+
+
+def test_labels_say_what_masks_show(tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    for name, values in (("a", [0, 255]), ("b", [0, 0]), ("c", [255, 255])):
+        save_noise(tmp_path / "images" / f"{name}.png", 0, size=(2, 1))
+        Image.fromarray(np.array([values], np.uint8)).save(tmp_path / "masks" / f"{name}.png")
+    labels = [sample.label for sample in read_mask_folders(tmp_path).samples]
+    assert labels == [(1.0, 1.0), (1.0, 0.0), (1.0, 1.0)]
+
+
+def test_masks_of_another_orientation_are_refused(tmp_path: Path) -> None:
+    save_noise(tmp_path / "images" / "a.png", 0, size=(24, 16))
+    save_noise(tmp_path / "masks" / "a.jpg", 0, size=(16, 24))
+    with pytest.raises(DataError, match=r"masks/a.jpg: is 16 x 24 pixels, its image a.png 24 x 16"):
+        read_mask_folders(tmp_path)

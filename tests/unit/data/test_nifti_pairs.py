@@ -100,3 +100,19 @@ def test_one_number_of_two_splits_is_two_groups(tmp_path: Path) -> None:
         ("test/1", "test"),
         ("train/1", "train"),
     ]
+
+
+@pytest.mark.parametrize(("plane", "expected"), [("axial", [1, 0, 0, 0, 1]), ("sagittal", [1] * 3)])
+@pytest.mark.parametrize("affine", [np.eye(4), np.diag([1.0, 1.0, -1.0, 1.0])])
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_labels_say_what_slices_show(
+    tmp_path: Path, plane: Plane, expected: list[int], affine: np.ndarray, ending: str
+) -> None:
+    labels = np.zeros(VOLUME.shape, np.uint8)
+    labels[:, 1, 0] = labels[:, 2, 4] = 255
+    save(tmp_path / "images" / f"a{ending}", VOLUME, affine)
+    save(tmp_path / "labels" / f"a{ending}", labels, affine)
+    images = read_nifti_pairs(tmp_path, plane=plane)
+    assert [s.label for s in images.samples] == [(1.0, float(shown)) for shown in expected]
+    masks = Masks(images.samples, 2)
+    assert [bool(masks[row].any()) for row in range(len(images.samples))] == [*map(bool, expected)]
