@@ -13,7 +13,7 @@ from types import MappingProxyType
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.listing import images_below
-from medistill.data.table import Table, filled, load_table
+from medistill.data.table import Table, agreed, filled, load_table
 
 FINDINGS = (
     "Atelectasis",
@@ -36,6 +36,16 @@ _LISTS: Mapping[str, str] = MappingProxyType(
     {"train_val": "train", "train": "train", "val": "val", "test": "test"}
 )
 _NONE = "no finding"
+_COLUMNS = ("image index", "finding labels", "patient id")
+#: Columns that are kept, and as what; releases call the sex by either word.
+_ATTRIBUTES: Mapping[str, str] = MappingProxyType(
+    {
+        "view position": "view",
+        "patient gender": "sex",
+        "patient sex": "sex",
+        "patient age": "age",
+    }
+)
 
 
 def is_chestxray14(root: Path) -> bool:
@@ -52,7 +62,8 @@ def read_chestxray14(root: Path) -> ImageSet:
         root: the folder.
 
     Raises:
-        DataError: no table, no image, or an unknown finding.
+        DataError: no table, a column missing, two rows that contradict each other about an image,
+            no image, or an unknown finding.
     """
     entry = _entry(root)
     if entry is None:
@@ -64,9 +75,13 @@ def read_chestxray14(root: Path) -> ImageSet:
     table = load_table(entry)
     here = {path.name: path for path in images_below(root)}
     split = _splits(root)
-    listed = list(zip(filled(table, "image index"), table.rows, strict=True))
+    listed = _listed(table)
     samples = sorted(
-        (_sample(root, here[name], row, split, table) for name, row in listed if name in here),
+        (
+            _sample(root, here[name], row, split, table)
+            for name, row in listed.items()
+            if name in here
+        ),
         key=lambda sample: sample.name,
     )
     if not samples:
@@ -84,6 +99,20 @@ def read_chestxray14(root: Path) -> ImageSet:
     )
 
 
+def _listed(table: Table) -> dict[str, Mapping[str, str]]:
+    """The row of each image."""
+    missing = [name for name in _COLUMNS if name not in table.columns]
+    if missing:
+        raise DataError(
+            where=table.path,
+            what=f"has no column '{missing[0]}' (it has: {', '.join(table.columns)})",
+            cure="Name the columns as published: Image Index, Finding Labels, Patient ID.",
+        )
+    kept = [*_COLUMNS, *_ATTRIBUTES]
+    rows = [{name: row.get(name, "") for name in kept} for row in table.rows]
+    return dict(agreed(table, filled(table, "image index"), rows))
+
+
 def _sample(
     root: Path, path: Path, row: Mapping[str, str], split: Mapping[str, str], table: Table
 ) -> Sample:
@@ -95,14 +124,13 @@ def _sample(
             what=f"has the unknown finding '{sorted(unknown)[0]}'",
             cure=f"Use the 14 of the publication: {', '.join(FINDINGS)}.",
         )
-    kept = {"view position": "view", "patient gender": "sex", "patient age": "age"}
     return Sample(
         path=path,
         name=path.relative_to(root).as_posix(),
         label=tuple(float(finding in held) for finding in FINDINGS),
         group=f"patient {row['patient id']}",
         split=split.get(path.name),
-        attributes={word: row[column] for column, word in kept.items() if row.get(column)},
+        attributes={word: row[column] for column, word in _ATTRIBUTES.items() if row.get(column)},
     )
 
 
@@ -115,6 +143,6 @@ def _splits(root: Path) -> dict[str, str]:
     for stem, split in _LISTS.items():
         path = root / f"{stem}_list.txt"
         if path.is_file():
-            names = path.read_text(encoding="utf-8").split()
+            names = path.read_text(encoding="utf-8-sig").split()
             found |= dict.fromkeys(names, split)
     return found

@@ -121,7 +121,7 @@ def _official_split(root: Path, names: set[str]) -> dict[str, str]:
 def _lines(list_file: Path) -> list[str]:
     if not list_file.is_file():
         return []
-    text = list_file.read_text(encoding="utf-8")
+    text = list_file.read_text(encoding="utf-8-sig")
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 

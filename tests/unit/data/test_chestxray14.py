@@ -42,3 +42,37 @@ def test_labels_patients_and_lists(tmp_path: Path) -> None:
 def test_unknown_finding_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="unknown finding 'Mas'"):
         read_chestxray14(_set(tmp_path, "Mas"))
+
+
+def _rewritten(root: Path, old: str, new: str) -> Path:
+    table = root / "Data_Entry_2017.csv"
+    table.write_text(table.read_text().replace(old, new))
+    return root
+
+
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
+    words = r"csv: has no column 'patient id' \(it has: image index, .*patientid.*Name the columns"
+    with pytest.raises(DataError, match=words):
+        read_chestxray14(_rewritten(_set(tmp_path), "Patient ID", "PatientID"))
+
+
+def test_the_sex_is_kept_under_either_word(tmp_path: Path) -> None:
+    images = read_chestxray14(_rewritten(_set(tmp_path), "Patient Gender", "Patient Sex"))
+    assert images.samples[0].attributes["sex"] == "F"
+
+
+def test_equal_rows_are_one_image_and_others_are_refused(tmp_path: Path) -> None:
+    table = _set(tmp_path) / "Data_Entry_2017.csv"
+    table.write_text(table.read_text() + "\n1_1.png,No Finding,9,1,51,AP,F")
+    images = read_chestxray14(tmp_path)
+    assert len(images.samples) == 2
+    assert "1 images of the table are not here." in images.caveats
+    table.write_text(table.read_text() + "\n1_1.png,Mass,1,1,51,AP,F")
+    with pytest.raises(DataError, match="rows 2 and 5 contradict each other about '1_1.png'"):
+        read_chestxray14(tmp_path)
+
+
+def test_a_byte_order_mark_takes_no_image_out_of_its_part(tmp_path: Path) -> None:
+    text = "\ufeff1_0.png\r\n1_1.png\r\n"
+    (_set(tmp_path) / "train_val_list.txt").write_text(text, encoding="utf-8")
+    assert [sample.split for sample in read_chestxray14(tmp_path).samples] == ["train", "train"]

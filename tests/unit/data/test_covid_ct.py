@@ -123,3 +123,10 @@ def test_folder_without_images_is_refused(root: Path) -> None:
         path.unlink()
     with pytest.raises(DataError, match="CT_COVID: holds no image"):
         read_covid_ct(root)
+
+
+def test_lists_with_a_byte_order_mark_are_read(root: Path) -> None:
+    path = root / "Data-split" / "COVID" / "valCT_COVID.txt"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    found = {sample.name: sample.split for sample in read_covid_ct(root).samples}
+    assert found[f"CT_COVID/{VAL[0]}"] == "val"
