@@ -20,7 +20,7 @@ from medistill.data.dicom_objects import left_out, without_picture
 from medistill.data.folder import NO_PATIENTS
 from medistill.data.listing import files_below, found_below, is_dicom_file
 from medistill.data.table import LABELS, Table, agreed, filled, is_table, load_table
-from medistill.data.table_labels import Labels, read_labels
+from medistill.data.table_labels import Labels, masked, read_labels
 from medistill.imaging.identity import Identity
 
 #: Column that joins the table to the files, and what of a file it is compared with.
@@ -68,7 +68,10 @@ def read_dicom_tree(root: Path) -> ImageSet:
     other = without_picture(paths, paths)
     pictures = {name: path for name, path in paths.items() if name not in other}
     samples = _samples(pictures, known, {name: rows.get(keys[name]) for name in pictures})
-    return _image_set(root, labels, samples, known, left_out(other))
+    absent = sum(keys[name] not in rows for name in pictures)
+    missing = (f"{absent} files have no row in the table: they are unlabelled.",) if absent else ()
+    said = (*missing, *masked(labels), *left_out(other))
+    return _image_set(root, labels, samples, known, said)
 
 
 def _samples(
@@ -95,11 +98,9 @@ def _image_set(
     labels: Labels,
     samples: tuple[Sample, ...],
     known: Mapping[str, Identity],
-    other: tuple[str, ...],
+    said: tuple[str, ...],
 ) -> ImageSet:
     patients = all(name in known and known[name].patient for name in (s.name for s in samples))
-    unlabelled = sum(sample.label is None for sample in samples)
-    missing = (f"{unlabelled} files have no row in the table: they are unlabelled.",)
     return ImageSet(
         name="dicom",
         root=root,
@@ -107,7 +108,7 @@ def _image_set(
         classes=labels.classes,
         samples=samples,
         group_word="patient" if patients else "patient or study",
-        caveats=(*(() if patients else (NO_PATIENTS,)), *(missing if unlabelled else ()), *other),
+        caveats=(*(() if patients else (NO_PATIENTS,)), *said),
     )
 
 

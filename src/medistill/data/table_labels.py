@@ -26,6 +26,7 @@ class Labels:
         several: whether an image may have several classes.
         uncertain: entries marked -1, masked.
         missing: blank entries, masked.
+        never: columns that would be classes if any entry were 1.
     """
 
     classes: tuple[str, ...]
@@ -33,6 +34,7 @@ class Labels:
     several: bool
     uncertain: int = 0
     missing: int = 0
+    never: tuple[str, ...] = ()
 
 
 def read_class_columns(columns: Mapping[str, Sequence[str]]) -> Labels | None:
@@ -44,11 +46,12 @@ def read_class_columns(columns: Mapping[str, Sequence[str]]) -> Labels | None:
     Args:
         columns: cells by name, all of one length.
     """
-    held = {
-        name: [_ENTRIES.get(cell, "") for cell in cells]
+    entered = {
+        name: [_ENTRIES[cell] for cell in cells]
         for name, cells in columns.items()
-        if set(cells) <= set(_ENTRIES) and _ENTRIES.keys() & {"1", "1.0"} & set(cells)
+        if set(cells) <= set(_ENTRIES)
     }
+    held = {name: cells for name, cells in entered.items() if "1" in cells}
     if not held:
         return None
     meaning = {"1": 1.0, "0": 0.0}
@@ -60,23 +63,31 @@ def read_class_columns(columns: Mapping[str, Sequence[str]]) -> Labels | None:
         several=True,
         uncertain=entries.count("-1"),
         missing=entries.count(""),
+        never=tuple(name for name in entered if name not in held and any(entered[name])),
     )
 
 
 def masked(labels: Labels) -> tuple[str, ...]:
-    """A sentence on the entries that are masked, if there are any."""
-    if not labels.uncertain + labels.missing:
-        return ()
-    return (
-        f"{labels.uncertain} uncertain (-1) and {labels.missing} blank entries of the labels are "
-        "unknown: they are masked.",
-    )
+    """Sentences on entries that are masked, and on columns that are no classes, if any are."""
+    found = []
+    if labels.uncertain and not labels.several:
+        found.append(f"{labels.uncertain} images are labelled -1: they are taken for unlabelled.")
+    elif labels.uncertain + labels.missing:
+        found.append(
+            f"{labels.uncertain} uncertain (-1) and {labels.missing} blank entries of the labels "
+            "are unknown: they are masked."
+        )
+    if labels.never:
+        names = ", ".join(f"'{name}'" for name in labels.never)
+        found.append(f"Columns without a single 1 are no classes: {names}.")
+    return tuple(found)
 
 
 def read_labels(cells: Sequence[str], *, where: Path, column: str) -> Labels:
     """Read filled cells of a column ``label`` or ``labels``.
 
-    The set is multi-label if the column is called ``labels`` or any cell holds a bar.
+    The set is multi-label if the column is called ``labels`` or any cell holds a bar. In a
+    single-label set -1 means no label where the others are 0, 1 and further numbers.
 
     Args:
         cells: one a row, none empty.
@@ -87,7 +98,11 @@ def read_labels(cells: Sequence[str], *, where: Path, column: str) -> Labels:
         DataError: fewer than two classes (one is enough in a multi-label set).
     """
     several = column == "labels" or any(_BAR in cell for cell in cells)
-    words = [None if cell.lower() in UNLABELLED else _words(cell, several) for cell in cells]
+    unknown = frozenset[str]() if several else _uncertain(cells)
+    words = [
+        None if cell.lower() in UNLABELLED or cell in unknown else _words(cell, several)
+        for cell in cells
+    ]
     classes = _ordered({word for found in words if found is not None for word in found})
     if len(classes) < (1 if several else 2):
         raise DataError(
@@ -98,7 +113,17 @@ def read_labels(cells: Sequence[str], *, where: Path, column: str) -> Labels:
             cure="List images of at least two classes.",
         )
     values = (None if found is None else _value(found, classes, several) for found in words)
-    return Labels(classes, tuple(values), several)
+    uncertain = sum(cell in unknown for cell in cells)
+    return Labels(classes, tuple(values), several, uncertain=uncertain)
+
+
+def _uncertain(cells: Sequence[str]) -> frozenset[str]:
+    """How -1 is written where it can be no class: beside 0 and 1; beside 1 alone it is one."""
+    plain = {_ENTRIES.get(cell, cell) for cell in cells if cell.lower() not in UNLABELLED}
+    numbers = plain - {"-1"}
+    if not {"0", "1"} <= numbers or not all(word.isdecimal() for word in numbers):
+        return frozenset()
+    return frozenset(cell for cell in cells if _ENTRIES.get(cell) == "-1")
 
 
 def _words(cell: str, several: bool) -> tuple[str, ...]:

@@ -117,3 +117,9 @@ def test_linked_folders_are_read(tmp_path: Path) -> None:
     (root / "p2").rename(tmp_path / "p2")
     (root / "p2").symlink_to(tmp_path / "p2")
     assert len(read_dicom_tree(root).samples) == 3
+
+
+def test_uncertain_labels_are_not_said_to_have_no_row(tmp_path: Path) -> None:
+    images = read_dicom_tree(_tree(tmp_path, "study,label\n1.1,0\n1.2,1\n2.1,-1\n"))
+    assert [s.label for s in images.samples] == [0, 1, None]
+    assert images.caveats == ("1 images are labelled -1: they are taken for unlabelled.",)

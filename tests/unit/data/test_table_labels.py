@@ -62,5 +62,26 @@ def test_columns_of_classes_as_in_chexpert() -> None:
     assert labels.classes == ("edema", "fracture")
     np.testing.assert_array_equal(labels.values, [[1, 0], [np.nan, 1], [np.nan, np.nan]])
     assert (labels.uncertain, labels.missing) == (2, 1)
+    assert labels.never == ("never",)
     assert "2 uncertain (-1) and 1 blank" in masked(labels)[0]
     assert read_class_columns({"sex": ["F", "M"]}) is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "classes", "values", "uncertain"),
+    [
+        (["1", "0", "-1", "-1"], ("0", "1"), (1, 0, None, None), 2),
+        (["1.0", "0.0", "-1.0"], ("0.0", "1.0"), (1, 0, None), 1),
+        (["2", "0", "-1", "1"], ("0", "1", "2"), (2, 0, None, 1), 1),
+        (["0", "1", "-1", "unlabelled"], ("0", "1"), (0, 1, None, None), 1),
+        (["1", "-1"], ("-1", "1"), (1, 0), 0),  # as support vector machines write two classes
+        (["0", "-1"], ("-1", "0"), (1, 0), 0),
+        (["1", "0", "-1", "ill"], ("-1", "0", "1", "ill"), (2, 1, 0, 3), 0),
+    ],
+)
+def test_minus_one_is_no_class_beside_0_and_1(
+    cells: list[str], classes: tuple[str, ...], values: tuple[int | None, ...], uncertain: int
+) -> None:
+    labels = read_labels(cells, where=WHERE, column="label")
+    assert (labels.classes, labels.values, labels.uncertain) == (classes, values, uncertain)
+    assert bool(masked(labels)) is bool(uncertain)
