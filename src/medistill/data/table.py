@@ -60,7 +60,7 @@ def lists_images(path: Path) -> bool:
         return False
     if "path" not in table.columns:
         return False
-    first = PurePath(os.path.normpath(table.rows[0]["path"])).as_posix()
+    first = _normal(_slashed(path.parent, table.rows[0]["path"]))
     return (_root(path, [first]) / first).is_file()
 
 
@@ -85,15 +85,16 @@ def read_table(path: Path) -> ImageSet:
     if "path" not in table.columns:
         _missing_column(table, "path")
     labels = _labels(table)
-    names = _names(table)
+    cells = [_slashed(path.parent, cell) for cell in filled(table, "path")]
+    names = _names(table, cells)
     root = _root(path, names)
-    files = {name: root / row["path"] for name, row in zip(names, table.rows, strict=True)}
+    files = {name: root / cell for name, cell in zip(names, cells, strict=True)}
     group_column = table.one_of(_GROUPS)
     patients = None if group_column else _patients(names)
     if patients is not None:
         group_column, groups = "patient", patients
     else:
-        groups = filled(table, group_column) if group_column else _own_groups(files)
+        groups = filled(table, group_column) if group_column else [*identical_files(files).values()]
     return ImageSet(
         name="table",
         root=path,
@@ -223,8 +224,8 @@ def _rows(numbers: list[int]) -> str:
     return f"row {shown}{more}"
 
 
-def _names(table: Table) -> list[str]:
-    names = [PurePath(os.path.normpath(cell)).as_posix() for cell in filled(table, "path")]
+def _names(table: Table, cells: Sequence[str]) -> list[str]:
+    names = [_normal(cell) for cell in cells]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(
@@ -233,6 +234,15 @@ def _names(table: Table) -> list[str]:
             cure="Keep one row for each image (join several labels by |).",
         )
     return names
+
+
+def _normal(cell: str) -> str:
+    return PurePath(os.path.normpath(cell)).as_posix()
+
+
+def _slashed(folder: Path, cell: str) -> str:
+    """A path as POSIX parts its folders; programs on Windows part them by a backslash."""
+    return cell if "\\" not in cell or (folder / cell).exists() else cell.replace("\\", "/")
 
 
 def _root(path: Path, names: Sequence[str]) -> Path:
@@ -246,11 +256,6 @@ def _patients(names: Sequence[str]) -> list[str] | None:
     """Patients where every path has a folder that is named by one, as in CheXpert."""
     found = [_PATIENT_FOLDER.search(name) for name in names]
     return None if None in found else [match[1].lower() for match in found if match]
-
-
-def _own_groups(files: Mapping[str, Path]) -> list[str]:
-    groups = identical_files(files)
-    return [groups[name] for name in files]
 
 
 def _samples(

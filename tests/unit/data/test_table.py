@@ -182,3 +182,32 @@ def test_columns_that_are_labels_are_no_subgroups(tmp_path: Path) -> None:
     images = read_table(_write(tmp_path, "path,ill,old,sex", "1.png,1,,F", "2.png,0,1,M"))
     assert images.classes == ("ill", "old")
     assert [sample.attributes for sample in images.samples] == [{"sex": "F"}, {"sex": "M"}]
+
+
+def test_paths_of_windows_are_read(tmp_path: Path) -> None:
+    save_noise(tmp_path / "img" / "0.png", 0)
+    table = _write(tmp_path, "path,label", "img\\0.png,a", r".\img\deep\1.png,b")
+    assert lists_images(table)
+    images = read_table(table)
+    assert [sample.name for sample in images.samples] == ["img/0.png", "img/deep/1.png"]
+    assert images.samples[0].path == tmp_path / "img" / "0.png"
+
+
+def test_a_backslash_in_a_file_name_is_kept(tmp_path: Path) -> None:
+    save_noise(tmp_path / "a\\0.png", 0)
+    images = read_table(_write(tmp_path, "path,label", "a\\0.png,a", "1.png,b"))
+    assert [sample.name for sample in images.samples] == ["1.png", "a\\0.png"]
+
+
+def test_uncertain_labels_of_one_column_are_no_class_and_said(tmp_path: Path) -> None:
+    lines = ("1.png,1", "2.png,0", "3.png,-1")
+    images = read_table(_write(tmp_path, "path,label", *lines))
+    assert images.classes == ("0", "1")
+    assert [sample.label for sample in images.samples] == [1, 0, None]
+    assert "1 images are labelled -1: they are taken for unlabelled." in images.caveats
+
+
+def test_columns_without_a_finding_are_said(tmp_path: Path) -> None:
+    images = read_table(_write(tmp_path, "path,edema,fracture", "1.png,1,0", "2.png,0,-1"))
+    assert images.classes == ("edema",)
+    assert "Columns without a single 1 are no classes: 'fracture'." in images.caveats
