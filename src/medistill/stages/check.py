@@ -56,13 +56,14 @@ def check(
         Every finding, the gravest first.
 
     Raises:
-        DataError: no data, no volumes for the plane, or ``out`` lies in them.
+        DataError: no data, no volumes for the plane, or ``out`` lies in them, or beside a table.
     """
     speaker, folder = reporter or SilentReporter(), Path(out)
     _refuse_inside(folder, data)
     seen = None if teacher is None else _teacher(Path(teacher))
     cache = folder / "cache"
     images = read_data(data, layout=layout, cache=cache, workers=workers, plane=plane)
+    _refuse_among(folder, images)
     refuse_unused_plane(images, plane)
     looks = LAYOUTS[images.name].looks if images.name in LAYOUTS else "drawn"
     speaker.say(f"layout: {images.name} ({looks})")
@@ -174,12 +175,24 @@ def _propose(speaker: Reporter, subject: Subject, folder: Path) -> None:
 
 
 def _refuse_inside(folder: Path, data: str | Path) -> None:
+    """Refuse to write into a folder of data, or beside a table or another file of data."""
     root = Path(data)
-    if root.exists() and folder.resolve().is_relative_to(root.resolve()):
+    if root.exists():
+        _refuse_below(folder, root if root.is_dir() else root.parent)
+
+
+def _refuse_among(folder: Path, images: ImageSet) -> None:
+    """Refuse to write below a folder of images, wherever a table or a link says it is."""
+    for place in sorted({sample.path.parent for sample in images.samples}):
+        _refuse_below(folder, place)
+
+
+def _refuse_below(folder: Path, place: Path) -> None:
+    if folder.resolve().is_relative_to(place.resolve()):
         raise DataError(
             where=folder,
-            what="lies in the data, where nothing is ever written",
-            cure="Name another folder with --out.",
+            what=f"lies in the data, where nothing is ever written ({place})",
+            cure="Name a folder elsewhere with --out.",
         )
 
 

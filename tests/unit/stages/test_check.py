@@ -84,6 +84,29 @@ def test_nothing_is_written_into_the_data(tmp_path: Path) -> None:
         check(data, out=data / "out")
 
 
+def test_nothing_is_written_beside_a_table_or_among_its_images(tmp_path: Path) -> None:
+    pool = _set(tmp_path / "pool")
+    table = tmp_path / "lists" / "table.csv"
+    table.parent.mkdir()
+    names = sorted(pool.rglob("*.png"))
+    rows = [f"{os.path.relpath(path, table.parent)},{path.parent.name}" for path in names]
+    table.write_text("\n".join(["path,label", *rows]))
+    before = _listed(tmp_path)
+    for out in (table.parent / "out", pool / "train" / "ill" / "deep" / "out"):
+        with pytest.raises(DataError, match="lies in the data, .*Name a folder elsewhere"):
+            check(table, out=out)
+    assert _listed(tmp_path) == before
+
+
+def test_nothing_is_written_where_linked_images_lie(tmp_path: Path) -> None:
+    data = _set(tmp_path / "data")
+    shutil.move(data / "train" / "ill", tmp_path / "store")
+    (data / "train" / "ill").symlink_to(tmp_path / "store")
+    with pytest.raises(DataError, match="lies in the data"):
+        check(data, out=tmp_path / "store" / "out")
+    assert not (tmp_path / "store" / "out").exists()
+
+
 def test_folder_without_a_teacher_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no fitted teacher"):
         check(_set(tmp_path / "data"), out=tmp_path / "out", teacher=tmp_path)
