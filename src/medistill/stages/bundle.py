@@ -18,7 +18,7 @@ from medistill.stages.acquisition import acquisition_of
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.decisions import fit_model, network_asker
-from medistill.stages.evaluation import EVALUATION
+from medistill.stages.evaluation import EVALUATION, is_evaluated
 from medistill.stages.gate import judged_rows, make_gate
 from medistill.stages.gate_record import GATE, PAGE, record_gate, show_variants
 from medistill.stages.judging import METRICS
@@ -27,6 +27,9 @@ from medistill.stages.student import open_student, shipped_outputs
 BUNDLE = "bundle"
 # Enough to find a graph that differs; memory must not grow with the set.
 _IMAGES = 256
+#: What is said in place of findings.
+NOT_EVALUATED = "There is no current evaluation of this student."
+_CURE = "'medistill run' with the same recipe and --out makes one, and the bundle again."
 
 
 def write_student_bundle(context: Context, prepared: Prepared) -> None:
@@ -38,10 +41,19 @@ def write_student_bundle(context: Context, prepared: Prepared) -> None:
     fold = context.folds()[0]
     network = open_student(context, prepared, fold, 0, "student")
     folder = context.run.stage(BUNDLE)
-    text = _text(context, prepared, network, fold)
-    if _is_published(folder, network, text):
+    text, evaluated = _text(context, prepared, network, fold), is_evaluated(context, prepared)
+    if not evaluated:
+        text = dataclasses.replace(text, findings=(NOT_EVALUATED,))
+        context.reporter.say(f"{NOT_EVALUATED} {_CURE}")
+    if not _is_published(folder, network, text):
+        _publish(context, prepared, network, text)
+    # A report that is not current is about another student.
+    if evaluated:
         show_variants(context)
-        return
+
+
+def _publish(context: Context, prepared: Prepared, network: Network, text: BundleText) -> None:
+    fold, folder = context.folds()[0], context.run.stage(BUNDLE)
     # Fitted on what is shipped, and only now, because it asks about every training image.
     fitted = fit_model(context, prepared, fold, network_asker(network, prepared))
     text = dataclasses.replace(
@@ -63,7 +75,6 @@ def write_student_bundle(context: Context, prepared: Prepared) -> None:
     if published.tried:
         rows = judged_rows(prepared, fold)
         record_gate(context, prepared, rows, published.tried, state_hash(network))
-        show_variants(context)
         context.reporter.say(f"Variants: {context.run.stage(GATE) / PAGE}")
     context.reporter.say(f"Export: {published.parity}")
     context.reporter.say(f"Bundle: {folder} and {published.archive}")

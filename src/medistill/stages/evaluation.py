@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from medistill.core.files import sha256_json
+from medistill.core.errors import RunFolderError
+from medistill.core.files import sha256_file, sha256_json
 from medistill.evaluate.examined import Examined
 from medistill.evaluate.grouped import Table
 from medistill.evaluate.mask_scores import MaskScores
@@ -21,7 +22,7 @@ from medistill.stages.decisions import Ask, examine, network_asker, rules_of, te
 from medistill.stages.explained_models import shown_models
 from medistill.stages.explanation import explain
 from medistill.stages.flow import data_flow
-from medistill.stages.judging import Judged, judge, pool
+from medistill.stages.judging import METRICS, Judged, judge, pool
 from medistill.stages.mask_measuring import Segmenter, mask_table, worst_masks
 from medistill.stages.mask_prediction import ask_network, ask_teacher
 from medistill.stages.networks import block_json
@@ -39,12 +40,30 @@ VERSION = 10
 def evaluate_run(context: Context, prepared: Prepared) -> None:
     """Judge teacher, student and control on *evaluate*, unless that was done already."""
     inputs = _inputs(context, prepared)
-    if not context.run.is_current(EVALUATION, inputs):
+    if not _stands(context, inputs):
         with context.run.writing(EVALUATION, inputs) as stage:
             metrics = judge(_judged(context, prepared, stage.folder), stage.folder)
             stage.outputs["answer"] = metrics["answer"]["full"]
+            stage.outputs[METRICS] = sha256_file(stage.folder / METRICS)
     context.reporter.say(str(context.run.outputs(EVALUATION)["answer"]))
     context.reporter.say(f"Report: {context.run.stage(EVALUATION) / 'report.html'}")
+
+
+def is_evaluated(context: Context, prepared: Prepared) -> bool:
+    """Whether the evaluation judged the teachers, students and controls that are there now."""
+    try:
+        return _stands(context, _inputs(context, prepared))
+    except RunFolderError:  # one of them has not been made
+        return False
+
+
+def _stands(context: Context, inputs: Mapping[str, Any]) -> bool:
+    """Whether the evaluation was made from these inputs, and its figures are as it wrote them."""
+    if not context.run.is_current(EVALUATION, inputs):
+        return False
+    figures = context.run.stage(EVALUATION) / METRICS
+    written = context.run.outputs(EVALUATION).get(METRICS)
+    return figures.is_file() and written == sha256_file(figures)
 
 
 def _inputs(context: Context, prepared: Prepared) -> dict[str, Any]:
