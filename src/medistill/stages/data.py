@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from medistill.core.errors import DataError
 from medistill.core.files import read_json, write_json
-from medistill.core.types import PART_NAMES, ImageSet, PartName, Parts, Sample
+from medistill.core.types import PART_NAMES, ImageSet, Parts, Sample
 from medistill.data.labels import label_of, labels_matrix, plain_label
 from medistill.data.layouts import read_data, refuse_unused_plane
 from medistill.data.masks import Masks
-from medistill.data.parts import conflicting_rows, fold_parts, holdout_parts
+from medistill.data.parts import conflicting_rows
 from medistill.data.remembered import RememberedViews
 from medistill.data.store import Store, open_store, stored_images
 from medistill.data.storing import build_store
@@ -31,6 +31,7 @@ from medistill.stages.check import (
     with_copies_together,
 )
 from medistill.stages.context import Context
+from medistill.stages.cutting import cut_parts, unused_split
 from medistill.stages.sources import elsewhere, fingerprint, unchanged
 from medistill.stages.stage_means import StageMeans
 from medistill.stages.unlabelled import (
@@ -120,6 +121,7 @@ def _write(context: Context, inputs: Mapping[str, Any]) -> None:
     block, reporter = context.recipe.data, context.reporter
     with context.run.writing(STAGE, inputs) as stage:
         images = _read(block, stage.folder)
+        cut_parts(images, block)  # what has no parts is refused before hours of decoding
         noted = noting(images, block, stage.folder / "check" / "facts")
         store = build_store(
             images,
@@ -135,7 +137,7 @@ def _write(context: Context, inputs: Mapping[str, Any]) -> None:
         images = stored_images(images, store)
         labelled = subject_before_training(images, noted)
         images = with_copies_together(images, labelled)
-        parts = _cut(images, block)
+        parts = cut_parts(images, block)
         check_before_training(images, labelled, parts, block, stage.folder / "check", reporter)
         known = [str(stage.folder), *filter(None, (block.path, block.unlabelled))]
         write_json(stage.folder / _ELSEWHERE, elsewhere(images, known))
@@ -169,21 +171,6 @@ def _read(block: DataBlock, folder: Path) -> ImageSet:
     cache = folder / "drawn-unlabelled"
     extra = read_unlabelled(block.unlabelled, cache=cache, workers=workers)
     return dataclasses.replace(images, samples=(*images.samples, *extra))
-
-
-def _cut(images: ImageSet, block: DataBlock) -> dict[int, Parts]:
-    shares = block.shares
-    fractions: dict[PartName, float] = {
-        "select": shares.select,
-        "calibrate": shares.calibrate,
-        "evaluate": shares.evaluate,
-    }
-    if block.folds == 1:
-        return {0: holdout_parts(images, seed=block.seed, fractions=fractions)}
-    return {
-        fold: fold_parts(images, folds=block.folds, fold=fold, seed=block.seed, fractions=fractions)
-        for fold in range(block.folds)
-    }
 
 
 def _removed(images: ImageSet) -> int:
@@ -229,9 +216,10 @@ def _save_table(path: Path, images: ImageSet, parts: Mapping[int, Parts]) -> Non
 
 def open_data(folder: Path) -> Prepared:
     """Open a finished data stage."""
-    images = _load(folder / "images.json")
+    images, saved = _load(folder / "images.json"), read_json(folder / _PARTS)
+    caveats = (*images.caveats, *unused_split(images, len(saved["folds"])))
+    images = dataclasses.replace(images, caveats=caveats)
     store = open_store(folder / "store")
-    saved = read_json(folder / _PARTS)
     copies = {int(row): rows for row, rows in saved.get("copies", {}).items()}
     parts = {
         int(fold): Parts(**{part: tuple(rows[part]) for part in PART_NAMES})

@@ -74,12 +74,12 @@ def plan(recipe: Recipe, out: Path) -> str:
     Raises:
         MachineError: a launcher started several processes.
         RecipeError: what is refused before training, as far as names, labels and networks tell.
-        DataError: no images were named, or they cannot be read.
+        DataError: no images were named, they cannot be read, or cannot be cut into parts.
     """
     refuse_several()
     seen = survey(recipe)
     sizes = _sizes(recipe, seen)
-    said: list[str] = []
+    said = [f"Caution: {caveat}" for caveat in seen.caveats]
     rows = sizes.fit + sizes.unlabelled
     rehearse_given(recipe, Given(task=seen.task, classes=seen.classes, rows=rows), said.append)
     costs = _costs(recipe)

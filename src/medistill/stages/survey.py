@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from medistill.data.layouts import phantom_settings, read_data, refuse_unused_pl
 from medistill.data.phantom.drawing import phantom_task
 from medistill.data.unlabelled import read_unlabelled
 from medistill.recipe import DataBlock, Recipe
+from medistill.stages.cutting import cut_parts, unused_split
 from medistill.stages.data import nothing_named
 
 
@@ -23,44 +25,50 @@ class Survey:
         classes: how many.
         labelled: images with labels.
         unlabelled: images without.
+        caveats: what is known of the set before a run that must stay with its figures.
     """
 
     task: Task
     classes: int
     labelled: int
     unlabelled: int
+    caveats: tuple[str, ...] = ()
 
 
 def survey(recipe: Recipe) -> Survey:
     """What the images that a recipe names are; phantoms are not drawn for it.
 
     Raises:
-        DataError: no images were named, or they cannot be read.
+        DataError: no images were named, they cannot be read, or cannot be cut into parts.
     """
     data = recipe.data
     if data.path is None:
         raise nothing_named()
     with tempfile.TemporaryDirectory() as cache:
-        task, classes, labelled = _seen(data, data.path, Path(cache))
-        return Survey(
-            task=task,
-            classes=classes,
-            labelled=labelled,
-            unlabelled=_unlabelled(data.unlabelled, Path(cache)),
-        )
+        seen = _seen(data, data.path, Path(cache))
+        return dataclasses.replace(seen, unlabelled=_unlabelled(data.unlabelled, Path(cache)))
 
 
-def _seen(data: DataBlock, spec: str, cache: Path) -> tuple[Task, int, int]:
-    """Task, number of classes and of images."""
+def _seen(data: DataBlock, spec: str, cache: Path) -> Survey:
+    """What is at the path alone."""
     if spec.split(":", 1)[0] == "phantom":
         numbers, asked = phantom_settings(spec)
         kind = phantom_task(asked)
-        return kind.task, len(kind.classes), numbers["count"]
+        return Survey(
+            task=kind.task, classes=len(kind.classes), labelled=numbers["count"], unlabelled=0
+        )
     images = read_data(
         spec, layout=data.layout, cache=cache, workers=data.workers, plane=data.plane
     )
     refuse_unused_plane(images, data.plane)
-    return images.task, len(images.classes), len(images.samples)
+    cut_parts(images, data)
+    return Survey(
+        task=images.task,
+        classes=len(images.classes),
+        labelled=len(images.samples),
+        unlabelled=0,
+        caveats=(*images.caveats, *unused_split(images, data.folds)),
+    )
 
 
 def _unlabelled(spec: str | None, cache: Path) -> int:
