@@ -6,13 +6,14 @@ nothing but the base install.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib import import_module, resources
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from medistill.core.errors import UnknownNameError
+from medistill.core.errors import RecipeError, UnknownNameError
 
 METHODS: Mapping[str, str] = MappingProxyType(
     {
@@ -63,11 +64,19 @@ def recipe_path(name: str) -> Path:
     """File of a shipped recipe, or of one's own when ``name`` is a path to a YAML file.
 
     Raises:
+        RecipeError: there is no such file.
         UnknownNameError: neither.
     """
     own = Path(name)
-    if own.suffix in {".yaml", ".yml"} and own.is_file():
+    written = own.suffix in {".yaml", ".yml"}
+    if written and own.is_file():
         return own
+    if written or {"/", os.sep} & set(name):
+        raise RecipeError(
+            where=name,
+            what="is no YAML file (.yaml, .yml)" if own.exists() else "there is no such file",
+            cure="Check the path, or give a name that 'medistill recipes' lists.",
+        )
     known = recipes()
     if name not in known:
         raise UnknownNameError(where="RECIPE", kind="recipe", name=name, known=known)

@@ -35,17 +35,17 @@ def test_overrides_reach_inner_blocks() -> None:
 
 REFUSED = [
     ("train.epcohs=3", UnknownNameError, r"demo.yaml: train: no key .* Did you mean 'epochs'"),
-    ("train.epochs=many", RecipeError, r"demo.yaml: train.epochs: 'many' does not fit"),
-    ("train.epochs=true", RecipeError, r"demo.yaml: train.epochs: True does not fit"),
+    ("train.epochs=many", RecipeError, r"^override: train.epochs: 'many' does not fit"),
+    ("train.epochs=true", RecipeError, r"^override: train.epochs: True does not fit"),
     (
         "train.epochs=0",
         RecipeError,
-        r"demo.yaml: train.epochs: 0 is not possible. Give at least 1\.$",
+        r"^override: train.epochs: 0 is not possible. Give at least 1\.$",
     ),
-    ("teacher.fit.epochs=0", RecipeError, r"demo.yaml: teacher.fit.epochs: 0 is not possible"),
+    ("teacher.fit.epochs=0", RecipeError, r"^override: teacher.fit.epochs: 0 is not possible"),
     ("train.ema=1", RecipeError, r"train.ema: 1.* Give at least 0 and at most 1"),
-    ("views.count=0", RecipeError, r"demo.yaml: views.count: 0 is impossible"),
-    ("method.temperature=0", RecipeError, r"demo.yaml: method.temperature: 0"),
+    ("views.count=0", RecipeError, r"^override: views.count: 0 is impossible"),
+    ("method.temperature=0", RecipeError, r"^override: method.temperature: 0"),
     ("data.shares.evaluate=1.5", RecipeError, r"data.shares.evaluate: 1.5 is not between 0 and 1"),
     ("data.shares.select=0.6", RecipeError, r"data.shares: .* take 1.25 of the images"),
     ("method.name=kdvitt", UnknownNameError, "Did you mean 'kdvit'"),
@@ -84,6 +84,27 @@ def test_an_impossible_override_says_how_to_mend_it(
 ) -> None:
     with pytest.raises(kind, match=words):
         load_recipe("demo", (override,))
+
+
+@pytest.mark.parametrize(
+    ("override", "where"),
+    [
+        ("train.lr=-1", "override: train.lr"),
+        ("teacher.fit={epochs: 1, batch_size: 0, lr: 1}", "override: teacher.fit.batch_size"),
+        # The file's own value is what no longer fits.
+        ("train.epochs=2", "kdvit-small-cnn.yaml: train.warmup_epochs"),
+    ],
+)
+def test_what_an_override_gave_is_not_blamed_on_the_file(override: str, where: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("kdvit-small-cnn", (override,))
+    assert caught.value.where == where
+    assert str(caught.value).startswith(f"{where}: ")
+
+
+def test_fewer_epochs_than_the_warmup_say_that_both_are_to_be_changed() -> None:
+    with pytest.raises(RecipeError, match="less than epochs, 2; to change one may need both"):
+        load_recipe("kdvit-small-cnn", ("train.epochs=2",))
 
 
 def test_a_teacher_may_stop_early() -> None:
@@ -125,6 +146,14 @@ def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, text: str, words: s
 def test_an_unknown_recipe_gets_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'demo'"):
         load_recipe("demoo")
+
+
+@pytest.mark.parametrize("name", ["./nofile.yaml", "nofile.yml", "recipes/kdvit", "./demo"])
+def test_a_path_that_is_no_file_is_no_name(name: str) -> None:
+    with pytest.raises(RecipeError, match="there is no such file") as caught:
+        load_recipe(name)
+    assert caught.value.where == name
+    assert "Known" not in caught.value.cure
 
 
 @pytest.mark.parametrize("values", ["[]", "[0]", "[0.1, -1]"])

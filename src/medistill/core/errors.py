@@ -30,6 +30,10 @@ class MedistillError(Exception):
         self.where, self.what, self.cure = str(where), what, cure
         super().__init__(f"{where}: {what.rstrip('.')}. {cure}")
 
+    def at(self, where: object) -> MedistillError:
+        """The same fault, of the same kind, at another place."""
+        return _rebuilt(type(self), str(where), self.what, self.cure)
+
     def __reduce__(self) -> tuple[Callable[..., MedistillError], tuple[object, ...]]:
         """Pickle by parts, so that an error crosses from a worker process to its parent."""
         return _rebuilt, (type(self), self.where, self.what, self.cure)

@@ -14,7 +14,7 @@ import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from medistill.catalog import METHODS, recipe_path, resolve
-from medistill.core.errors import RecipeError, UnknownNameError
+from medistill.core.errors import MedistillError, RecipeError, UnknownNameError
 from medistill.methods.method import Method
 from medistill.recipe.blocks import Recipe
 from medistill.recipe.checks import check_combination
@@ -35,7 +35,10 @@ def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
     document = _parse_yaml(path.read_text(encoding="utf-8"), where)
     for override in overrides:
         _apply(document, override)
-    return parse_recipe(document, where)
+    try:
+        return parse_recipe(document, where)
+    except RecipeError as error:
+        raise _of_override(error, where, overrides) from error
 
 
 def parse_recipe(document: Mapping[str, Any], where: str) -> Recipe:
@@ -108,6 +111,14 @@ def _apply(document: dict[str, Any], override: str) -> None:
             )
         block = inner
     block[last] = _parse_value(text, override)
+
+
+def _of_override(error: RecipeError, where: str, overrides: tuple[str, ...]) -> MedistillError:
+    """The same fault, blamed on the override that gave the value and not on the file."""
+    given = [override.partition("=")[0] for override in overrides]
+    keys = error.where.removeprefix(f"{where}: ")
+    blamed = any(f"{key}.".startswith(f"{own}.") for key in keys.split(", ") for own in given)
+    return error.at(f"override: {keys}") if blamed else error
 
 
 def _parse_value(text: str, where: str) -> Any:
