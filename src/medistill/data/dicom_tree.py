@@ -35,7 +35,7 @@ def is_dicom_tree(root: Path) -> bool:
     return any(map(is_dicom_file, islice(files_below(root), _TRIED)))
 
 
-def read_dicom_tree(root: Path) -> ImageSet:
+def read_dicom_tree(root: Path, *, least_classes: int = 2) -> ImageSet:
     """Read a tree of DICOM files.
 
     The table has a column ``label`` (or ``labels``) and one of ``path``, ``file`` (name without
@@ -46,6 +46,7 @@ def read_dicom_tree(root: Path) -> ImageSet:
 
     Args:
         root: the folder.
+        least_classes: how many classes the table must name, unless it is multi-label.
 
     Raises:
         DataError: no table, no such column, no DICOM file, a row that matches no file, a file name
@@ -61,7 +62,12 @@ def read_dicom_tree(root: Path) -> ImageSet:
         )
     paths = {p.relative_to(root).as_posix(): p for p in found_below(root, is_dicom_file)}
     known = identities(paths)
-    labels = read_labels(filled(table, label_column), where=table.path, column=label_column)
+    labels = read_labels(
+        filled(table, label_column),
+        where=table.path,
+        column=label_column,
+        least_classes=least_classes,
+    )
     rows = agreed(table, filled(table, key), labels.values)
     keys = {name: _key_of(name, known.get(name), key) for name in paths}
     _check(table, key, rows, keys, known)

@@ -24,7 +24,7 @@ NO_PATIENTS = (
 )
 
 
-def read_folder(root: Path) -> ImageSet:
+def read_folder(root: Path, *, least_classes: int = 2) -> ImageSet:
     """Read class subfolders, or train/val/test subfolders that hold them.
 
     Images lie in a class folder at any depth. Each image is its own group, except that files with
@@ -34,17 +34,18 @@ def read_folder(root: Path) -> ImageSet:
 
     Args:
         root: the folder.
+        least_classes: how many classes it must have.
 
     Raises:
-        DataError: the folder is missing, has fewer than two classes, a class without an image,
-            images outside of any class folder, or folders of masks.
+        DataError: the folder is missing, has fewer classes, a class without an image, images
+            outside of any class folder, or folders of masks.
     """
     found = sorted(_found(root), key=lambda item: item[0])
     paths = {name: path for name, path, _, _ in found}
     known = identities(paths)
     other = without_picture(paths, known)
     found = [item for item in found if item[0] not in other]
-    classes = _classes(root, {class_name for _, _, class_name, _ in found})
+    classes = _classes(root, {class_name for _, _, class_name, _ in found}, least_classes)
     paths = {name: path for name, path, _, _ in found}
     patients = all(name in known and known[name].patient for name in paths)
     group = groups_of(known, identical_files(paths))
@@ -88,14 +89,15 @@ def _found(root: Path) -> Iterator[tuple[str, Path, str, str | None]]:
                 yield path.relative_to(root).as_posix(), path, class_folder.name, split
 
 
-def _classes(root: Path, words: set[str]) -> dict[str, int]:
+def _classes(root: Path, words: set[str], least: int) -> dict[str, int]:
     names = sorted(word for word in words if word.lower() not in UNLABELLED)
-    if len(names) < 2:
+    if len(names) < least:
         have = f"only the class '{names[0]}'" if names else "no class"
         raise DataError(
             where=root,
             what=f"holds {have}",
-            cure="Give one subfolder of images for each of at least two classes.",
+            cure="Give one subfolder of images for each "
+            f"{'of at least two classes' if least > 1 else 'class'}.",
         )
     return {name: index for index, name in enumerate(names)}
 

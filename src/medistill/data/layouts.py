@@ -23,6 +23,7 @@ from medistill.data.nifti_pairs import is_nifti_pairs, read_nifti_pairs
 from medistill.data.phantom import read_phantom
 from medistill.data.sars_cov_2_ct import is_sars_cov_2_ct, read_sars_cov_2_ct
 from medistill.data.table import is_table, lists_images, read_table
+from medistill.imaging.reader import is_image_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +34,13 @@ class Manner:
         cache: folder for what is worth keeping.
         workers: processes that read or draw; 0 works here.
         plane: along which plane volumes are cut.
+        least_classes: how many classes a set must have whose labels exclude each other.
     """
 
     cache: Path
     workers: int = 0
     plane: Plane = "axial"
+    least_classes: int = 2
 
 
 @dataclass(frozen=True)
@@ -108,15 +111,17 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         "dicom": Layout(
             "DICOM files at any depth beside one CSV file of labels",
             is_dicom_tree,
-            lambda root, _: read_dicom_tree(root),
+            lambda root, manner: read_dicom_tree(root, least_classes=manner.least_classes),
         ),
         "table": Layout(
-            "a CSV file with the columns path and label", is_table, lambda path, _: read_table(path)
+            "a CSV file with the columns path and label",
+            is_table,
+            lambda path, manner: read_table(path, least_classes=manner.least_classes),
         ),
         "folder": Layout(
             "one subfolder of images for each class, or train, val and test folders of them",
             lambda root: root.is_dir() and bool(subfolders(root)),
-            lambda root, _: read_folder(root),
+            lambda root, manner: read_folder(root, least_classes=manner.least_classes),
         ),
     }
 )
@@ -133,6 +138,7 @@ def read_data(
     cache: Path,
     workers: int = 0,
     plane: Plane = "axial",
+    least_classes: int = 2,
 ) -> ImageSet:
     """Read a set of images, recognising its layout.
 
@@ -144,6 +150,8 @@ def read_data(
         cache: folder for what is worth keeping: drawn phantoms, perceptual hashes.
         workers: processes that draw phantoms and read masks; 0 works here.
         plane: along which plane NIfTI volumes are cut; other images have none.
+        least_classes: how many classes a folder or table must have whose labels exclude each
+            other; one is enough where the classes are a model's.
 
     Raises:
         DataError: there is nothing, no layout is recognised, or the data are at fault.
@@ -158,7 +166,8 @@ def read_data(
     if name not in LAYOUTS:
         known = (*LAYOUTS, PHANTOM)
         raise UnknownNameError(where="data.layout", kind="layout", name=name, known=known)
-    return LAYOUTS[name].read(path, Manner(cache=cache, workers=workers, plane=plane))
+    manner = Manner(cache=cache, workers=workers, plane=plane, least_classes=least_classes)
+    return LAYOUTS[name].read(path, manner)
 
 
 def refuse_unused_plane(images: ImageSet, plane: Plane) -> None:
@@ -187,12 +196,25 @@ def _recognised(path: Path) -> str:
             if name == "folder":
                 _refuse_listed(path)
             return name
+    _refuse_loose(path)
     known = "; ".join(f"{name}: {layout.looks}" for name, layout in LAYOUTS.items())
     raise DataError(
         where=path,
         what="has none of the known layouts",
         cure=f"Arrange it as one of these: {known}.",
     )
+
+
+def _refuse_loose(path: Path) -> None:
+    """One class of a set may have been given instead of all of it."""
+    names = sorted(path.iterdir()) if path.is_dir() else []
+    loose = [each.name for each in names if is_image_name(each.name)]
+    if loose:
+        raise DataError(
+            where=path,
+            what=f"{len(loose)} images lie directly in it, for example {loose[0]}, and no folders",
+            cure="Give the folder above it, which holds one subfolder of images for each class.",
+        )
 
 
 def _refuse_listed(root: Path) -> None:

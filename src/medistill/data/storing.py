@@ -143,7 +143,10 @@ def _check_skipped(
         return
     first = "; ".join(f"{name} {reason}" for name, reason in skipped[:_NAMED_FAULTS])
     more = len(skipped) - _NAMED_FAULTS
-    cure = "Replace or remove them, or allow unreadable images to be skipped (skip_unreadable)."
+    cure = (
+        "Replace or remove them, or allow unreadable images to be skipped (skip_unreadable; "
+        "'evaluate' has --skip-unreadable)."
+    )
     raise DataError(
         where=images.root,
         what=f"{len(skipped)} of {len(images.samples)} images cannot be read: {first}"

@@ -64,7 +64,7 @@ def lists_images(path: Path) -> bool:
     return (_root(path, [first]) / first).is_file()
 
 
-def read_table(path: Path) -> ImageSet:
+def read_table(path: Path, *, least_classes: int = 2) -> ImageSet:
     """Read a CSV file with the columns below, in any order and any case.
 
     ``path``: image, relative to the file's folder. ``label``: one class; or ``labels``: classes
@@ -76,15 +76,16 @@ def read_table(path: Path) -> ImageSet:
 
     Args:
         path: the CSV file (comma, semicolon or tab; UTF-8).
+        least_classes: how many classes it must name, unless it is multi-label.
 
     Raises:
         DataError: no such file, not a table, a column missing or doubled, an empty cell where a
-            value is needed, an unknown split, an image listed twice, or fewer than two classes.
+            value is needed, an unknown split, an image listed twice, or too few classes.
     """
     table = load_table(path)
     if "path" not in table.columns:
         _missing_column(table, "path")
-    labels = _labels(table)
+    labels = _labels(table, least_classes)
     cells = [_slashed(path.parent, cell) for cell in filled(table, "path")]
     names = _names(table, cells)
     root = _root(path, names)
@@ -106,11 +107,12 @@ def read_table(path: Path) -> ImageSet:
     )
 
 
-def _labels(table: Table) -> Labels:
+def _labels(table: Table, least_classes: int) -> Labels:
     """From the column ``label`` or ``labels``, else from one column of 1, 0, -1, blank a class."""
     column = table.one_of(LABELS)
     if column is not None:
-        return read_labels(filled(table, column), where=table.path, column=column)
+        cells = filled(table, column)
+        return read_labels(cells, where=table.path, column=column, least_classes=least_classes)
     others = {name: [row[name] for row in table.rows] for name in table.columns}
     labels = read_class_columns({k: v for k, v in others.items() if k not in OWN_COLUMNS})
     if labels is None:

@@ -83,7 +83,9 @@ def masked(labels: Labels) -> tuple[str, ...]:
     return tuple(found)
 
 
-def read_labels(cells: Sequence[str], *, where: Path, column: str) -> Labels:
+def read_labels(
+    cells: Sequence[str], *, where: Path, column: str, least_classes: int = 2
+) -> Labels:
     """Read filled cells of a column ``label`` or ``labels``.
 
     The set is multi-label if the column is called ``labels`` or any cell holds a bar. In a
@@ -93,9 +95,10 @@ def read_labels(cells: Sequence[str], *, where: Path, column: str) -> Labels:
         cells: one a row, none empty.
         where: the table, for errors.
         column: its name.
+        least_classes: how many classes it must name.
 
     Raises:
-        DataError: fewer than two classes (one is enough in a multi-label set).
+        DataError: fewer classes (one is enough in a multi-label set).
     """
     several = column == "labels" or any(_BAR in cell for cell in cells)
     unknown = frozenset[str]() if several else _uncertain(cells)
@@ -104,13 +107,13 @@ def read_labels(cells: Sequence[str], *, where: Path, column: str) -> Labels:
         for cell in cells
     ]
     classes = _ordered({word for found in words if found is not None for word in found})
-    if len(classes) < (1 if several else 2):
+    if len(classes) < (1 if several else least_classes):
         raise DataError(
             where=where,
             what=f"column '{column}' has only the class '{classes[0]}'"
             if classes
             else f"column '{column}' names no class",
-            cure="List images of at least two classes.",
+            cure=f"List images of at least {'two classes' if classes else 'one class'}.",
         )
     values = (None if found is None else _value(found, classes, several) for found in words)
     uncertain = sum(cell in unknown for cell in cells)

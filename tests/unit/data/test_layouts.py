@@ -135,6 +135,31 @@ def test_unrecognised_path_lists_the_layouts(tmp_path: Path) -> None:
     assert all(f"{name}: " in caught.value.cure for name in LAYOUTS)
 
 
+def test_a_folder_of_one_class_is_named_with_its_cure(tmp_path: Path) -> None:
+    root = _save_all(tmp_path, "covid/1.png", "covid/2.png", "normal/3.png")
+    with pytest.raises(DataError, match="2 images lie directly in it, for example 1.png") as caught:
+        read_data(root / "covid", cache=tmp_path / "cache")
+    assert "the folder above it" in caught.value.cure
+    assert "ictcf" not in caught.value.cure
+
+
+def test_one_class_is_enough_where_it_is_asked(tmp_path: Path) -> None:
+    root = _save_all(tmp_path / "set", "covid/1.png", "covid/2.png")
+    (tmp_path / "list.csv").write_text("path,label\nset/covid/1.png,covid\n")
+    for place in (root, tmp_path / "list.csv"):
+        with pytest.raises(DataError, match="only the class 'covid'"):
+            read_data(place, cache=tmp_path / "cache")
+        images = read_data(place, cache=tmp_path / "cache", least_classes=1)
+        assert images.classes == ("covid",)
+        assert {sample.label for sample in images.samples} == {0}
+    with pytest.raises(DataError, match="holds no class"):
+        read_data(
+            _save_all(tmp_path / "none", "unlabelled/1.png"),
+            cache=tmp_path / "cache",
+            least_classes=1,
+        )
+
+
 def test_phantoms_are_drawn_into_the_cache(tmp_path: Path) -> None:
     images = read_data("phantom:count=3, size=48,seed=5", cache=tmp_path / "cache")
     assert (images.name, len(images.samples)) == ("phantom", 3)
