@@ -55,7 +55,11 @@ def predict(
     plane: Plane = PlaneName.AXIAL,
     window: WindowName = None,
 ) -> None:
-    """Predict images with a bundle; the same command again goes on. Needs no torch."""
+    """Predict images with a bundle; the same command again goes on. Needs no torch.
+
+    The exit code is 0 if anything was predicted, and 2 if nothing was. Inputs that cannot be read
+    are counted at the end and stand in the table with their problem.
+    """
     from medistill.serve.command import predict_command
 
     raise typer.Exit(
