@@ -10,10 +10,10 @@ import typer
 from medistill import __version__
 from medistill.commands.bench import bench
 from medistill.commands.check import check
+from medistill.commands.evaluate import evaluate
 from medistill.commands.evidence import compare, explain, reproduce, strange
 from medistill.commands.extra import need_train
 from medistill.commands.inspect import inspect
-from medistill.commands.plane import PlaneName
 from medistill.commands.predict import predict
 from medistill.commands.serve import serve
 from medistill.core.ending import run_program
@@ -57,7 +57,18 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-for command in (bench, check, compare, explain, inspect, predict, reproduce, serve, strange):
+for command in (
+    bench,
+    check,
+    compare,
+    evaluate,
+    explain,
+    inspect,
+    predict,
+    reproduce,
+    serve,
+    strange,
+):
     app.command()(command)
 
 
@@ -170,41 +181,6 @@ def export(run_folder: RunArgument) -> None:
     from medistill.stages.run import export as run_export
 
     run_export(run_folder, reporter=ConsoleReporter())
-
-
-@app.command()
-def evaluate(
-    model: Annotated[Path, typer.Argument(help="Run folder or bundle.")],
-    data: Annotated[str, typer.Option("--data", help="Any labelled set of the same classes.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for the report.")] = None,
-    split: Annotated[
-        str | None, typer.Option("--split", help="Only train, val or test of that set.")
-    ] = None,
-    layout: Annotated[
-        str | None, typer.Option("--layout", help="Name of its layout, when not recognised.")
-    ] = None,
-    plane: Annotated[
-        PlaneName | None,
-        typer.Option(
-            "--plane", help="Along which NIfTI volumes are cut; a run's own if not given."
-        ),
-    ] = None,
-) -> None:
-    """Evaluate a run's student or a bundle on another labelled set."""
-    need_train("evaluate")
-    from medistill.stages.console import ConsoleReporter
-    from medistill.stages.external import evaluate as evaluate_external
-
-    folder = out or Path(f"{model.name}-evaluation")
-    evaluate_external(
-        model,
-        data=data,
-        out=folder,
-        split=split,
-        layout=layout,
-        plane=plane.value if plane else None,
-        reporter=ConsoleReporter(),
-    )
 
 
 @app.command()

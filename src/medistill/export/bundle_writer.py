@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -25,7 +23,13 @@ from medistill.bundle.schema import (
     Provenance,
 )
 from medistill.core.errors import ExportError
-from medistill.core.files import atomic_file, sha256_file, write_json, write_text
+from medistill.core.files import (
+    atomic_file,
+    replacing_folder,
+    sha256_file,
+    write_json,
+    write_text,
+)
 from medistill.core.types import Task
 from medistill.export.candidates import Admitted, Gate, Tried, admit
 from medistill.export.card import model_card
@@ -136,7 +140,8 @@ def publish_bundle(
     if len(text.classes) != network.classes:
         raise ValueError(f"{len(text.classes)} class names for {network.classes} logits")
     archive = folder.with_name(f"{folder.name}.zip")
-    with _replacing(folder) as staging:
+    _refuse_foreign(folder)
+    with replacing_folder(folder) as staging:
         info = export_onnx(network, staging / _GRAPH, opset=opset, outputs=outputs)
         parity = check_parity(network, info.path, images, bound=bound, task=text.task)
         plain = _predicting(text, info, parity)
@@ -228,26 +233,6 @@ def _write_zip(stream: BinaryIO, folder: Path, name: str) -> None:
             entry = zipfile.ZipInfo(f"{name}/{file.relative_to(folder).as_posix()}")
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, file.read_bytes())
-
-
-@contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of ``folder`` when the block succeeds."""
-    _refuse_foreign(folder)
-    staging, old = (folder.with_name(f".{folder.name}.{word}") for word in ("partial", "old"))
-    if old.exists() and not folder.exists():
-        old.rename(folder)
-    for leftover in (staging, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    staging.mkdir(parents=True)
-    try:
-        yield staging
-        if folder.exists():
-            folder.rename(old)
-        staging.rename(folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _refuse_foreign(folder: Path) -> None:

@@ -5,6 +5,7 @@ import pytest
 from medistill.core.files import (
     atomic_file,
     read_json,
+    replacing_folder,
     sha256_bytes,
     sha256_file,
     sha256_json,
@@ -77,3 +78,30 @@ def test_only_a_durable_write_waits_for_the_disk(
     assert waited == []
     write_text(tmp_path / "a", "b")
     assert len(waited) == 1
+
+
+def test_a_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    for text in ("first", "second"):
+        with replacing_folder(folder) as staging:
+            assert not list(staging.iterdir())
+            (staging / text).touch()
+        assert [path.name for path in folder.iterdir()] == [text]
+
+    def interrupted() -> None:
+        with replacing_folder(folder) as staging:
+            (staging / "third").touch()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        interrupted()
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder", "second"]
+
+
+def test_a_folder_that_a_kill_moved_aside_is_put_back(tmp_path: Path) -> None:
+    (tmp_path / ".folder.old").mkdir()
+    (tmp_path / ".folder.old" / "first").touch()
+    (tmp_path / ".folder.partial").mkdir()
+    with pytest.raises(KeyError), replacing_folder(tmp_path / "folder"):
+        raise KeyError
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder", "first"]

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import rankdata
 
 import medistill.evaluate
-from medistill.core.errors import DataError
+from medistill.core.errors import DataError, RunFolderError
 from medistill.core.files import read_json
 from medistill.data.phantom import read_phantom
 from medistill.stages.comparing import compare
@@ -69,7 +69,12 @@ def test_images_that_cannot_be_read_are_counted_and_named(
     broken = sorted((data / "lesion").iterdir())[0]
     broken.write_bytes(broken.read_bytes()[:60])
     heard = Heard()
-    page = evaluate(finished / model, data=data, out=tmp_path / "out", reporter=heard).read_text()
+    with pytest.raises(DataError, match=rf"1 of 12 images cannot be read: lesion/{broken.name} "):
+        evaluate(finished / model, data=data, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    page = evaluate(
+        finished / model, data=data, out=tmp_path / "out", skip_unreadable=True, reporter=heard
+    ).read_text()
     metrics = json.loads((tmp_path / "out/metrics.json").read_text())
     (left,) = metrics["flow"]["unreadable"]
     assert left["name"] == f"lesion/{broken.name}"
@@ -95,7 +100,13 @@ def test_many_images_left_out_are_counted_and_the_first_named(
     ):
         path.write_bytes(b"")
     heard = Heard()
-    evaluate(finished / "bundle", data=data, out=tmp_path / "out", reporter=heard)
+    evaluate(
+        finished / "bundle",
+        data=data,
+        out=tmp_path / "out",
+        skip_unreadable=True,
+        reporter=heard,
+    )
     assert heard.lines[0] == "Judged 4 of 12 listed images."
     assert sum(line.startswith("left out: ") for line in heard.lines) == 6
     assert "left out: 3 more, named in metrics.json" in heard.lines
@@ -133,6 +144,36 @@ def test_a_class_that_the_model_does_not_know_is_refused(finished: Path, tmp_pat
 def test_a_split_without_images_is_refused(finished: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no labelled image lies in the split 'test'"):
         evaluate(finished, data=OTHER, out=tmp_path / "out", split="test")
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_set_of_positives_alone_tells_the_sensitivity(
+    finished: Path, tmp_path: Path, listed: bool
+) -> None:
+    data = folders(tmp_path, {"normal": "normal", "lesion": "lesion"})
+    shutil.rmtree(data / "normal")
+    if listed:
+        names = sorted(path.name for path in (data / "lesion").iterdir())
+        rows = ["path,label", *(f"lesion/{name},lesion" for name in names)]
+        data = data / "list.csv"
+        data.write_text("\n".join(rows))
+    evaluate(finished / "bundle", data=data, out=tmp_path / "out")
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text())
+    jsonschema.validate(metrics, read_json(SCHEMA))
+    assert metrics["counts"]["images"] == 6
+    with (tmp_path / "out/student.csv").open(newline="") as stream:
+        said = [float(row["p_lesion"]) > 0.5 for row in csv.DictReader(stream)]
+    student = metrics["models"]["student"]
+    found = student["per_class"]["lesion"]["sensitivity"]["estimate"]
+    assert found == pytest.approx(sum(said) / 6)
+    assert student["overall"]["auroc"]["estimate"] is None
+
+
+def test_a_run_is_not_written_to(finished: Path) -> None:
+    figures = (finished / "evaluation/metrics.json").read_bytes()
+    with pytest.raises(RunFolderError, match="lies in a run "):
+        evaluate(finished / "bundle", data=OTHER, out=finished / "evaluation")
+    assert (finished / "evaluation/metrics.json").read_bytes() == figures
 
 
 def table(root: Path, women: set[str]) -> Path:

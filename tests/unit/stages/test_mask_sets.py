@@ -140,7 +140,10 @@ def test_another_set_of_volumes_is_cut_as_the_run_was(volumes: Path, tmp_path: P
     assert all("#coronal" in row for row in rows)
     with pytest.raises(DataError, match="no NIfTI volumes"):
         evaluate(
-            volumes, data="phantom:count=2,size=32,task=segmentation", out=tmp_path, plane="coronal"
+            volumes,
+            data="phantom:count=2,size=32,task=segmentation",
+            out=tmp_path / "none",
+            plane="coronal",
         )
 
 
