@@ -66,7 +66,8 @@ def refuse_taken(folder: Path, asked: Asked) -> None:
     An earlier evaluation of the same model on the same set may be replaced.
 
     Raises:
-        RunFolderError: it lies in a run or a bundle, is a file, or holds anything else.
+        RunFolderError: it lies in a run or a bundle, is a file or a mount point, or holds anything
+            else.
     """
     place = folder.resolve()
     for owner in (place, *place.parents):
@@ -78,6 +79,12 @@ def refuse_taken(folder: Path, asked: Asked) -> None:
             )
     if place.is_file():
         raise RunFolderError(where=folder, what="is a file", cure=_ELSEWHERE)
+    if place.is_mount():  # found out now, and not when the report is to be put there
+        raise RunFolderError(
+            where=folder,
+            what="is a mount point, which no folder can take the place of",
+            cure="Name a folder below it with --out.",
+        )
     if place.is_dir() and any(place.iterdir()):
         _refuse_other(folder, asked)
 

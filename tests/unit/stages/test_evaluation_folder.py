@@ -69,6 +69,11 @@ def test_files_of_others_stay(asked: Asked, tmp_path: Path) -> None:
         refuse_taken(tmp_path / "mine/notes.txt", asked)
 
 
+def test_a_mount_point_is_refused_before_the_work(asked: Asked) -> None:
+    with pytest.raises(RunFolderError, match="is a mount point"):
+        refuse_taken(Path("/"), asked)
+
+
 def test_the_same_question_may_be_answered_again(asked: Asked, tmp_path: Path) -> None:
     for text in ("first", "second"):
         written(tmp_path / "out", asked, text)
