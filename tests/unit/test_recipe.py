@@ -103,7 +103,7 @@ def test_what_an_override_gave_is_not_blamed_on_the_file(override: str, where: s
 
 
 def test_fewer_epochs_than_the_warmup_say_that_both_are_to_be_changed() -> None:
-    with pytest.raises(RecipeError, match="less than epochs, 2; to change one may need both"):
+    with pytest.raises(RecipeError, match="less than epochs, 2: the two change together"):
         load_recipe("kdvit-small-cnn", ("train.epochs=2",))
 
 

@@ -100,7 +100,7 @@ class TrainSettings:
 
     def _check_schedule(self) -> None:
         if self.warmup_epochs >= self.epochs:
-            cure = f"Give less than epochs, {self.epochs}; to change one may need both."
+            cure = f"Give less than epochs, {self.epochs}: the two change together."
             raise _out_of_range("warmup_epochs", self.warmup_epochs, cure)
         if self.min_lr > self.lr:
             raise _out_of_range("min_lr", self.min_lr, f"Give at most its lr, {self.lr:g}.")
