@@ -15,6 +15,7 @@ from medistill.recipe.blocks import StudentPredistilBlock
 from medistill.stages import student as stage
 from medistill.stages import targets as asking
 from medistill.stages.data import open_data
+from medistill.stages.explained_models import ShownModel
 from medistill.stages.explanation import explain
 from medistill.stages.prediction import predict_rows
 from medistill.stages.run import open_run
@@ -30,13 +31,14 @@ def test_a_student_answers_and_is_explained_on_the_device_of_the_run(
     context, prepared = open_run(finished), open_data(finished / "data")
     rows = prepared.parts[0].evaluate[:5]
     network = open_student(context, prepared, 0, 0, "student")
-    expected, shown = predict_rows(network, prepared, rows), explain(prepared, rows, {"a": network})
+    model = ShownModel(title="a", network=network)
+    expected, shown = predict_rows(network, prepared, rows), explain(prepared, rows, {"a": model})
     with elsewhere() as there:
         monkeypatch.setattr(stage, "run_device", lambda: there)
         network = open_student(context, prepared, 0, 0, "student")
         assert {each.device for each in network.state_dict().values()} == {there}
         found = predict_rows(network, prepared, rows)
-        again = explain(prepared, rows, {"a": network})
+        again = explain(prepared, rows, {"a": ShownModel(title="a", network=network)})
     assert found == pytest.approx(expected, abs=1e-6)
     assert shown is not None
     assert again is not None
