@@ -21,7 +21,7 @@ class Facts:
         white: share of pixels that are full white.
         corners: mean gray of the four corners.
         edges: mean gray of the four edges, then their deviations.
-        letters: signs that look like burnt-in text.
+        letters: signs that look like burnt-in text; at least 1 where a DICOM header says so.
         content: hash (XXH3) of the decoded pixels, whatever the format.
         stored: content hash of the stored form, where it was asked for.
         bits: perceptual hash, 16 hexadecimal digits.

@@ -131,7 +131,8 @@ def _notes(pictures: Sequence[Picture], grays: Grays, stored: Stored | None) -> 
     for picture, full, count in zip(pictures, white, signs, strict=True):
         share = round(int(np.count_nonzero(full)) / full.size, 4)
         held = _NOTHING.stored if stored is None else _stored_hash(picture, stored)
-        yield _Noted(height, width, share, count, _content(picture), held, unreadable=False)
+        text = max(count, int(picture.burnt_in))
+        yield _Noted(height, width, share, text, _content(picture), held, unreadable=False)
 
 
 def _stored_hash(picture: Picture, stored: Stored) -> bytes:

@@ -15,7 +15,7 @@ from medistill.check.records import RECORD, Records
 from medistill.core.files import read_json, write_json
 
 #: Version of what is computed: a cache of another one is not used.
-VERSION = "facts-7"
+VERSION = "facts-8"
 _PAGE = "facts.json"
 Rows = NDArray[np.intp]
 

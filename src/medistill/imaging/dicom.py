@@ -72,6 +72,7 @@ def decode_dicom(
         (layout.words(dataset), *steps),
         modality=layout.modality,
         body_part=str(dataset.get("BodyPartExamined") or ""),
+        burnt_in=str(dataset.get("BurnedInAnnotation") or "").upper() == "YES",
     )
 
 

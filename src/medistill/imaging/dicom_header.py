@@ -32,6 +32,7 @@ _PIXEL_TAGS = [
     "SOPClassUID",
     "Modality",
     "BodyPartExamined",
+    "BurnedInAnnotation",
     "SamplesPerPixel",
     "PhotometricInterpretation",
     "PlanarConfiguration",

@@ -30,12 +30,14 @@ class Picture:
         history: what was done to come here, for example ``("PNG RGBA 300x200", "alpha on black")``.
         modality: as a DICOM header says, for example ``CT``; empty where nothing does.
         body_part: likewise, for example ``CHEST``.
+        burnt_in: whether a DICOM header says that text which may name a patient is burnt in.
     """
 
     source: Float | Levels
     history: tuple[str, ...] = ()
     modality: str = ""
     body_part: str = ""
+    burnt_in: bool = False
 
     @cached_property
     def pixels(self) -> Float:

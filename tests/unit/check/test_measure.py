@@ -18,6 +18,7 @@ from medistill.data.rows import content_hash
 from medistill.imaging.reader import read_image
 from medistill.imaging.resize import to_stored
 from tests.unit.data.pictures import smooth_picture
+from tests.unit.imaging.dicom_files import save
 
 
 def _facts(path: Path, **options: object) -> Facts:
@@ -53,6 +54,16 @@ def test_unreadable_file_has_a_problem_alone(tmp_path: Path) -> None:
     facts = _facts(tmp_path / "a.png")
     assert facts == Facts(problem=facts.problem)
     assert "is not a PNG" in facts.problem
+
+
+@pytest.mark.parametrize(("said", "letters"), [("YES", 1), ("NO", 0), (None, 0)])
+def test_a_header_may_say_that_text_is_burnt_in(
+    tmp_path: Path, said: str | None, letters: int
+) -> None:
+    values = np.asarray(smooth_picture(0).convert("L"))
+    elements = {"BurnedInAnnotation": said} if said else {}
+    path = save(tmp_path / "a.dcm", values, **elements)
+    assert _facts(path).letters == letters
 
 
 def test_stored_hash_is_that_of_the_store(tmp_path: Path) -> None:
