@@ -73,7 +73,12 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         yield staging
         if folder.exists():
             folder.rename(old)
-        staging.rename(folder)
+        try:
+            staging.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)

@@ -44,7 +44,11 @@ def read_folder(root: Path, *, least_classes: int = 2) -> ImageSet:
     paths = {name: path for name, path, _, _ in found}
     known = identities(paths)
     other = without_picture(paths, known)
-    found = [item for item in found if item[0] not in other]
+    seen = [item for item in found if item[0] not in other]
+    lost = {word for _, _, word, _ in found} - {word for _, _, word, _ in seen}
+    if lost:
+        raise _no_image(root / min(lost))
+    found = seen
     classes = _classes(root, {class_name for _, _, class_name, _ in found}, least_classes)
     paths = {name: path for name, path, _, _ in found}
     patients = all(name in known and known[name].patient for name in paths)

@@ -58,7 +58,7 @@ def files_below(folder: Path) -> Iterator[Path]:
     Raises:
         DataError: a folder cannot be listed.
     """
-    return _files_below(folder, _above(folder))
+    return _files_below(folder, _Walk(folder))
 
 
 def subfolders(root: Path) -> list[Path]:
@@ -73,8 +73,8 @@ def subfolders(root: Path) -> list[Path]:
             what="is a file, a folder is expected" if root.exists() else "there is no such folder",
             cure="Check the path.",
         )
-    above = _above(root) | {_place(root)}
-    return [Path(entry.path) for entry in _entries(root) if _is_folder(entry, above)]
+    walk = _Walk(root)
+    return [Path(entry.path) for entry in _entries(root) if walk.enters(entry)]
 
 
 def is_image_file(path: Path) -> bool:
@@ -110,11 +110,35 @@ def refuse_unreadable_name(path: Path) -> None:
         ) from None
 
 
-def _files_below(folder: Path, above: frozenset[Place]) -> Iterator[Path]:
-    above |= {_place(folder)}
+class _Walk:
+    """Which folders are entered: each once, and through links those that lie elsewhere alone.
+
+    Args:
+        root: where the walk begins. What lies below it is listed without any link to it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+        self._seen = set(_above(root))
+
+    def enters(self, entry: os.DirEntry[str]) -> bool:
+        """Whether it is a folder that has to be gone into."""
+        if entry.name.startswith("__"):
+            return False
+        if not entry.is_symlink():
+            return entry.is_dir()
+        path = Path(entry.path)
+        place = _place(path)
+        if not path.is_dir() or place in self._seen or path.resolve().is_relative_to(self._root):
+            return False
+        self._seen.add(place)
+        return True
+
+
+def _files_below(folder: Path, walk: _Walk) -> Iterator[Path]:
     for entry in _entries(folder):
-        if _is_folder(entry, above):
-            yield from _files_below(Path(entry.path), above)
+        if walk.enters(entry):
+            yield from _files_below(Path(entry.path), walk)
         elif _is_file(entry):
             yield Path(entry.path)
 
@@ -128,19 +152,6 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         what, cure = f"cannot be listed ({error.strerror})", "Check the path and its rights."
         raise DataError(where=folder, what=what, cure=cure) from error
     return sorted(held, key=lambda entry: entry.name)
-
-
-def _is_folder(entry: os.DirEntry[str], above: frozenset[Place]) -> bool:
-    """Whether it is a folder to go into.
-
-    A link to a folder that holds it is none: what lies there is listed without it.
-    """
-    if entry.name.startswith("__"):
-        return False
-    if not entry.is_symlink():
-        return entry.is_dir()
-    path = Path(entry.path)
-    return path.is_dir() and _place(path) not in above
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

@@ -10,7 +10,7 @@ from medistill.data.duplicates import identical_files
 from medistill.data.folder import NO_PATIENTS
 from medistill.data.listing import images_below, is_image_file
 from medistill.data.mask_classes import mask_classes
-from medistill.data.mask_sizes import refuse_other_sizes
+from medistill.data.mask_sizes import check_sizes
 from medistill.data.nifti_pairs import is_volume
 from medistill.data.paired_folders import FilePair, file_pairs, folder_pairs, spare_masks
 from medistill.data.shown_classes import Shown, shown_classes
@@ -40,14 +40,14 @@ def read_mask_folders(root: Path, *, workers: int = 0) -> ImageSet:
 
     Raises:
         DataError: no such folders, images without mask, names that do not say which belong
-            together, masks of another size than their images, or as in ``mask_classes``.
+            together, masks of another shape than their images, or as in ``mask_classes``.
     """
     pairs = folder_pairs(root)
     if not pairs:
         cure = "Put images into 'images' and their masks, of the same names, into 'masks'."
         raise DataError(where=root, what="holds no folders of images and masks", cure=cure)
     files, spare = file_pairs(pairs, is_image_file, image="image", mask="mask")
-    refuse_other_sizes([(each.image, each.mask) for each in files], workers=workers)
+    sizes = check_sizes([(each.image, each.mask) for each in files], workers=workers)
     found = mask_classes([each.mask for each in files], where=pairs[0].masks, workers=workers)
     shown = [shown_classes(values, len(found.names)) for values in found.values]
     return ImageSet(
@@ -57,7 +57,7 @@ def read_mask_folders(root: Path, *, workers: int = 0) -> ImageSet:
         classes=found.names,
         samples=_samples(root, files, shown),
         group_word="image",
-        caveats=(NO_PATIENTS, *spare_masks(spare, root), *found.caveats),
+        caveats=(NO_PATIENTS, *sizes, *spare_masks(spare, root), *found.caveats),
     )
 
 

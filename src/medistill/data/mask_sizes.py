@@ -19,28 +19,36 @@ Size = tuple[int, int]
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, 5
 
 
-def refuse_other_sizes(pairs: Sequence[tuple[Path, Path]], *, workers: int = 0) -> None:
-    """Refuse masks of another size than their image: they may lie turned, or be another's.
+def check_sizes(pairs: Sequence[tuple[Path, Path]], *, workers: int = 0) -> tuple[str, ...]:
+    """Refuse masks of another shape than their image: they lie turned, or are another's.
 
     Args:
         pairs: images and their masks.
         workers: processes that read the headers; 0 reads here.
 
+    Returns:
+        A sentence on masks of the same shape and another size, which are read as the same field.
+
     Raises:
-        DataError: counts them and names one.
+        DataError: counts those of another shape and names one.
     """
     size = piece_size(len(pairs), workers)
     pieces = [pairs[start : start + size] for start in range(0, len(pairs), size)]
     sizes = (each for piece in in_order(pieces, _sizes, workers=workers) for each in piece)
-    wrong = [(pair, *each) for pair, each in zip(pairs, sizes, strict=True) if _differ(*each)]
+    known = [(pair, *each) for pair, each in zip(pairs, sizes, strict=True) if None not in each]
+    other = [(pair, one, two) for pair, one, two in known if one and two and one != two]
+    wrong = [(pair, one, two) for pair, one, two in other if not _alike(one, two)]
     if wrong:
         (image, mask), one, two = wrong[0]
         raise DataError(
             where=mask,
             what=f"is {_words(two)} pixels, its image {image.name} {_words(one)}; "
-            f"{len(wrong)} of {len(pairs)} masks are of another size than their image",
+            f"{len(wrong)} of {len(pairs)} masks are of another shape than their image",
             cure="Save each mask at the size and in the orientation of its image.",
         )
+    return (f"{len(other)} of {len(pairs)} masks are of another size than their image.",) * bool(
+        other
+    )
 
 
 def _sizes(pairs: Sequence[tuple[Path, Path]]) -> list[tuple[Size | None, Size | None]]:
@@ -67,13 +75,17 @@ def _dicom_size(path: Path) -> Size:
 
 def _raster_size(path: Path) -> Size:
     with Image.open(path, formats=FORMATS) as image:
-        turned = image.getexif().get(_ORIENTATION, 1) >= _ON_ITS_SIDE
+        # Of a PNG without these bytes before its pixels the pixels would be decoded.
+        told = image.format != "PNG" or "exif" in image.info
+        turned = told and image.getexif().get(_ORIENTATION, 1) >= _ON_ITS_SIDE
         return (image.height, image.width) if turned else (image.width, image.height)
 
 
-def _differ(one: Size | None, two: Size | None) -> bool:
-    return one is not None and two is not None and one != two
+def _alike(one: Size, two: Size) -> bool:
+    """Whether one is the other at another scale, up to a rounded pixel."""
+    small, large = sorted((one, two))
+    return abs(small[0] * large[1] - small[1] * large[0]) <= max(large)
 
 
-def _words(size: Size | None) -> str:
-    return "unknown" if size is None else f"{size[0]} x {size[1]}"
+def _words(size: Size) -> str:
+    return f"{size[0]} x {size[1]}"

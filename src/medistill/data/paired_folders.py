@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medistill.core.errors import DataError
-from medistill.data.listing import found_below, subfolders
+from medistill.data.listing import found_below, images_below, subfolders
 from medistill.data.split_folders import split_folders
 from medistill.imaging.reader import is_image_name
 
@@ -126,15 +126,16 @@ def refuse_mask_folders(root: Path, folders: Iterable[Path]) -> None:
         folders: the folders.
 
     Raises:
-        DataError: some are called as images are, and some as masks are.
+        DataError: some are called as images are, and some that hold images as masks are.
     """
-    names = {folder.name.lower(): folder.name for folder in folders}
-    one, two = (next((names[n] for n in known if n in names), "") for known in (IMAGES, MASKS))
-    if one and two:
+    held = {folder.name.lower(): folder for folder in folders}
+    one, two = (next((held[n] for n in names if n in held), None) for names in (IMAGES, MASKS))
+    # Of boxes or texts beside the images nothing is read.
+    if one and two and images_below(two):
         raise DataError(
             where=root,
-            what=f"holds '{one}' and '{two}', which are called like images and their masks, and "
-            "not like classes",
+            what=f"holds '{one.name}' and '{two.name}', which are called like images and their "
+            "masks, and not like classes",
             cure="For segmentation put images into 'images' and masks of the same names into "
             "'masks', alone or in train, val and test; else rename the classes or move the masks.",
         )

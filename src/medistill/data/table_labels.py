@@ -124,7 +124,9 @@ def _uncertain(cells: Sequence[str]) -> frozenset[str]:
     """How -1 is written where it can be no class: beside 0 and 1; beside 1 alone it is one."""
     plain = {_ENTRIES.get(cell, cell) for cell in cells if cell.lower() not in UNLABELLED}
     numbers = plain - {"-1"}
-    if not {"0", "1"} <= numbers or not all(word.isdecimal() for word in numbers):
+    if not {"0", "1"} <= numbers or not all(
+        word.removesuffix(".0").isdecimal() for word in numbers
+    ):
         return frozenset()
     return frozenset(cell for cell in cells if _ENTRIES.get(cell) == "-1")
 

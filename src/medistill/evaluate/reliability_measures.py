@@ -129,8 +129,9 @@ def _losses_of(
         brier, log_loss = (np.nan if mean is None else mean for mean in means)
         return brier, log_loss
     if task == "segmentation":
-        images = [pixel_sums(*pair)[-2:] for pair in zip(chances, labels, strict=True)]
-        brier, log_loss = np.mean(images, axis=0).tolist()
+        sums = np.array([pixel_sums(*pair) for pair in zip(chances, labels, strict=True)])
+        labelled = sums[sums[:, :BINS].any(axis=1), -2:]
+        brier, log_loss = labelled.mean(axis=0).tolist() if len(labelled) else (np.nan, np.nan)
         return brier, log_loss
     each = brier_of_each(labels, chances), log_loss_of_each(labels, chances)
     return float(each[0].mean()), float(each[1].mean())

@@ -49,8 +49,8 @@ def subgroups(attributes: Sequence[Mapping[str, str]]) -> list[Subgroup]:
     """All subgroups that further columns of the table make.
 
     A column of ages is cut into bands of years; other columns count where they have 2 to 12 values
-    (patient numbers, dates and file names do not), a site or device also with more, where one of
-    them has ten images. Missing values are one subgroup.
+    (patient numbers, dates and file names do not). Of more sites or devices those with ten images
+    count. Missing values are one subgroup. Ages that are mostly no ages are words as any other.
 
     Args:
         attributes: of each image, by column.
@@ -58,7 +58,8 @@ def subgroups(attributes: Sequence[Mapping[str, str]]) -> list[Subgroup]:
     found = []
     for column, values in _columns(attributes).items():
         if len(set(values)) > 1 and not _too_many(column, values):
-            found += _of(column, values)
+            few = _few(column, values)
+            found += [each for each in _of(column, values) if each.value not in few]
     return found
 
 
@@ -69,9 +70,9 @@ def columns_left_out(attributes: Sequence[Mapping[str, str]]) -> list[str]:
         attributes: of each image, by column.
     """
     return [
-        f"{column} ({len(set(values)):,} values)"
+        f"{column} ({words})"
         for column, values in _columns(attributes).items()
-        if _too_many(column, values)
+        if (words := _left_out(column, values))
     ]
 
 
@@ -143,19 +144,36 @@ def _columns(attributes: Sequence[Mapping[str, str]]) -> dict[str, list[str]]:
     """What each column says of each image."""
     columns = dict.fromkeys(name for each in attributes for name in each)
     return {
-        column: [_value(column, each.get(column, "")) for each in attributes] for column in columns
+        column: _values(column, [each.get(column, "").strip() for each in attributes])
+        for column in columns
     }
 
 
+def _values(column: str, texts: Sequence[str]) -> list[str]:
+    if is_age(column):
+        bands = [age_band(column, text) for text in texts]
+        if 2 * sum(band is not None for band in bands) >= sum(bool(text) for text in texts):
+            return [band or UNKNOWN for band in bands]
+    return [text or UNKNOWN for text in texts]
+
+
+def _left_out(column: str, values: Sequence[str]) -> str:
+    """What of a column makes no subgroup; empty for nothing."""
+    if _too_many(column, values):
+        return f"{len(set(values)):,} values"
+    few = len(_few(column, values))
+    return f"{few:,} values of fewer than {FEWEST_GROUPS} images" if few else ""
+
+
 def _too_many(column: str, values: Sequence[str]) -> bool:
+    place = PLACES & set(re.findall("[a-z]+", column.lower()))
+    known = set(values) - {UNKNOWN}
+    return len(set(values)) > MOST_VALUES and (not place or known == _few(column, values))
+
+
+def _few(column: str, values: Sequence[str]) -> set[str]:
+    """Of many sites or devices those that are too small to be told of one by one."""
     counts = Counter(values)
     if len(counts) <= MOST_VALUES:
-        return False
-    place = PLACES & set(re.findall("[a-z]+", column.lower()))
-    return not place or max(counts.values()) < FEWEST_GROUPS
-
-
-def _value(column: str, text: str) -> str:
-    if is_age(column):
-        return age_band(column, text) or UNKNOWN
-    return text.strip() or UNKNOWN
+        return set()
+    return {name for name, n in counts.items() if n < FEWEST_GROUPS and name != UNKNOWN}

@@ -60,6 +60,10 @@ def table_of(dataset: Dataset, sequence: str) -> Table:
     if not 1 <= bits <= _DEEPEST:
         raise ValueError(f"a table with entries of {bits} bits")
     claimed = claimed or _MOST_ENTRIES
+    # The first value is in units of the picture, which may be negative, whatever the pixels are
+    # (PS3.3, C.11.2.1.1); read without its sign the table would leave 16 bits.
+    if first >= 2**15 and first + claimed > 2**16:
+        first -= 2**16
     big = dataset.file_meta.TransferSyntaxUID == ExplicitVRBigEndian
     entries = _unpacked(_words(item.LUTData, big=big), claimed, bits)
     if bits <= 8 and entries.size and entries.max() > 255:

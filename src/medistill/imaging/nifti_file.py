@@ -14,6 +14,8 @@ import numpy as np
 from medistill.core.errors import MedistillError, MissingExtraError
 from medistill.imaging.picture import reason_of, refusal
 
+# Bytes of extensions before the voxels; they are some thousands at most.
+_MOST_BEFORE = 64 * 2**20
 #: Above this many voxels a volume is refused before it is read.
 MAX_VOXELS = 1_000_000_000
 
@@ -40,6 +42,7 @@ def open_volume(stream: BinaryIO, where: object) -> Any:
         image = kind.from_stream(cast("io.IOBase", plain))
         _check_values(image.get_data_dtype(), where)  # type: ignore[no-untyped-call]
         _check_shape(image.shape, where)
+        _check_offset(int(image.dataobj.offset), where)  # type: ignore[attr-defined]
     return image
 
 
@@ -57,6 +60,12 @@ def named_faults(where: object) -> Iterator[None]:
         raise refusal(where, "is NIfTI too large to be read") from None
     except Exception as error:  # parsers of foreign bytes raise anything, and none may escape
         raise refusal(where, f"is damaged or truncated NIfTI ({reason_of(error)})") from error
+
+
+def _check_offset(offset: int, where: object) -> None:
+    """Refuse a header that claims to be followed by more than any extension holds."""
+    if offset > _MOST_BEFORE:
+        raise refusal(where, f"is damaged NIfTI: its voxels would begin at byte {offset:,}")
 
 
 def _check_values(dtype: np.dtype[Any], where: object) -> None:

@@ -40,6 +40,17 @@ class _Shelf(threading.local):
 
 
 _SHELF = _Shelf()
+# A process that is forked shares the place in each temporary file: to close one would move it.
+_OF_THE_PARENT: list[dict[Hashable, _Unpacked]] = []
+
+
+def _leave_to_the_parent() -> None:
+    _OF_THE_PARENT.append(_SHELF.held)
+    _SHELF.held = {}
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_the_parent)
 
 
 def kept_volume(stream: BinaryIO, where: object) -> Any:
@@ -95,14 +106,11 @@ def is_gzipped(file: BinaryIO) -> bool:
 
 
 def _key(stream: BinaryIO) -> Hashable | None:
-    """What tells a gzipped file on disk, as it is now, from others; None for other streams.
-
-    A process knows its own only: a forked one would share the place in the temporary file.
-    """
+    """What tells a gzipped file on disk, as it is now, from others; None for other streams."""
     if not isinstance(stream, io.BufferedReader) or stream.tell() or not is_gzipped(stream):
         return None
     found = os.fstat(stream.fileno())
-    return os.getpid(), found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _size(volume: Any) -> int:

@@ -198,4 +198,8 @@ def _check_levels(*sides: tuple[tuple[str, ...], Shapes]) -> None:
 
 
 def _halvings(dims: Shapes, name: str) -> int:
-    return round(math.log2(dims["image"][-1] / dims[name][-1]))
+    """How often the image was halved, where each halving rounds up."""
+    side, count = dims["image"][-1], 0
+    while side > dims[name][-1]:
+        side, count = math.ceil(side / 2), count + 1
+    return count

@@ -55,6 +55,7 @@ class Segmenter(nn.Module):
         super().__init__()
         self.windows = windows
         self.encoder, self.classes, self.channels = encoder, classes, encoder.channels
+        encoder.widened = True
         self._stages = [len(encoder.widths) - LEVELS + level for level in range(LEVELS)]
         channels = encoder.widths[-LEVELS:]
         self.project = nn.ModuleList(nn.Conv2d(given, width, 1) for given in channels)

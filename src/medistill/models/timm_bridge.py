@@ -119,9 +119,8 @@ class TimmModel(nn.Module):
         self.model = _create(name, num_classes=classes, in_chans=channels, **options)
         _start_head_small(self.model)
         self._tokens = hasattr(self.model, "num_prefix_tokens") and hasattr(self.model, "blocks")
-        self._asked = {"return_prefix_tokens": True} if self._tokens else {}
-        if _widening(self.model):
-            self._asked["exclude_final_conv"] = True
+        #: Whether the last map of a MobileViT is widened, as a segmentation head takes it.
+        self.widened = False
         self.register_state_dict_post_hook(_strip_prefix)  # type: ignore[no-untyped-call]
         self.register_load_state_dict_pre_hook(_add_prefix)  # type: ignore[no-untyped-call]
 
@@ -140,7 +139,7 @@ class TimmModel(nn.Module):
         info = self.model.feature_info
         widths = [info[index]["num_chs"] for index in range(len(info))]
         widening = _widening(self.model)
-        return [*widths[:-1], widening.in_channels] if widening else widths
+        return widths if self.widened or not widening else [*widths[:-1], widening.in_channels]
 
     def forward(self, x: Tensor, want: frozenset[str] = frozenset()) -> Outputs:
         """Logits and wanted features of normalised images (B, C, S, S).
@@ -162,7 +161,10 @@ class TimmModel(nn.Module):
         indices = sorted({_index(name) for name in want if name != "pooled"})
         if not indices:
             return {}, self.model.forward_features(x)
-        last, maps = self.model.forward_intermediates(x, indices=indices, **self._asked)
+        extra = {"return_prefix_tokens": True} if self._tokens else {}
+        if _widening(self.model) and not self.widened:
+            extra["exclude_final_conv"] = True
+        last, maps = self.model.forward_intermediates(x, indices=indices, **extra)
         features: dict[str, Tensor] = {}
         for index, value in zip(indices, maps, strict=True):
             image, prefix = value if isinstance(value, tuple) else (value, None)

@@ -175,25 +175,32 @@ def _propose(speaker: Reporter, subject: Subject, folder: Path) -> None:
 
 
 def _refuse_inside(folder: Path, data: str | Path) -> None:
-    """Refuse to write into a folder of data, or beside a table or another file of data."""
+    """Refuse to write into a folder of data, or among the files beside a table or a set's file."""
     root = Path(data)
-    if root.exists():
-        _refuse_below(folder, root if root.is_dir() else root.parent)
+    if root.is_dir():
+        _refuse_below(folder.resolve(), root)
+    elif root.exists() and folder.resolve() == root.parent.resolve():
+        raise _in_the_data(folder, root.parent)
 
 
 def _refuse_among(folder: Path, images: ImageSet) -> None:
     """Refuse to write below a folder of images, wherever a table or a link says it is."""
+    real = folder.resolve()
     for place in sorted({sample.path.parent for sample in images.samples}):
-        _refuse_below(folder, place)
+        _refuse_below(real, place)
 
 
 def _refuse_below(folder: Path, place: Path) -> None:
-    if folder.resolve().is_relative_to(place.resolve()):
-        raise DataError(
-            where=folder,
-            what=f"lies in the data, where nothing is ever written ({place})",
-            cure="Name a folder elsewhere with --out.",
-        )
+    if folder.is_relative_to(place.resolve()):
+        raise _in_the_data(folder, place)
+
+
+def _in_the_data(folder: Path, place: Path) -> DataError:
+    return DataError(
+        where=folder,
+        what=f"lies in the data, where nothing is ever written ({place})",
+        cure="Name a folder elsewhere with --out.",
+    )
 
 
 def _teacher(run: Path) -> tuple[Stored, frozenset[str]]:

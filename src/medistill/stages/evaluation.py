@@ -50,11 +50,19 @@ def evaluate_run(context: Context, prepared: Prepared) -> None:
 
 
 def is_evaluated(context: Context, prepared: Prepared) -> bool:
-    """Whether the evaluation judged the teachers, students and controls that are there now."""
+    """Whether the evaluation judged the teachers, students and controls that are there now.
+
+    One that an earlier version wrote is about the same models, and did not note its figures' hash.
+    """
     try:
-        return _stands(context, _inputs(context, prepared))
+        now, made = _inputs(context, prepared), context.run.manifest(EVALUATION)
     except RunFolderError:  # one of them has not been made
         return False
+    told = [{**inputs, "version": None} for inputs in (now, made["inputs"])]
+    figures = context.run.stage(EVALUATION) / METRICS
+    if sha256_json(told[0]) != sha256_json(told[1]) or not figures.is_file():
+        return False
+    return made["outputs"].get(METRICS) in (None, sha256_file(figures))
 
 
 def _stands(context: Context, inputs: Mapping[str, Any]) -> bool:

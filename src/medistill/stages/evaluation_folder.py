@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from medistill.bundle.schema import MANIFEST as BUNDLE_MANIFEST
 from medistill.core.errors import RunFolderError
@@ -85,6 +86,10 @@ def refuse_taken(folder: Path, asked: Asked) -> None:
             what="is a mount point, which no folder can take the place of",
             cure="Name a folder below it with --out.",
         )
+    if Path.cwd().resolve().is_relative_to(place):
+        what = "is where this command runs, and no folder can take its place"
+        cure = "Name a folder below it with --out."
+        raise RunFolderError(where=folder, what=what, cure=cure)
     if place.is_dir() and any(place.iterdir()):
         _refuse_other(folder, asked)
 
@@ -99,19 +104,37 @@ def evaluation_folder(folder: Path, asked: Asked) -> Iterator[Path]:
     refuse_taken(folder, asked)
     with replacing_folder(folder.resolve()) as place:
         yield place
-        write_json(place / ASKED, {**asked.names, "hash": asked.hash})
+        files = sorted(_files(place))
+        write_json(place / ASKED, {**asked.names, "hash": asked.hash, "files": files})
 
 
 def _refuse_other(folder: Path, asked: Asked) -> None:
-    path = folder / ASKED
-    if not path.is_file():
+    found = _asked_before(folder)
+    foreign = sorted(_files(folder) - {ASKED, *found.get("files", ())})
+    if not found:
         what = "holds files that are no evaluation of this model on this set"
-    elif (found := read_json(path))["hash"] != asked.hash:
+    elif found["hash"] != asked.hash:
         split = f", split '{found['split']}'" if found["split"] else ""
         what = f"holds another evaluation (of {found['model']} on {found['data']}{split})"
+    elif foreign:
+        what = f"holds {foreign[0]}, which this evaluation did not write"
     else:
         return
     raise RunFolderError(where=folder, what=what, cure=f"Remove it yourself, or: {_ELSEWHERE}")
+
+
+def _asked_before(folder: Path) -> Mapping[str, Any]:
+    """What an earlier evaluation noted; empty where there is none, or it cannot be read."""
+    try:
+        found = read_json(folder / ASKED)
+    except (OSError, ValueError):
+        return {}
+    known = isinstance(found, dict) and found.keys() >= {"hash", "model", "data", "split"}
+    return found if known else {}
+
+
+def _files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
 def _kind(folder: Path) -> str | None:

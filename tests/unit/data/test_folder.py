@@ -166,6 +166,24 @@ def test_masks_within_a_class_are_refused(tmp_path: Path) -> None:
         read_folder(tmp_path)
 
 
+@pytest.mark.parametrize("place", ["ill/annotations/1.xml", "ill/labels/1.txt"])
+def test_texts_beside_the_images_of_a_class_are_no_masks(tmp_path: Path, place: str) -> None:
+    _save_all(tmp_path, "ill/images/1.png", "well/2.png")
+    (tmp_path / place).parent.mkdir()
+    (tmp_path / place).write_text("0 0.5 0.5 0.1 0.1")
+    assert [s.name for s in read_folder(tmp_path).samples] == ["ill/images/1.png", "well/2.png"]
+
+
+def test_a_class_that_holds_no_picture_is_refused(tmp_path: Path) -> None:
+    _save_all(tmp_path, "ill/1.png", "well/2.png")
+    report = dataset_of(np.zeros((4, 4), dtype=np.uint8))
+    report.SOPClassUID = ComprehensiveSRStorage
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/SR1").write_bytes(encoded(report))
+    with pytest.raises(DataError, match="other: this class folder holds no "):
+        read_folder(tmp_path)
+
+
 def test_a_class_of_masks_alone_is_a_class(tmp_path: Path) -> None:
     _save_all(tmp_path, "mask/1.png", "no mask/2.png")
     assert read_folder(tmp_path).classes == ("mask", "no mask")

@@ -55,6 +55,20 @@ def test_links_are_followed_and_those_to_what_holds_them_are_not(tmp_path: Path)
     assert _names(tmp_path / "door", images_below(tmp_path / "door")) == expected
 
 
+def test_links_within_a_tree_list_nothing_twice(tmp_path: Path) -> None:
+    root, store = tmp_path / "set", tmp_path / "store"
+    for folder in (root / "v1", store):
+        folder.mkdir(parents=True)
+        save_noise(folder / "1.png", 0)
+    (root / "latest").symlink_to("v1")
+    for name in ("one", "two"):
+        (root / name).symlink_to(store)
+        (store / name).symlink_to(store)
+    found = [path.relative_to(root).as_posix() for path in images_below(root)]
+    assert found == ["one/1.png", "v1/1.png"]
+    assert [path.name for path in subfolders(root)] == ["one", "v1"]
+
+
 def test_pipes_are_not_opened_and_broken_links_are_left_to_the_reader(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.png")
     os.mkfifo(tmp_path / "IM1")

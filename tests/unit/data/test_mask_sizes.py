@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from medistill.core.errors import DataError
-from medistill.data.mask_sizes import picture_size, refuse_other_sizes
+from medistill.data.mask_sizes import check_sizes, picture_size
 from tests.unit.data.pictures import save_noise
 from tests.unit.imaging.dicom_files import save
 
@@ -29,12 +29,12 @@ def test_a_file_that_does_not_tell_is_left_to_the_reader(tmp_path: Path) -> None
     pair = (tmp_path / "a.png", save_noise(tmp_path / "b.png", 0))
     assert picture_size(pair[0]) is None
     assert picture_size(tmp_path / "absent.png") is None
-    refuse_other_sizes([pair])
+    check_sizes([pair])
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_other_sizes_are_counted_and_one_is_named(tmp_path: Path, workers: int) -> None:
-    sizes = [((24, 16), (24, 16)), ((24, 16), (16, 24)), ((24, 16), (12, 8))]
+    sizes = [((24, 16), (24, 16)), ((24, 16), (16, 24)), ((24, 16), (12, 8)), ((24, 16), (12, 9))]
     pairs = [
         (
             save_noise(tmp_path / f"i{number}.png", 0, size=one),
@@ -42,7 +42,21 @@ def test_other_sizes_are_counted_and_one_is_named(tmp_path: Path, workers: int) 
         )
         for number, (one, two) in enumerate(sizes)
     ]
-    words = r"m1.png: is 16 x 24 pixels, its image i1.png 24 x 16; 2 of 3 masks are of another"
+    words = (
+        r"m1.png: is 16 x 24 pixels, its image i1.png 24 x 16; 1 of 4 masks are of another shape"
+    )
     with pytest.raises(DataError, match=words):
-        refuse_other_sizes(pairs, workers=workers)
-    refuse_other_sizes(pairs[:1], workers=workers)
+        check_sizes(pairs, workers=workers)
+    assert check_sizes(pairs[:1], workers=workers) == ()
+    (caveat,) = check_sizes([pairs[0], *pairs[2:]], workers=workers)
+    assert caveat.startswith("2 of 3 masks are of another size")
+
+
+def test_a_png_is_not_decoded_for_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save_noise(tmp_path / "a.png", 0, size=(24, 16))
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", refuse)
+    assert picture_size(path) == (24, 16)

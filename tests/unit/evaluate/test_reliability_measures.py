@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -87,6 +89,19 @@ def test_pixels_count_one_by_one() -> None:
     flat = measures(chances, labels, task="single-label", classes=list("abc"))
     for name in ("error", "adaptive", "classwise", "brier", "log_loss"):
         assert masks[name] == pytest.approx(flat[name])
+
+
+def test_masks_without_a_labelled_pixel_say_nothing() -> None:
+    chances, labels = drawn(600, classes=3)
+    planes = np.moveaxis(chances.reshape(6, 10, 10, 3), -1, 1)
+    masks = labels.reshape(6, 10, 10).copy()
+    asked: dict[str, Any] = {"task": "segmentation", "classes": list("abc")}
+    expected = measures(planes[:4], masks[:4], **asked)
+    masks[4:] = 255
+    found = measures(planes, masks, **asked)
+    assert found.pop("per_class") == pytest.approx(expected.pop("per_class"))
+    assert found == pytest.approx(expected)
+    assert measures(planes[4:], masks[4:], **asked)["brier"] is None
 
 
 def test_pixels_of_two_classes_are_judged_by_the_predicted_one() -> None:

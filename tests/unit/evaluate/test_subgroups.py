@@ -55,6 +55,26 @@ def test_sites_and_devices_may_have_many_values_and_other_columns_are_named() ->
     assert columns_left_out(rows[:120])[0] == "hospital (14 values)"
 
 
+def test_small_sites_are_counted_and_not_told_one_by_one() -> None:
+    serials = ["A"] * 12 + [""] * 12 + [str(number) for number in range(40)]
+    rows = [{"scanner serial": each} for each in serials]
+    assert [(each.value, len(each.rows)) for each in subgroups(rows)] == [
+        ("A", 12),
+        ("unknown", 12),
+    ]
+    assert columns_left_out(rows) == ["scanner serial (40 values of fewer than 10 images)"]
+    # Missing values are no site.
+    assert columns_left_out(rows[12:]) == ["scanner serial (41 values)"]
+
+
+def test_ages_that_are_mostly_no_ages_are_words() -> None:
+    words = ["adult", "child", "adult", "61"]
+    found = {each.name: each.rows.tolist() for each in subgroups([{"age": word} for word in words])}
+    assert found == {"age 61": [3], "age adult": [0, 2], "age child": [1]}
+    found = {each.name: each.rows.tolist() for each in subgroups([{"age": w} for w in words[2:]])}
+    assert found == {"age 40 to 64": [1], "age unknown": [0]}
+
+
 def test_no_columns_make_none() -> None:
     assert subgroups([{}, {}]) == []
 

@@ -51,6 +51,23 @@ def test_one_table_is_the_same_whichever_way_it_is_stored(
     np.testing.assert_allclose(shown, (255 - VALUES) / 255, atol=1e-6)
 
 
+@pytest.mark.parametrize("first", [-1024, 2**16 - 1024])
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_first_value_of_a_voi_table_may_be_negative_whatever_the_pixels_are(
+    tmp_path: Path, syntax: UID, first: int
+) -> None:
+    """Pixels of 0 to 4095 in units of -1024 to 3071, under a table of as many entries."""
+    values = np.arange(4096, dtype=np.uint16).reshape(64, 64)
+    item = table(np.arange(4096, dtype=np.uint16) * 16, first=0, bits=16)
+    item[0x00283002].VR, item[0x00283002].value = ("SS" if first < 0 else "US"), [4096, first, 16]
+    elements = {"RescaleSlope": 1, "RescaleIntercept": -1024, "VOILUTSequence": [item]}
+    found = dataset_of(values, bits=12, **elements)
+    found.file_meta.TransferSyntaxUID = syntax
+    dcmwrite(tmp_path / "a.dcm", found, enforce_file_format=True)
+    shown = read_image(tmp_path / "a.dcm").pixels
+    np.testing.assert_allclose(shown, values * 16 / 65535, atol=1e-6)
+
+
 def test_long_voi_table_of_8_bit_entries_does_not_wrap(tmp_path: Path) -> None:
     values = np.arange(4096, dtype=np.uint16).reshape(64, 64)
     item = table((np.arange(4096) // 16).astype(np.uint16), first=0, bits=8)

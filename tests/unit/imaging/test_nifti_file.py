@@ -53,6 +53,15 @@ def test_volumes_that_are_no_gray_are_refused(
 
 
 @pytest.mark.parametrize("opener", ["picture", "slices", "mask", "volume"])
+def test_voxels_that_would_begin_far_behind_are_refused(tmp_path: Path, opener: str) -> None:
+    data = bytearray(nibabel.Nifti1Image(VOXELS, np.eye(4)).to_bytes())
+    data[108:112] = np.float32(3e8).tobytes()  # vox_offset
+    (tmp_path / "a.nii.gz").write_bytes(gzip.compress(bytes(data)))
+    with pytest.raises(DataError, match="its voxels would begin at byte 300,000,000"):
+        OPENERS[opener](tmp_path / "a.nii.gz")
+
+
+@pytest.mark.parametrize("opener", ["picture", "slices", "mask", "volume"])
 def test_affine_without_numbers_is_refused(tmp_path: Path, opener: str) -> None:
     image = nibabel.Nifti1Image(VOXELS, np.eye(4))
     image.set_sform(np.eye(4), 1)

@@ -12,7 +12,15 @@ NIFTI_1 = (348).to_bytes(4, "little") + b"\0" * 340 + b"n+1\0"
 NIFTI_2 = (540).to_bytes(4, "big") + b"n+2\0" + b"\0" * 532
 
 
-@pytest.mark.parametrize("head", [b"\0" * 128 + b"DICM", b"\x08\0\x05\0CS", b"\x02\0\0\0UL\4\0"])
+# A length of 4 and the next element of the group, with and without letters for the kind.
+IMPLICIT = b"\x08\0\0\0\4\0\0\0\x10\0\0\0\x08\0\x05\0"
+BIG = b"\0\x08\0\0\0\0\0\4\0\0\0\x10\0\x08\0\x05"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"\0" * 128 + b"DICM", b"\x08\0\x05\0CS", b"\x02\0\0\0UL\4\0", IMPLICIT, BIG],
+)
 def test_dicom(head: bytes) -> None:
     assert is_dicom(head)
     assert not is_nifti(head)
@@ -24,7 +32,19 @@ def test_nifti(head: bytes) -> None:
     assert not is_dicom(head)
 
 
-@pytest.mark.parametrize("head", [b"", b"\x89PNG", b"\x1f\x8brubbish", NIFTI_1[:100], b"text"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"\x89PNG",
+        b"\x1f\x8brubbish",
+        NIFTI_1[:100],
+        b"text",
+        b"\x08\0" + bytes(1022),
+        b"\x02\0\0\0" + bytes(range(100)),
+        b"\0\x08\0" + b"\x07" * 300,
+    ],
+)
 def test_neither(head: bytes) -> None:
     assert not is_dicom(head)
     assert not is_nifti(head)

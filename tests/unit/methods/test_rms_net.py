@@ -77,6 +77,9 @@ def test_levels_of_another_resolution_are_the_same_levels() -> None:
     }
     theirs = {"image": (1, 224, 224)} | {f"stage{i}": (4, 112 >> i, 112 >> i) for i in range(5)}
     RMSNet().adapters(ours, theirs)
+    sides = enumerate((20, 10, 5, 3, 2))
+    small = {"image": (1, 40, 40)} | {f"stage{i}": (4, n, n) for i, n in sides}
+    RMSNet().adapters(ours, small)
 
 
 def test_each_level_has_its_pair() -> None:

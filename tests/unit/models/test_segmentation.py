@@ -125,3 +125,10 @@ def test_published_weights_go_to_the_encoder(monkeypatch: pytest.MonkeyPatch) ->
     assert any("head.weight" in note for note in proof.notes)
     own = network.backbone.encoder.state_dict()
     assert all(torch.equal(value, published[name]) for name, value in own.items())
+
+
+def test_the_head_takes_mobilevits_last_map_as_wide_as_its_classifier_does() -> None:
+    """320 channels, as in the bundles and runs that were made so."""
+    network = make("mobilevit_xxs")
+    assert network.backbone.project[-1].in_channels == 320
+    assert network(torch.rand(1, 1, 64, 64)).logits.shape == (1, 3, 64, 64)

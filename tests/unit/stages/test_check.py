@@ -92,10 +92,12 @@ def test_nothing_is_written_beside_a_table_or_among_its_images(tmp_path: Path) -
     rows = [f"{os.path.relpath(path, table.parent)},{path.parent.name}" for path in names]
     table.write_text("\n".join(["path,label", *rows]))
     before = _listed(tmp_path)
-    for out in (table.parent / "out", pool / "train" / "ill" / "deep" / "out"):
+    for out in (table.parent, pool / "train" / "ill" / "deep" / "out"):
         with pytest.raises(DataError, match="lies in the data, .*Name a folder elsewhere"):
             check(table, out=out)
     assert _listed(tmp_path) == before
+    check(table, out=table.parent / "table-check")
+    assert (table.parent / "table-check" / "check.json").is_file()
 
 
 def test_nothing_is_written_where_linked_images_lie(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from pathlib import Path
 
@@ -56,6 +57,13 @@ def test_an_evaluation_stands_until_a_model_or_its_figures_change(
     figures.unlink()
     assert not judged(folder)
     figures.write_bytes(kept)
+    assert judged(folder)
+    # As an earlier version wrote it.
+    manifest = folder / "evaluation/manifest.json"
+    said = json.loads(manifest.read_text(encoding="utf-8"))
+    said["inputs"]["version"] = 9
+    del said["outputs"]["metrics.json"]
+    manifest.write_text(json.dumps(said), encoding="utf-8")
     assert judged(folder)
     shutil.rmtree(folder / "seed-0/control")
     assert not judged(folder)

@@ -136,3 +136,30 @@ def test_the_usual_folder_names_run_set_and_split(
     assert named(model=tmp_path / "handed.zip") == "handed-on-scans-evaluation"
     monkeypatch.chdir(asked.model)
     assert named(model=Path()) == "first-on-scans-evaluation"
+
+
+def test_what_was_put_beside_the_report_stays(asked: Asked, tmp_path: Path) -> None:
+    written(tmp_path / "out", asked, "first")
+    (tmp_path / "out/deep").mkdir()
+    (tmp_path / "out/deep/notes.txt").touch()
+    with pytest.raises(RunFolderError, match=r"holds deep/notes.txt, which this .* did not write"):
+        written(tmp_path / "out", asked, "second")
+    assert (tmp_path / "out/report.html").read_text() == "first"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"hash": 1}'])
+def test_a_damaged_note_is_no_evaluation(asked: Asked, tmp_path: Path, text: str) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ASKED).write_text(text)
+    with pytest.raises(RunFolderError, match="holds files that are no evaluation"):
+        refuse_taken(tmp_path / "out", asked)
+
+
+def test_the_folder_of_the_command_is_refused(
+    asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here/below").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here/below")
+    for out in (".", ".."):
+        with pytest.raises(RunFolderError, match="is where this command runs"):
+            refuse_taken(Path(out), asked)
