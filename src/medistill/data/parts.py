@@ -109,7 +109,7 @@ def cross_folds(images: ImageSet, rows: Sequence[int], *, folds: int, seed: int)
         DataError: fewer groups than folds, over all or in one class, or fewer than 2 folds.
     """
     rows = tuple(sorted(rows))
-    _check_folds(images, rows, folds)
+    check_folds(images, rows, folds)
     split = _grouped_folds(images, rows, folds, seed)
     found = {row: number for number, members in enumerate(split) for row in members}
     return dict(sorted(found.items()))
@@ -214,7 +214,12 @@ def _grouped_folds(images: ImageSet, rows: Rows, folds: int, seed: int) -> list[
     return [tuple(rows[position] for position in held) for _, held in found]
 
 
-def _check_folds(images: ImageSet, rows: Rows, folds: int) -> None:
+def check_folds(images: ImageSet, rows: Rows, folds: int) -> None:
+    """Refuse more folds than the set, or one of its classes, has groups.
+
+    Raises:
+        DataError: names what has too few.
+    """
     groups = len({images.samples[row].group for row in rows})
     spread, scarce = smallest_spread(images, rows)
     found, of = (groups, "the set") if groups < folds else (spread, scarce)

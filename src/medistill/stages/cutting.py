@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from medistill.core.types import ImageSet, PartName, Parts
-from medistill.data.parts import fold_parts, holdout_parts
+from medistill.data.parts import check_folds, fold_parts, holdout_parts
+from medistill.data.strata import labelled_rows
 from medistill.recipe import DataBlock
 
 
@@ -26,6 +27,22 @@ def cut_parts(images: ImageSet, block: DataBlock) -> dict[int, Parts]:
         fold: fold_parts(images, folds=block.folds, fold=fold, seed=block.seed, fractions=fractions)
         for fold in range(block.folds)
     }
+
+
+def refuse_uncuttable(images: ImageSet, block: DataBlock) -> None:
+    """Refuse before hours of decoding what has no parts.
+
+    Decoding may join copies into groups, and leave out what cannot be read: then small sets may be
+    cut where they cannot be now, but never into more folds than they have groups.
+
+    Raises:
+        DataError: as :func:`cut_parts`.
+    """
+    may_change = block.skip_unreadable or any(sample.guessed for sample in images.samples)
+    if not may_change:
+        cut_parts(images, block)
+    elif block.folds > 1:
+        check_folds(images, labelled_rows(images), block.folds)
 
 
 def unused_split(images: ImageSet, folds: int) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ from medistill.stages.check import (
     with_copies_together,
 )
 from medistill.stages.context import Context
-from medistill.stages.cutting import cut_parts, unused_split
+from medistill.stages.cutting import cut_parts, refuse_uncuttable, unused_split
 from medistill.stages.sources import elsewhere, fingerprint, unchanged
 from medistill.stages.stage_means import StageMeans
 from medistill.stages.unlabelled import (
@@ -121,7 +121,7 @@ def _write(context: Context, inputs: Mapping[str, Any]) -> None:
     block, reporter = context.recipe.data, context.reporter
     with context.run.writing(STAGE, inputs) as stage:
         images = _read(block, stage.folder)
-        cut_parts(images, block)  # what has no parts is refused before hours of decoding
+        refuse_uncuttable(images, block)
         noted = noting(images, block, stage.folder / "check" / "facts")
         store = build_store(
             images,

@@ -12,7 +12,7 @@ from medistill.data.layouts import phantom_settings, read_data, refuse_unused_pl
 from medistill.data.phantom.drawing import phantom_task
 from medistill.data.unlabelled import read_unlabelled
 from medistill.recipe import DataBlock, Recipe
-from medistill.stages.cutting import cut_parts, unused_split
+from medistill.stages.cutting import refuse_uncuttable, unused_split
 from medistill.stages.data import nothing_named
 
 
@@ -61,7 +61,7 @@ def _seen(data: DataBlock, spec: str, cache: Path) -> Survey:
         spec, layout=data.layout, cache=cache, workers=data.workers, plane=data.plane
     )
     refuse_unused_plane(images, data.plane)
-    cut_parts(images, data)
+    refuse_uncuttable(images, data)
     return Survey(
         task=images.task,
         classes=len(images.classes),

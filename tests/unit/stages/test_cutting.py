@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from medistill.core.run_folder import RunFolder
 from medistill.core.types import ImageSet, Sample
 from medistill.recipe import Recipe, load_recipe
 from medistill.stages.context import Context, SilentReporter
-from medistill.stages.cutting import unused_split
+from medistill.stages.cutting import refuse_uncuttable, unused_split
 from medistill.stages.data import open_data, prepare_data
 from medistill.stages.run import open_run, run
 from medistill.stages.survey import survey
@@ -90,3 +91,16 @@ def test_more_folds_than_groups_are_refused_before_anything_is_decoded(tmp_path:
     with pytest.raises(DataError, match="for 50 folds"):
         run(recipe, out=tmp_path / "run")
     assert open_run(tmp_path / "run").recipe.data.folds == 50
+
+
+@pytest.mark.parametrize("guessed", [False, True])
+def test_groups_that_may_still_be_joined_are_only_counted(guessed: bool) -> None:
+    """Three groups of each class make no four parts; which they make is seen after decoding."""
+    block = dataclasses.replace(load_recipe("demo").data, folds=1)
+    few = a_set(*[None] * 6)
+    samples = tuple(dataclasses.replace(sample, guessed=guessed) for sample in few.samples)
+    images = dataclasses.replace(few, samples=samples)
+    with nullcontext() if guessed else pytest.raises(DataError, match="too few groups"):
+        refuse_uncuttable(images, block)
+    with pytest.raises(DataError, match=r"has 3 groups \(image\) for 4 folds"):
+        refuse_uncuttable(images, dataclasses.replace(block, folds=4))
