@@ -14,7 +14,10 @@ from medistill.commands.plane import Plane, PlaneName
 def check(
     data: Annotated[str, typer.Argument(help="Folder, table, npz file or specification.")],
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for check.json and check.html.")
+        Path | None,
+        typer.Option(
+            "--out", help="Folder for check.json and check.html; DATA-check if not given."
+        ),
     ] = None,
     layout: Annotated[
         str | None, typer.Option("--layout", help="Name of its layout, when not recognised.")

@@ -11,7 +11,8 @@ from pathlib import Path
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.duplicates import near_duplicate_groups
-from medistill.data.folder import NO_PATIENTS, images_below
+from medistill.data.folder import NO_PATIENTS
+from medistill.data.listing import images_below
 
 CLASS_FOLDERS = ("Normal", "COVID", "Lung_Opacity", "Viral Pneumonia")
 _NEEDED = ("Normal", "COVID", "Viral Pneumonia")

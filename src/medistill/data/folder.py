@@ -14,8 +14,6 @@ from medistill.data.listing import images_below, images_in, subfolders
 from medistill.data.paired_folders import refuse_mask_folders
 from medistill.data.split_folders import split_folders
 
-__all__ = ["NO_PATIENTS", "UNLABELLED", "images_below", "read_folder"]
-
 #: Class names that mean "no label": such images may serve distillation, and enter no part.
 UNLABELLED = frozenset({"unlabelled", "unlabeled"})
 NO_PATIENTS = (

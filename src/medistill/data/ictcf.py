@@ -12,7 +12,8 @@ from pathlib import Path
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.duplicates import near_duplicate_groups
-from medistill.data.folder import NO_PATIENTS, images_below
+from medistill.data.folder import NO_PATIENTS
+from medistill.data.listing import images_below
 
 CLASS_FOLDERS = ("NiCT", "nCT", "pCT")
 _PATIENT = re.compile(r"patient[ _-]*(\d+)", re.IGNORECASE)

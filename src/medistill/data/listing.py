@@ -8,11 +8,10 @@ from pathlib import Path
 
 from medistill.core.errors import DataError
 from medistill.imaging.reader import is_image_name
-from medistill.imaging.sniff import HEAD_BYTES, is_dicom
+from medistill.imaging.sniff import is_dicom_file
 
 #: Device and inode: what a folder is, whatever path leads to it.
 Place = tuple[int, int]
-_INDEX = "DICOMDIR"
 
 
 def images_below(folder: Path) -> list[Path]:
@@ -80,17 +79,6 @@ def subfolders(root: Path) -> list[Path]:
 def is_image_file(path: Path) -> bool:
     """Whether a file has an image's ending, or is DICOM of any name."""
     return is_image_name(path.name) or is_dicom_file(path)
-
-
-def is_dicom_file(path: Path) -> bool:
-    """Whether a file is DICOM by its first bytes, whatever its name; an index of files is not."""
-    if path.name.upper() == _INDEX:
-        return False
-    try:
-        with path.open("rb") as stream:
-            return is_dicom(stream.read(HEAD_BYTES))
-    except OSError:
-        return False
 
 
 def refuse_unreadable_name(path: Path) -> None:

@@ -10,9 +10,9 @@ from PIL import Image
 from pydicom import dcmread
 
 from medistill.core.errors import DataError
-from medistill.data.listing import is_dicom_file
 from medistill.data.processes import in_order, piece_size
 from medistill.imaging.raster import FORMATS
+from medistill.imaging.sniff import is_dicom_file
 
 Size = tuple[int, int]
 # Of the EXIF orientations 1 to 8 those from 5 exchange width and height.

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.duplicates import near_duplicate_groups
-from medistill.data.folder import images_below
+from medistill.data.listing import images_below
 
 #: Folder and start of the file names of each class, in the order of the label indices.
 CLASS_FOLDERS: Mapping[str, tuple[str, str]] = MappingProxyType(

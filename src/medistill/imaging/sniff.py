@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import zlib
+from pathlib import Path
 from typing import Literal
 
 #: Bytes of a file's head that tell its kind.
 HEAD_BYTES = 1024
+_INDEX = "DICOMDIR"
 _DICOM_MAGIC = slice(128, 132)
 # A data set without preamble begins with group 0002 or 0008, little or big endian.
 _BARE_DICOM = (b"\x02\x00\x00\x00", b"\x08\x00", b"\x00\x08\x00")
@@ -23,6 +25,20 @@ def is_raster(head: bytes) -> bool:
 def is_dicom(head: bytes) -> bool:
     """Whether a file that begins so is DICOM, with or without its preamble (PS3.10, 7.1)."""
     return head[_DICOM_MAGIC] == b"DICM" or _is_bare(head)
+
+
+def is_dicom_file(path: Path) -> bool:
+    """Whether a file is DICOM by its first bytes, whatever its name; an index of files is not.
+
+    Scanners and archives name files by numbers. What is no regular file is never opened.
+    """
+    if path.name.upper() == _INDEX or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as stream:
+            return is_dicom(stream.read(HEAD_BYTES))
+    except OSError:
+        return False
 
 
 def is_nifti(head: bytes) -> bool:

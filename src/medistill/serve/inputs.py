@@ -10,10 +10,8 @@ from medistill.core.errors import DataError, MissingExtraError
 from medistill.core.types import Plane
 from medistill.imaging.nifti import slice_count
 from medistill.imaging.reader import IMAGE_SUFFIXES, is_image_name
-from medistill.imaging.sniff import HEAD_BYTES, is_dicom
+from medistill.imaging.sniff import is_dicom_file
 from medistill.serve.stamp import Stamp
-
-_INDEX = "DICOMDIR"
 
 
 @dataclass(frozen=True)
@@ -97,16 +95,5 @@ def _walk(folder: Path) -> Iterator[Input]:
         if entry.is_dir():
             if not entry.is_symlink():
                 yield from _walk(entry)
-        elif is_image_name(entry.name) or _is_dicom_file(entry):
+        elif is_image_name(entry.name) or is_dicom_file(entry):
             yield Input(entry)
-
-
-def _is_dicom_file(path: Path) -> bool:
-    """By its first bytes, since scanners and archives name files by numbers; never an index."""
-    if path.name.upper() == _INDEX or not path.is_file():
-        return False
-    try:
-        with path.open("rb") as stream:
-            return is_dicom(stream.read(HEAD_BYTES))
-    except OSError:
-        return False

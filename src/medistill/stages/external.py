@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from medistill.stages.external_bundle import judged_bundle
 from medistill.stages.external_images import (
     check_task,
     chosen_images,
+    known_images,
     left_out,
     stored_set,
     with_classes,
@@ -118,8 +120,11 @@ def _of_run(context: Context, images: ImageSet, cache: Path, skip_unreadable: bo
         speaker=context.reporter,
         skip_unreadable=skip_unreadable,
     )
-    images = prepared.images
     fold = context.folds()[0]
+    known = known_images(own, fold, prepared)
+    for caveat in known:
+        context.reporter.say(f"Caution: {caveat}")
+    images = replace(prepared.images, caveats=(*known, *prepared.images.caveats))
     teacher = open_teacher(context, own, fold)
     examined = {
         role: [

@@ -131,6 +131,25 @@ def stored_set(
     return Prepared(images, store, labels_matrix(images), {}, {}, 0, masks)
 
 
+def known_images(own: Prepared, fold: int, other: Prepared) -> tuple[str, ...]:
+    """A caveat if a fold's models learnt from images of the other set, or were chosen by them.
+
+    Args:
+        own: the run's data.
+        fold: whose models are judged; its *evaluate* part alone is new to them.
+        other: the other set, stored in the same form.
+    """
+    new = set(own.parts[fold].evaluate)
+    known = {content for row, content in enumerate(own.store.hashes) if row not in new}
+    count = sum(content in known for content in other.store.hashes)
+    if not count:
+        return ()
+    return (
+        f"{count:,} of {len(other.store.hashes):,} images are among those that this run learnt "
+        "from, chose its models by or calibrated them with: they say nothing of new images.",
+    )
+
+
 def left_out(flow: Mapping[str, Any]) -> list[str]:
     """How many images were judged, and the first that were not."""
     unreadable = flow["unreadable"]

@@ -14,7 +14,6 @@ from medistill.data.listing import (
     files_below,
     images_below,
     images_in,
-    is_dicom_file,
     subfolders,
 )
 from tests.unit.data.pictures import save_noise
@@ -36,7 +35,6 @@ def test_images_are_told_by_ending_and_dicom_by_its_bytes(tmp_path: Path) -> Non
     found = _names(tmp_path, images_below(tmp_path))
     assert found == ["a/1.2.840.113619.2.55", "a/IM0001", "b/1.png"]
     assert _names(tmp_path, images_in(tmp_path / "a")) == found[:2]
-    assert not is_dicom_file(tmp_path / "absent")
 
 
 def test_links_are_followed_and_those_to_what_holds_them_are_not(tmp_path: Path) -> None:

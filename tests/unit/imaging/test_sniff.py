@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import os
+from pathlib import Path
 
 import pytest
 
-from medistill.imaging.sniff import is_dicom, is_nifti, is_raster
+from medistill.imaging.sniff import is_dicom, is_dicom_file, is_nifti, is_raster
 
 NIFTI_1 = (348).to_bytes(4, "little") + b"\0" * 340 + b"n+1\0"
 NIFTI_2 = (540).to_bytes(4, "big") + b"n+2\0" + b"\0" * 532
@@ -56,3 +58,13 @@ def test_png_and_jpeg_are_told_unless_they_are_the_preamble_of_dicom() -> None:
     assert is_raster(jpeg)
     assert not is_raster(png[:128] + b"DICM")
     assert not is_raster(b"II*\0" + b"\0" * 200)
+
+
+def test_files_are_told_by_their_bytes_and_an_index_is_no_picture(tmp_path: Path) -> None:
+    for name in ("IM0001", "1.2.840", "DICOMDIR"):
+        (tmp_path / name).write_bytes(b"\0" * 128 + b"DICM")
+    (tmp_path / "notes").write_text("text")
+    os.mkfifo(tmp_path / "pipe")
+    found = [path.name for path in sorted(tmp_path.iterdir()) if is_dicom_file(path)]
+    assert found == ["1.2.840", "IM0001"]
+    assert not is_dicom_file(tmp_path / "absent")

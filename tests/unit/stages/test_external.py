@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import yaml
 from scipy.stats import rankdata
 
 import medistill.evaluate
@@ -13,6 +14,7 @@ from medistill.core.files import read_json
 from medistill.data.phantom import read_phantom
 from medistill.stages.comparing import compare
 from medistill.stages.context import SilentReporter
+from medistill.stages.data import open_data
 from medistill.stages.external import evaluate
 
 SCHEMA = Path(str(medistill.evaluate.__path__[0])) / "metrics.schema.json"
@@ -82,7 +84,9 @@ def test_images_that_cannot_be_read_are_counted_and_named(
     assert (metrics["flow"]["listed"], metrics["flow"]["stored"]) == (12, 11)
     assert metrics["flow"]["parts"]["evaluate"]["classes"] == {"normal": 6, "lesion": 5}
     assert metrics["counts"]["images"] == 11
-    assert heard.lines[:2] == [
+    # Some of these phantoms are the run's own, which is said before.
+    said = [line for line in heard.lines if not line.startswith("Caution: ")]
+    assert said[:2] == [
         "Judged 11 of 12 listed images.",
         f"left out: {left['name']}: {left['reason']}",
     ]
@@ -167,6 +171,23 @@ def test_a_set_of_positives_alone_tells_the_sensitivity(
     found = student["per_class"]["lesion"]["sensitivity"]["estimate"]
     assert found == pytest.approx(sum(said) / 6)
     assert student["overall"]["auroc"]["estimate"] is None
+
+
+def test_images_that_the_run_learnt_from_are_a_caveat(finished: Path, tmp_path: Path) -> None:
+    own = open_data(finished / "data")
+    judged = len(own.parts[0].evaluate)
+    path = yaml.safe_load((finished / "recipe.yaml").read_text())["data"]["path"]
+    heard = Heard()
+    evaluate(finished, data=path, out=tmp_path / "own", reporter=heard)
+    metrics = read_json(tmp_path / "own/metrics.json")
+    listed = metrics["counts"]["images"]
+    words = f"{listed - judged:,} of {listed:,} images are among those that this run learnt from"
+    assert metrics["caveats"][0].startswith(words)
+    assert any(line.startswith(f"Caution: {words}") for line in heard.lines)
+    evaluate(finished, data=OTHER, out=tmp_path / "other")
+    assert not any(
+        "learnt" in each for each in read_json(tmp_path / "other/metrics.json")["caveats"]
+    )
 
 
 def test_a_run_is_not_written_to(finished: Path) -> None:
