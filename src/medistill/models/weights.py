@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from medistill.models.positions import grid_side, resize_positions
 from medistill.models.published import CURE, published_weights, require_reachable
 from medistill.models.segmentation import Segmenter
 from medistill.models.shrinkage import Shrinkage
+from medistill.models.state_names import unwrapped
 from medistill.models.timm_bridge import TimmModel
 from medistill.models.vit import VIT_SIZES, VisionTransformer
 from medistill.models.weight_file import read_weights, save_weights
@@ -78,9 +79,10 @@ def load_weights(
         WeightsError: unreadable, refused, or not fitting (the tensors are named); the model is
             then unchanged.
     """
-    state = read_weights(path)
+    notes: list[str] = []
+    state = read_weights(path, notes)
     proof = fit_weights(module, state, source=path.name, strict=strict, ignore_head=ignore_head)
-    return WeightsProof(**{**vars(proof), "sha256": sha256_file(path)})
+    return replace(proof, sha256=sha256_file(path), notes=(*notes, *proof.notes))
 
 
 def load_published(
@@ -135,7 +137,7 @@ def fit_weights(
     strict: bool = True,
     ignore_head: bool = False,
 ) -> WeightsProof:
-    """Load tensors by name; see ``load_weights``.
+    """Load tensors by name, whatever wrappers put before it; see ``load_weights``.
 
     Raises:
         WeightsError: the tensors do not fit, or hold values that are not finite.
@@ -143,7 +145,7 @@ def fit_weights(
     backbone = _backbone(module)
     own: dict[str, Tensor] = backbone.state_dict()
     notes: list[str] = []
-    given = _sum_channels(_resize(dict(state), backbone, own, notes), own, notes)
+    given = _sum_channels(_resize(unwrapped(state, own, notes), backbone, own, notes), own, notes)
     left_out = _other_heads(given, backbone, own) if ignore_head else set()
     if left_out:
         notes.append(f"classifier left as initialised: {', '.join(sorted(left_out))}")

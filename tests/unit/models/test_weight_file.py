@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -31,9 +33,10 @@ def test_saved_weights_come_back(tmp_path: Path) -> None:
     [
         {"a": WEIGHT},
         {"model": {"a": WEIGHT}, "epoch": 3},
-        {"state_dict": {"module.a": WEIGHT}, "best": 0.5},
-        {"module._orig_mod.a": WEIGHT},
-        {"backbone.a": WEIGHT},
+        {"state_dict": {"a": WEIGHT}, "best": 0.5},
+        {"model": {"state_dict": {"a": WEIGHT}}},
+        {"net": {"a": WEIGHT}, "optimizer": {"state": {0: {"step": WEIGHT}}}},
+        {"state_dict": {"a": WEIGHT}, "args": argparse.Namespace(lr=0.1), "metric": np.float64(1)},
     ],
 )
 def test_torch_checkpoints_are_unwrapped(tmp_path: Path, content: Any) -> None:
@@ -43,9 +46,28 @@ def test_torch_checkpoints_are_unwrapped(tmp_path: Path, content: Any) -> None:
     assert torch.equal(state["a"], WEIGHT)
 
 
-def test_prefix_that_only_some_names_have_stays(tmp_path: Path) -> None:
-    torch.save({"model.a": WEIGHT, "b": WEIGHT}, tmp_path / "weights.pth")
-    assert set(read_weights(tmp_path / "weights.pth")) == {"model.a", "b"}
+@pytest.mark.parametrize("ema", ["state_dict_ema", "model_ema"])
+def test_of_several_the_moving_average_is_read_and_told(tmp_path: Path, ema: str) -> None:
+    content = {"state_dict": {"a": WEIGHT}, ema: {"a": WEIGHT + 1}}
+    torch.save(content, tmp_path / "weights.pth")
+    notes: list[str] = []
+    assert torch.equal(read_weights(tmp_path / "weights.pth", notes)["a"], WEIGHT + 1)
+    assert notes == [f"read from '{ema}', not from 'state_dict'"]
+
+
+def test_a_score_that_numpy_1_pickled_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    content = {"model": {"a": WEIGHT}, "metric": np.float64(1)}
+    torch.save(content, path, _use_new_zipfile_serialization=False)
+    path.write_bytes(path.read_bytes().replace(b"numpy._core.", b"numpy.core."))
+    assert b"numpy.core." in path.read_bytes()
+    assert list(read_weights(path)) == ["a"]
+
+
+def test_several_of_unknown_names_are_refused(tmp_path: Path) -> None:
+    torch.save({"one": {"a": WEIGHT}, "two": {"a": WEIGHT}}, tmp_path / "weights.pth")
+    with pytest.raises(WeightsError, match="holds several state dicts: one, two. Save the one"):
+        read_weights(tmp_path / "weights.pth")
 
 
 def test_safetensors_under_another_suffix(tmp_path: Path) -> None:
@@ -73,6 +95,12 @@ def test_pickles_are_refused_unopened(
     with pytest.raises(WeightsError, match=r"a pickle that would run code.*to safetensors"):
         read_weights(path)
     assert not (tmp_path / "trap-was-run").exists()
+
+
+def test_what_a_refused_pickle_makes_is_named(tmp_path: Path) -> None:
+    torch.save(nn.Linear(2, 2), tmp_path / "weights.pth")
+    with pytest.raises(WeightsError, match=r"\(it makes a torch\.nn\.modules\.linear\.Linear\)"):
+        read_weights(tmp_path / "weights.pth")
 
 
 def cut(data: bytes) -> bytes:
@@ -107,5 +135,8 @@ def test_checkpoint_without_a_state_dict_is_refused(tmp_path: Path, content: Any
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="none.pth: does not exist"):
         read_weights(tmp_path / "none.pth")
-    with pytest.raises(WeightsError, match="is a folder"):
+    with pytest.raises(WeightsError, match=r"is a folder\. Give the path of a weights file\."):
+        read_weights(tmp_path)
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(WeightsError, match=r"for example .*model\.safetensors\."):
         read_weights(tmp_path)

@@ -51,6 +51,17 @@ def test_proof_says_what_was_loaded(tmp_path: Path) -> None:
     assert state_hash(model) == state_hash(vit(seed=1))
 
 
+def test_a_wrapped_moving_average_reaches_the_model_and_the_proof(tmp_path: Path) -> None:
+    average = {f"module.{name}": value for name, value in vit(seed=1).state_dict().items()}
+    content = {"model": vit(seed=2).state_dict(), "model_ema": {**average, "n": torch.ones(1)}}
+    torch.save(content, tmp_path / "best.pth")
+    model = vit()
+    proof = load_weights(model, tmp_path / "best.pth")
+    assert state_hash(model) == state_hash(vit(seed=1))
+    assert "; read from 'model_ema', not from 'model'; " in str(proof)
+    assert str(proof).endswith("1 tensors outside 'module.' left out (n)")
+
+
 def test_a_network_gets_its_backbones_weights(tmp_path: Path) -> None:
     save_weights(vit(seed=1), tmp_path / "w.safetensors")
     network = Network(vit(), Preprocessing(size=32))

@@ -1,0 +1,38 @@
+"""What wrappers put before the names of tensors."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from medistill.models.state_names import unwrapped
+
+OWN = ("stem.weight", "norm.weight", "blocks.0.norm.weight")
+STATE = {name: torch.full((1,), float(place)) for place, name in enumerate(OWN)}
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "module._orig_mod.", "net.encoder."])
+def test_any_prefix_of_all_names_goes(prefix: str) -> None:
+    notes: list[str] = []
+    found = unwrapped({prefix + name: value for name, value in STATE.items()}, OWN, notes)
+    assert found == STATE
+    assert notes == []
+
+
+def test_tensors_outside_the_wrapper_are_left_out_and_told() -> None:
+    notes: list[str] = []
+    wrapped = {f"model.{name}": value for name, value in STATE.items()}
+    found = unwrapped({**wrapped, "criterion.weight": torch.ones(2)}, OWN, notes)
+    assert found == STATE
+    assert notes == ["1 tensors outside 'model.' left out (criterion.weight)"]
+
+
+def test_tensors_beside_the_models_own_stay_to_be_refused() -> None:
+    further = {**STATE, "head.weight": torch.ones(2)}
+    assert unwrapped(further, OWN, []) == further
+
+
+def test_two_networks_that_fit_alike_stay_as_they_are() -> None:
+    both = {f"{who}.{name}": v for who in ("teacher", "student") for name, v in STATE.items()}
+    assert unwrapped(both, OWN, []) == both
+    assert unwrapped({"other": torch.ones(1)}, OWN, []).keys() == {"other"}
