@@ -183,6 +183,14 @@ def test_a_stage_without_labels_has_a_method_without_labels(
         load_recipe(name, (f"{key}.method={{name: {method}}}",))
 
 
+@pytest.mark.parametrize(
+    ("name", "key"), [("kdvit-small", "teacher.predistil"), ("affinity-small", "predistil")]
+)
+def test_a_stage_without_labels_has_no_classes_to_balance(name: str, key: str) -> None:
+    with pytest.raises(RecipeError, match=rf"{key}\.train\.balance: without labels"):
+        load_recipe(name, (f"{key}.train.balance=0.5",))
+
+
 def test_a_guide_is_one_more_term_of_any_method() -> None:
     guide = Guide(teacher_map="stage4", weight=3)
     recipe = load_recipe("hinton-small", ("guide={teacher_map: stage4, weight: 3}",))

@@ -17,6 +17,9 @@ from medistill.core.types import ImageSet, Sample
 IMBALANCE, FEWEST_GROUPS = 10.0, 4
 _UNSPLIT = "all"
 _JUDGE = "Judge by the AUROC and sensitivity of each class, not by accuracy."
+_BALANCE = (
+    " Training shows classes more evenly with train.balance (and teacher.fit.balance) above 0."
+)
 _JUDGE_MASKS = "Judge by the Dice of each class, not by their mean."
 
 
@@ -45,6 +48,8 @@ def class_findings(subject: Subject) -> Iterator[Finding]:
     )
     yield from _rare(subject, {name: counts.groups for name, counts in table.items()})
     cure = _JUDGE_MASKS if masks else _JUDGE
+    if images.task == "single-label":
+        cure += _BALANCE
     yield from _imbalance({name: counts.images for name, counts in table.items()}, cure)
 
 

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from medistill.core.errors import DataError
 from medistill.data.batch import Batch
 from medistill.data.masks import Masks, render_mask
-from medistill.data.order import IntArray, Order, Plain, Shuffled, permutation
+from medistill.data.order import Balanced, FloatArray, IntArray, Order, Plain, Shuffled, permutation
 from medistill.data.remembered import RememberedViews
 from medistill.data.views import View, ViewPolicy, draw_view, render_view
 from medistill.imaging.preprocessing import Fit
@@ -164,6 +164,7 @@ class ViewStream:
         workers: processes that render; 0 renders in this one.
         masks: masks by row, for segmentation.
         memory: keeps rendered views; has no effect with workers, which share no memory.
+        shares: (n,) share of the shows that each row gets (``data.balance``); None for equal ones.
 
     Raises:
         DataError: ``rows`` is empty.
@@ -183,9 +184,13 @@ class ViewStream:
         workers: int = 0,
         masks: Masks | None = None,
         memory: RememberedViews | None = None,
+        shares: FloatArray | None = None,
     ) -> None:
-        order = Shuffled(_checked(rows, batch_size), batch_size, seed, policy.count, policy.repeats)
-        self.rows, self.batch_size, self.workers = order.rows, batch_size, workers
+        self.rows, self.batch_size, self.workers = _checked(rows, batch_size), batch_size, workers
+        how = (batch_size, seed, policy.count, policy.repeats)
+        order: Order = Shuffled(self.rows, *how)
+        if shares is not None:
+            order = Balanced(self.rows, shares, *how)
         self._renderer = _Renderer(
             store=store,
             labels=labels,

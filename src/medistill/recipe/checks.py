@@ -137,6 +137,12 @@ def _predistil(recipe: Recipe) -> list[Fault]:
                 "Set targets.mode=live, or mixup and cutmix to 0.",
             ),
             (
+                block.train.balance > 0,
+                f"{key}.train.balance",
+                "without labels there are no classes to balance",
+                "Set it to 0.",
+            ),
+            (
                 not isinstance(block.method, _LABEL_FREE),
                 f"{key}.method",
                 "it learns from labels, or asks no teacher",

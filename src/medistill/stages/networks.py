@@ -10,7 +10,7 @@ from medistill.models.network import Network
 from medistill.recipe import Recipe
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
-from medistill.train.fingerprint import WITHOUT_EFFECT
+from medistill.train.fingerprint import without_effect
 from medistill.train.settings import TrainSettings
 
 
@@ -21,7 +21,7 @@ def block_json(block: object) -> Any:
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        without = WITHOUT_EFFECT if isinstance(value, TrainSettings) else frozenset[str]()
+        without = without_effect(value) if isinstance(value, TrainSettings) else frozenset[str]()
         names = (each.name for each in dataclasses.fields(value) if each.name not in without)
         fields = {name: _plain(getattr(value, name)) for name in names}
         return {"": type(value).__name__, **fields}

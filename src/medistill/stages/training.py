@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from medistill.data.balance import balanced_shares
 from medistill.data.loader import ViewStream
 from medistill.data.views import ViewPolicy
 from medistill.methods.method import Method
@@ -82,6 +83,7 @@ def train(
         workers=settings.workers,
         masks=prepared.masks,
         memory=prepared.views,
+        shares=balanced_shares(prepared.labels, training.rows, settings.balance),
     )
     return fit(
         training.network,

@@ -15,8 +15,13 @@ from medistill.core.errors import RunFolderError
 from medistill.train.precision import resolve_precision
 from medistill.train.settings import TrainSettings
 
-#: Settings without effect on the result: any number of workers renders the same batches.
-WITHOUT_EFFECT = frozenset({"workers"})
+
+def without_effect(settings: TrainSettings) -> frozenset[str]:
+    """Settings without effect on the result: any number of workers renders the same batches.
+
+    Shows that are not balanced are those of trainings from before there was a choice.
+    """
+    return frozenset({"workers"} | ({"balance"} if settings.balance == 0 else set()))
 
 
 def fingerprint(
@@ -46,7 +51,7 @@ def fingerprint(
     values["steps_per_epoch"] = steps_per_epoch
     values["network"] = _structure(network)
     values |= {f"inputs.{name}": value for name, value in inputs.items()}
-    without = {f"train.{name}" for name in WITHOUT_EFFECT}
+    without = {f"train.{name}" for name in without_effect(settings)}
     return {name: str(value) for name, value in values.items() if name not in without}
 
 

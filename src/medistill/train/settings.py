@@ -24,6 +24,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "warmup_epochs": (0, math.inf),
     "min_lr": (0, math.inf),
     "label_smoothing": (0, 0.999),
+    "balance": (0, 1),
     "mixup": (0, math.inf),
     "cutmix": (0, math.inf),
     "patience": (1, math.inf),
@@ -48,6 +49,10 @@ class TrainSettings:
         ema: highest decay of the moving average of the weights, which remembers a tenth of the
             training at most (see ``train.ema``); null keeps none.
         label_smoothing: share of a label spread evenly over the classes, in [0, 1).
+        balance: how far classes are shown equally often, for single labels: 0 shows every image
+            equally often, 1 every class, 0.5 a class of n images in proportion to the root of n. It
+            acts on the labels' and the teacher's terms alike; probabilities then lean to the rare
+            classes, so that a threshold (``decide.rule``) or the ranking is to be read.
         mixup: alpha of the Beta distribution (Zhang et al., ICLR 2018); 0 switches it off.
         cutmix: alpha of the Beta distribution (Yun et al., ICCV 2019); 0 switches it off.
         select_by: score on *select* by which the checkpoint is chosen: the highest ``auroc``,
@@ -73,6 +78,7 @@ class TrainSettings:
     clip_norm: float | None = 1.0
     ema: float | None = 0.999
     label_smoothing: float = 0.0
+    balance: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
     select_by: SelectBy = "auroc"

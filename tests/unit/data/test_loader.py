@@ -203,3 +203,10 @@ def test_what_a_worker_is_sent_does_not_grow_with_the_pixels(real_store: Store) 
 def test_steps_of_a_pass_round_up(tmp_path: Path) -> None:
     assert [stream(rows=range(n)).steps_per_pass for n in (4, 5, 8)] == [1, 2, 2]
     assert len(stream(rows=range(5))) == 5
+
+
+def test_shares_say_how_often_a_row_is_shown() -> None:
+    shares = np.array([0.5 / 9] * 9 + [0.5])
+    batch = stream(batch_size=10, shares=shares).batch(0)
+    assert batch.index.tolist().count(9) == 5
+    assert sorted(batch.view[batch.index == 9].tolist()) == [1, 1, 2, 2, 3]  # of three views

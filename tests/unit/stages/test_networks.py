@@ -16,5 +16,11 @@ def test_workers_make_no_other_stage_and_epochs_do() -> None:
     assert block_json(longer) != block_json(train)
 
 
+def test_balance_makes_another_stage_and_none_is_as_before() -> None:
+    train = load_recipe("demo").train
+    assert "balance" not in block_json(train)
+    assert block_json(dataclasses.replace(train, balance=0.5))["balance"] == 0.5
+
+
 def test_workers_of_the_data_are_no_setting_of_a_training() -> None:
     assert "workers" in block_json(load_recipe("demo").data)

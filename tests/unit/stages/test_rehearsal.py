@@ -8,10 +8,10 @@ import pytest
 
 from medistill.core.errors import RecipeError
 from medistill.models.spec import ModelSpec
-from medistill.recipe import DecideBlock
+from medistill.recipe import DecideBlock, load_recipe
 from medistill.stages.context import Context, SilentReporter
 from medistill.stages.data import prepare_data
-from medistill.stages.rehearsal import rehearse
+from medistill.stages.rehearsal import Given, rehearse, rehearse_given
 from medistill.stages.run import open_run
 
 
@@ -74,3 +74,19 @@ def test_what_is_decided_at_the_end_is_looked_at_in_the_beginning(
     recipe = dataclasses.replace(context.recipe, decide=DecideBlock(**decide))
     with pytest.raises(RecipeError, match=words):
         rehearse(dataclasses.replace(context, recipe=recipe), prepare_data(context))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "task", "cure"),
+    [
+        ("multi-label-small", "multi-label", "take the recipe rms-net"),
+        ("rskd-small", "segmentation", "the Dice term"),
+    ],
+)
+@pytest.mark.parametrize("key", ["train", "teacher.fit"])
+def test_classes_that_an_image_has_several_of_are_not_balanced(
+    recipe: str, task: Any, cure: str, key: str
+) -> None:
+    given = Given(task=task, classes=3, rows=100)
+    with pytest.raises(RecipeError, match=rf"^{key}\.balance: .*{task}\. .*{cure}"):
+        rehearse_given(load_recipe(recipe, (f"{key}.balance=1",)), given, print)

@@ -36,6 +36,7 @@ def _print(**changes: Any) -> dict[str, str]:
         ({"settings": make_settings(lr=0.5)}, {"train.lr"}),
         ({"settings": make_settings(precision="bf16-mixed")}, {"train.precision"}),
         ({"settings": make_settings(workers=3)}, set()),
+        ({"settings": make_settings(balance=0.5)}, {"train.balance"}),
         ({"method": KDViT(soft_weight=0.5)}, {"method.soft_weight"}),
         (
             {"method": Supervised()},
@@ -64,3 +65,7 @@ def test_every_difference_is_named_with_both_values() -> None:
     pattern = r"^last\.pt: .*a was 1, is 2; b was 3, is absent; c was absent, is 4\. Restore"
     with pytest.raises(RunFolderError, match=pattern):
         refuse_other({"a": "1", "b": "3"}, {"a": "2", "c": "4"}, Path("last.pt"))
+
+
+def test_a_training_from_before_balance_goes_on() -> None:
+    assert "train.balance" not in _print()

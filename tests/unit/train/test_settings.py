@@ -23,6 +23,7 @@ from medistill.train.settings import TrainSettings
         ("clip_norm", 0.0),
         ("ema", 1.0),
         ("label_smoothing", 1.0),
+        ("balance", 1.5),
         ("mixup", -0.1),
         ("cutmix", float("nan")),
         ("select_by", "accuracy"),
