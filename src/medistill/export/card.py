@@ -8,6 +8,7 @@ from types import MappingProxyType
 from medistill.bundle.notice import NOTICE
 from medistill.bundle.schema import Graph, Manifest
 from medistill.export.card_parts import decided, form, front_matter
+from medistill.export.card_sample import interface, sample
 
 #: A file of the same weights has another hash; the report of a run names both.
 _HASHES = MappingProxyType(
@@ -34,6 +35,8 @@ def model_card(manifest: Manifest) -> str:
         _section("Not published", [f"{n}: {why}" for n, why in manifest.refused.items()]),
         _section("Made from", _made_from(manifest)),
         f"## Use\n\n```text\n{_COMMAND}\n```",
+        _section("Use without medistill", interface(manifest)),
+        _fenced(sample(manifest)),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -41,6 +44,10 @@ def model_card(manifest: Manifest) -> str:
 def _section(title: str, lines: Iterable[str]) -> str:
     items = "\n".join(f"- {line}" for line in lines)
     return f"## {title}\n\n{items}" if items else ""
+
+
+def _fenced(code: str) -> str:
+    return f"```python\n{code}```" if code else ""
 
 
 def _what_it_does(manifest: Manifest) -> list[str]:
