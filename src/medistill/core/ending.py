@@ -11,6 +11,14 @@ from typing import NoReturn
 from medistill.core.errors import MENDABLE, MedistillError
 
 _MEND = "Free space or mend the permissions, then run it again; finished stages are kept."
+# What full memory is called: by Python, by a GPU's allocator, and by torch's on a processor.
+_FULL_NAMES = frozenset({"MemoryError", "OutOfMemoryError"})
+_FULL_WORDS = "can't allocate memory"
+_LESS = (
+    "Take smaller batches (train.batch_size, teacher.fit.batch_size; predict --batch-size) or "
+    "fewer data.workers; 'medistill run --dry-run' tells what a run needs. Finished stages are "
+    "kept."
+)
 
 
 class _StoppedError(BaseException):
@@ -25,8 +33,8 @@ def run_program(work: Callable[[], object], name: str) -> None:
         name: of the program, before its last message.
 
     Raises:
-        SystemExit: 2 for a fault in what the user gave or a disk that refuses, 130 for Ctrl-C; the
-            message is on standard error.
+        SystemExit: 2 for a fault in what the user gave, a disk that refuses or memory that is full,
+            130 for Ctrl-C; the message is on standard error.
     """
     signal.signal(signal.SIGINT, _stop)
     try:
@@ -39,8 +47,19 @@ def run_program(work: Callable[[], object], name: str) -> None:
         where = f"{error.filename}: " if error.filename else ""
         what = os.strerror(error.errno)
         _complain(name, f"{where}{what}. {_MEND}", MedistillError.exit_code)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_full(error):
+            raise
+        said = (str(error).splitlines() or [""])[0].rstrip(". ")
+        reason = f" ({said})" if said else ""
+        _complain(name, f"the memory is full{reason}. {_LESS}", MedistillError.exit_code)
     except _StoppedError:
         _complain(name, "stopped. Finished stages are kept; run it again to go on.", 130)
+
+
+def _is_full(error: Exception) -> bool:
+    """By name, since this package knows no torch."""
+    return type(error).__name__ in _FULL_NAMES or _FULL_WORDS in str(error)
 
 
 def _stop(signum: int, frame: object) -> NoReturn:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+import torch
 
 from medistill.core.ending import run_program
 from medistill.core.errors import DataError
@@ -37,6 +38,18 @@ def full() -> NoReturn:
     raise OSError(errno.ENOSPC, "", "scans.bin")
 
 
+def crowded() -> NoReturn:
+    raise MemoryError
+
+
+def crowded_processor() -> None:
+    torch.empty(2**60)
+
+
+def crowded_gpu() -> NoReturn:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has\nmore")
+
+
 def interrupted() -> None:
     os.kill(os.getpid(), signal.SIGINT)
     Path.cwd()  # a Python call, at which the signal is delivered
@@ -47,6 +60,9 @@ def interrupted() -> None:
     [
         (wrong, 2, "program: scans: there is no image. Give another folder.\n"),
         (full, 2, f"program: scans.bin: {os.strerror(errno.ENOSPC)}. Free space"),
+        (crowded, 2, "program: the memory is full. Take smaller batches (train.batch_size"),
+        (crowded_processor, 2, "program: the memory is full ([enforce fail at alloc_cpu"),
+        (crowded_gpu, 2, "program: the memory is full (CUDA out of memory. Tried to allocate 2.00"),
         (interrupted, 130, "program: stopped. Finished stages are kept"),
     ],
 )
@@ -59,9 +75,10 @@ def test_what_can_be_mended_is_one_message(
     assert text.count("\n") == 1
 
 
-def test_a_bug_keeps_its_traceback() -> None:
+@pytest.mark.parametrize("kind", [ValueError, RuntimeError])
+def test_a_bug_keeps_its_traceback(kind: type[Exception]) -> None:
     def bug() -> NoReturn:
-        raise ValueError("a bug")
+        raise kind("a bug")
 
-    with pytest.raises(ValueError, match="a bug"):
+    with pytest.raises(kind, match="a bug"):
         run_program(bug, "program")
