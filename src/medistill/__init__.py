@@ -1,4 +1,13 @@
-"""medistill: distil a large vision model into a small Vision Transformer, and prove it helped."""
+"""medistill: distil a large vision model into a small Vision Transformer, and prove it helped.
+
+The names below are the commands for Python, and what predicts; ``docs/python.md`` shows their use.
+
+Example:
+    >>> import medistill
+    >>> recipe = medistill.open_recipe("kdvit-small-cnn", overrides=("train.epochs=5",))
+    >>> recipe.train.epochs
+    5
+"""
 
 from __future__ import annotations
 
@@ -7,21 +16,25 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# Stages by name; imported when first asked for, so that importing medistill loads no torch.
-_STAGES = {
-    "demo": "medistill.stages.run",
-    "distill": "medistill.stages.run",
-    "evaluate": "medistill.stages.external",
-    "export": "medistill.stages.run",
-    "predict": "medistill.serve.predictor",
-    "run": "medistill.stages.run",
-    "teach": "medistill.stages.run",
+# Imported when first asked for, so that importing medistill loads no torch. No name is a package's
+# (evaluate, export), whose import would put it in the place of the function.
+_PUBLIC = {
+    "Predictor": "medistill.serve.predictor:Predictor",
+    "demo": "medistill.stages.run:demo",
+    "distill": "medistill.stages.run:distill",
+    "evaluate_on": "medistill.stages.external:evaluate",
+    "export_run": "medistill.stages.run:export",
+    "open_bundle": "medistill.bundle.bundle:open_bundle",
+    "open_recipe": "medistill.stages.run:open_recipe",
+    "run": "medistill.stages.run:run",
+    "teach": "medistill.stages.run:teach",
 }
 
-__all__ = ["__version__", *sorted(_STAGES)]
+__all__ = ["__version__", *sorted(_PUBLIC)]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _STAGES:
+    if name not in _PUBLIC:
         raise AttributeError(f"module 'medistill' has no attribute '{name}'")
-    return getattr(import_module(_STAGES[name]), name)
+    module, _, attribute = _PUBLIC[name].partition(":")
+    return getattr(import_module(module), attribute)
