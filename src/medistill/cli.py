@@ -84,10 +84,19 @@ def _root(
 @app.command()
 def recipes(
     name: Annotated[str | None, typer.Argument(help="Show this recipe.")] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Show values that it leaves out too, and what each means.")
+    ] = False,
 ) -> None:
     """List the shipped recipes, or show one with its comments."""
     from medistill import catalog
 
+    if name is not None and every:
+        need_train("recipes --all")
+        from medistill.recipe import explained, load_recipe
+
+        typer.echo(explained(load_recipe(name)), nl=False)
+        return
     if name is not None:
         typer.echo(catalog.recipe_path(name).read_text(encoding="utf-8"), nl=False)
         return
@@ -114,7 +123,7 @@ def demo(
 @app.command(
     epilog="Example: medistill run kdvit-small-cnn --data scans --out runs/first train.epochs=20. "
     "The answer is in RUN/evaluation/report.html, what is shipped in RUN/bundle. 'medistill "
-    "recipes' lists the recipes, 'medistill recipes NAME' shows every value that can be changed."
+    "recipes' lists the recipes, 'medistill recipes NAME --all' every value that can be changed."
 )
 def run(
     recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.")],

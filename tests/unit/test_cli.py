@@ -53,6 +53,7 @@ def test_recipes_are_listed_with_what_they_are_for() -> None:
 
 def test_a_recipe_is_shown_with_its_comments() -> None:
     assert "# grouped K-fold" in medistill("recipes", "kdvit-small").stdout
+    assert "\n  label_smoothing: 0.0\n" in medistill("recipes", "kdvit-small", "--all").stdout
 
 
 WRONG = [

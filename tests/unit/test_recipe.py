@@ -8,7 +8,8 @@ from medistill import catalog
 from medistill.core.errors import RecipeError, UnknownNameError
 from medistill.methods.guided import Guide, Guided
 from medistill.methods.kdvit import KDViT
-from medistill.recipe import dump_recipe, load_recipe, parse_recipe
+from medistill.recipe import dump_recipe, explained, load_recipe, parse_recipe
+from medistill.recipe.explained import meanings
 
 
 @pytest.mark.parametrize("name", catalog.recipes())
@@ -234,3 +235,35 @@ def test_an_ablation_of_kdvit_differs_in_what_it_names_alone(
 def test_the_stage_on_14_labels_has_the_student_that_it_is_for(form: str) -> None:
     first, then = (load_recipe(f"{name}{form}") for name in ("deit-cxr-14-labels", "deit-cxr"))
     assert first.student == then.student
+
+
+@pytest.mark.parametrize("name", catalog.recipes())
+def test_a_recipe_explained_in_full_is_the_same_recipe(name: str) -> None:
+    recipe = load_recipe(name)
+    text = explained(recipe)
+    document = yaml.safe_load(text)
+    assert document == yaml.safe_load(yaml.safe_dump(dump_recipe(recipe)))
+    assert parse_recipe(document, name) == recipe
+
+
+@pytest.mark.parametrize("name", catalog.recipes())
+def test_every_value_of_a_recipe_is_explained(name: str) -> None:
+    lines = explained(load_recipe(name)).splitlines()
+    bare = [
+        line
+        for above, line in zip(["", *lines], lines, strict=False)
+        if not line.lstrip().startswith(("#", "name:")) and not above.lstrip().startswith("#")
+    ]
+    assert bare == []
+
+
+def test_a_meaning_stands_above_its_value() -> None:
+    lines = explained(load_recipe("kdvit-small")).splitlines()
+    at = lines.index("  balance: 0.0")
+    assert lines[at - 4].startswith("  # how far classes are shown equally often")
+    assert "  mixup: 0.0" in lines
+    assert not any("None" in line for line in lines)
+
+
+def test_a_method_made_from_another_has_its_meanings() -> None:
+    assert meanings(KDViT)["temperature"] == "T; softens both sides."

@@ -17,6 +17,7 @@ from medistill.recipe.blocks import (
     TeacherBlock,
 )
 from medistill.recipe.checks import check_combination
+from medistill.recipe.explained import explained
 from medistill.recipe.reading import dump_recipe, load_recipe, parse_recipe
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "TeacherBlock",
     "check_combination",
     "dump_recipe",
+    "explained",
     "load_recipe",
     "parse_recipe",
 ]

@@ -228,9 +228,24 @@ class ExportBlock:
 class Recipe:
     """Every value of a run.
 
-    ``student_weights`` are those from which student and control start: ``published``, a weights
-    file, or null for random ones. ``guide`` adds a map of the teacher to any method of scores, or
-    is null.
+    Attributes:
+        name: of the recipe.
+        data: where the images are and how they are cut into parts.
+        views: how images are augmented, for teacher and student alike.
+        teacher: the large model.
+        targets: how the student hears the teacher.
+        student: the small model.
+        student_weights: from which student and control start: ``published``, a weights file, or
+            null for random ones.
+        predistil: a stage without labels before the student learns from them, or null.
+        method: how the student learns from labels and teacher; the keys beside ``name`` are
+            the method's.
+        guide: a map of the teacher beside any method of scores, or null.
+        train: how long and how fast student and control are trained.
+        control: what the control may choose for itself.
+        seeds: how many times student and control are trained.
+        decide: what is decided on *calibrate* and shipped.
+        export: how the student is exported.
     """
 
     name: str

@@ -40,7 +40,7 @@ class TrainSettings:
 
     Attributes:
         epochs: looks at *select*; each follows the caller's number of steps.
-        batch_size: images a step, over all devices.
+        batch_size: images a step.
         lr: peak learning rate of AdamW.
         weight_decay: of matrices and kernels; biases, norms, tokens and positions have none.
         warmup_epochs: epochs of linear warm-up before the cosine; may be a fraction.
