@@ -140,7 +140,8 @@ def check_before_training(
     write_sheets(subject, found, folder, window=block.window)
     for finding in found:
         if finding.severity != "note":
-            speaker.say(f"check: {finding.severity}: {finding.text} [{finding.check}]")
+            said = f"check: {finding.severity}: {finding.text} [{finding.check}]. {finding.cure}"
+            speaker.say(said.rstrip())
     refuse_fatal(found, where=images.root, allow=block.allow)
 
 
@@ -161,7 +162,7 @@ def _say(speaker: Reporter, images: ImageSet, found: Sequence[Finding]) -> None:
         speaker.say(f"caveat   {caveat}")
     for finding in found:
         speaker.say(f"{_SIGNS[finding.severity]}  {finding.check}: {finding.text}")
-        if finding.severity == "fatal":
+        if finding.cure:
             speaker.say(f"         {finding.cure}")
 
 

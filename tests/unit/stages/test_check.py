@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -107,6 +108,35 @@ def test_nothing_is_written_where_linked_images_lie(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="lies in the data"):
         check(data, out=tmp_path / "store" / "out")
     assert not (tmp_path / "store" / "out").exists()
+
+
+class Kept(SilentReporter):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_warning_is_said_with_its_cure(tmp_path: Path, training: bool) -> None:
+    for number in range(96):
+        path = tmp_path / "data" / ("ill" if number % 12 == 0 else "well") / f"{number:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        smooth_picture(number, 32).save(path)
+    kept = Kept()
+    if training:
+        recipe = open_recipe("demo", data=tmp_path / "data", overrides=CHANGES)
+        prepare_data(Context(recipe, RunFolder(tmp_path / "run"), kept))
+    else:
+        check(tmp_path / "data", out=tmp_path / "out", reporter=kept)
+    text = " ".join(" ".join(kept.said).split())
+    found = re.search(r"'ill' is 11 times rarer than the largest class(?: \[\w+\]\.)? (.*)", text)
+    assert found
+    assert found[1].startswith("Judge by the AUROC and sensitivity of each class, not by accuracy.")
+    assert "Training shows classes more evenly with train.balance" in found[1]
 
 
 def test_folder_without_a_teacher_is_refused(tmp_path: Path) -> None:
