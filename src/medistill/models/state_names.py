@@ -8,6 +8,16 @@ from collections.abc import Collection, Mapping
 from torch import Tensor
 
 _SHOWN = 3
+# What learning without labels needs beside the network and leaves in its checkpoints: MAE, DINO,
+# iBOT, SimSiam, BYOL.
+_PRETRAINING = (
+    "decoder_",
+    "dino_head.",
+    "ibot_head.",
+    "mask_token",
+    "predictor.",
+    "projector.",
+)
 
 
 def unwrapped(
@@ -28,12 +38,32 @@ def unwrapped(
         return dict(state)
     outside = [name for name in state if not name.startswith(prefix)]
     if outside:
-        more = ", ..." if len(outside) > _SHOWN else ""
-        named = ", ".join(outside[:_SHOWN]) + more
-        notes.append(f"{len(outside)} tensors outside '{prefix}' left out ({named})")
+        notes.append(_left_out(f"outside '{prefix}'", outside))
     return {
         name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
     }
+
+
+def without_pretraining(
+    state: Mapping[str, Tensor], own: Collection[str], notes: list[str]
+) -> dict[str, Tensor]:
+    """The tensors without those that only learning without labels needed, such as MAE's decoder.
+
+    Args:
+        state: tensors by name.
+        own: the model's names, which stay whatever they are called.
+        notes: is told what was left out.
+    """
+    names = set(own)
+    extra = [name for name in state if name.startswith(_PRETRAINING) and name not in names]
+    if extra:
+        notes.append(_left_out("of its pretraining", extra))
+    return {name: value for name, value in state.items() if name not in extra}
+
+
+def _left_out(which: str, names: list[str]) -> str:
+    more = ", ..." if len(names) > _SHOWN else ""
+    return f"{len(names)} tensors {which} left out ({', '.join(names[:_SHOWN])}{more})"
 
 
 def _prefix(state: Mapping[str, Tensor], own: Collection[str]) -> str:

@@ -18,7 +18,7 @@ from medistill.models.positions import grid_side, resize_positions
 from medistill.models.published import CURE, published_weights, require_reachable
 from medistill.models.segmentation import Segmenter
 from medistill.models.shrinkage import Shrinkage
-from medistill.models.state_names import unwrapped
+from medistill.models.state_names import unwrapped, without_pretraining
 from medistill.models.timm_bridge import TimmModel
 from medistill.models.vit import VIT_SIZES, VisionTransformer
 from medistill.models.weight_file import read_weights, save_weights
@@ -145,7 +145,8 @@ def fit_weights(
     backbone = _backbone(module)
     own: dict[str, Tensor] = backbone.state_dict()
     notes: list[str] = []
-    given = _sum_channels(_resize(unwrapped(state, own, notes), backbone, own, notes), own, notes)
+    named = without_pretraining(unwrapped(state, own, notes), own, notes)
+    given = _sum_channels(_resize(named, backbone, own, notes), own, notes)
     left_out = _other_heads(given, backbone, own) if ignore_head else set()
     if left_out:
         notes.append(f"classifier left as initialised: {', '.join(sorted(left_out))}")

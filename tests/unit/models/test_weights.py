@@ -62,6 +62,17 @@ def test_a_wrapped_moving_average_reaches_the_model_and_the_proof(tmp_path: Path
     assert str(proof).endswith("1 tensors outside 'module.' left out (n)")
 
 
+def test_a_masked_autoencoders_encoder_starts_a_model(tmp_path: Path) -> None:
+    state = {k: v for k, v in vit(seed=1).state_dict().items() if not k.startswith("head.")}
+    further = {"mask_token": torch.zeros(1, 1, 8), "decoder_pred.weight": torch.zeros(2, 8)}
+    torch.save({"model": {**state, **further}}, tmp_path / "mae.pth")
+    model = vit()
+    proof = load_weights(model, tmp_path / "mae.pth", ignore_head=True)
+    assert (proof.loaded, proof.total) == (18, 20)
+    assert torch.equal(model.norm.weight, vit(seed=1).norm.weight)
+    assert "2 tensors of its pretraining left out (mask_token, decoder_pred.weight)" in str(proof)
+
+
 def test_a_network_gets_its_backbones_weights(tmp_path: Path) -> None:
     save_weights(vit(seed=1), tmp_path / "w.safetensors")
     network = Network(vit(), Preprocessing(size=32))
