@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from medistill.check.copies import united
@@ -14,8 +14,9 @@ from medistill.core.errors import DataError
 from medistill.core.files import write_text
 from medistill.core.types import ImageSet, Sample
 from medistill.data.parts import holdout_parts
-from medistill.data.table import OWN_COLUMNS
+from medistill.data.table_images import OWN_COLUMNS
 from medistill.data.table_labels import NO_FINDING, read_class_columns
+from medistill.data.table_masks import MASK
 
 Columns = Mapping[str, Sequence[str]]
 _ENTRIES = {1.0: "1", 0.0: "0"}
@@ -51,20 +52,20 @@ def write_proposal(subject: Subject, path: Path) -> str | None:
     a single-label set are one column ``label``. Several labels an image are one column a class of
     1, 0 or, where unknown, nothing; a class that no image has is left out, as no such column is
     one. Where the names of these columns would not come back, and nothing is unknown, they are one
-    column ``labels``.
+    column ``labels``. Of segmentation the masks are the column ``mask``, and a volume is one row.
     """
     try:
         found = proposed(subject)
     except DataError as error:
         return error.what
-    samples = [s for s in sorted(subject.readable, key=lambda s: s.name) if s.name in found]
+    samples = _one_a_file(subject, found)
     attributes = _attributes(subject, samples)
     labels = _labels(subject, samples, attributes)
-    if "label" not in labels and "labels" not in labels:
+    if subject.images.task == "multi-label" and "labels" not in labels:
         attributes = {name: cells for name, cells in attributes.items() if not _is_class(cells)}
     group = "patient" if subject.images.group_word == "patient" else "group"
     columns = {
-        "path": [str(sample.path.resolve()) for sample in samples],
+        "path": [_place(sample.path) for sample in samples],
         **labels,
         group: [found[sample.name][0] for sample in samples],
         "split": [found[sample.name][1] for sample in samples],
@@ -78,8 +79,22 @@ def write_proposal(subject: Subject, path: Path) -> str | None:
     return None
 
 
+def _one_a_file(subject: Subject, found: Collection[str]) -> list[Sample]:
+    """Samples that are in a part, sorted by name; of a volume the first slice stands for all."""
+    samples = sorted((s for s in subject.readable if s.name in found), key=lambda s: s.name)
+    first = {_place(sample.path): sample for sample in reversed(samples)}
+    return [sample for sample in samples if first[_place(sample.path)] is sample]
+
+
+def _place(path: Path) -> str:
+    """A file under its own name, which says what it is; a link may lead to one of any name."""
+    return str(path.parent.resolve() / path.name)
+
+
 def _labels(subject: Subject, samples: Sequence[Sample], attributes: Columns) -> Columns:
     """The column or columns that hold the labels, as they come back from a table."""
+    if subject.images.task == "segmentation":
+        return {MASK: [_place(sample.mask) for sample in samples if sample.mask]}
     words = [subject.label_words(sample) for sample in samples]
     if subject.images.task == "single-label":
         return {"label": [held[0] for held in words]}
@@ -108,7 +123,7 @@ def _is_class(cells: Sequence[str]) -> bool:
 
 def _attributes(subject: Subject, samples: Sequence[Sample]) -> Columns:
     """Every further column, under names that mean nothing else to a table."""
-    taken = OWN_COLUMNS.union(name.lower() for name in subject.images.classes)
+    taken = OWN_COLUMNS.union((MASK,), (name.lower() for name in subject.images.classes))
     names = dict.fromkeys(name for sample in samples for name in sample.attributes)
     free = {name.lower(): name for name in names if name.lower() not in taken}
     return {name: [s.attributes.get(name, "") for s in samples] for name in free.values()}

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.listing import images_below
-from medistill.data.table import Table, agreed, filled, load_table
+from medistill.data.table_file import Table, agreed, filled, load_table
 
 FINDINGS = (
     "Atelectasis",

@@ -13,7 +13,7 @@ from pathlib import Path
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.listing import images_below
-from medistill.data.table import Table, agreed, filled, is_table, load_table
+from medistill.data.table_file import Table, agreed, filled, is_table, load_table
 
 CLASSES = ("Normal", "Pneumonia", "COVID")
 SOURCES = (

@@ -19,7 +19,7 @@ from medistill.data.dicom_groups import (
 from medistill.data.dicom_objects import left_out, without_picture
 from medistill.data.folder import NO_PATIENTS
 from medistill.data.listing import files_below, found_below
-from medistill.data.table import LABELS, Table, agreed, filled, is_table, load_table
+from medistill.data.table_file import LABELS, Table, agreed, filled, is_table, load_table
 from medistill.data.table_labels import Labels, masked, read_labels
 from medistill.imaging.identity import Identity
 from medistill.imaging.sniff import is_dicom_file

@@ -22,7 +22,9 @@ from medistill.data.medmnist import PREFIX, fetched, is_medmnist, read_medmnist
 from medistill.data.nifti_pairs import is_nifti_pairs, read_nifti_pairs
 from medistill.data.phantom import read_phantom
 from medistill.data.sars_cov_2_ct import is_sars_cov_2_ct, read_sars_cov_2_ct
-from medistill.data.table import is_table, lists_images, read_table
+from medistill.data.table import read_table
+from medistill.data.table_file import is_table
+from medistill.data.table_images import lists_images
 from medistill.imaging.reader import is_image_name
 
 
@@ -114,9 +116,14 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
             lambda root, manner: read_dicom_tree(root, least_classes=manner.least_classes),
         ),
         "table": Layout(
-            "a CSV file with the columns path and label",
+            "a CSV file with the columns path and label, or path and mask",
             is_table,
-            lambda path, manner: read_table(path, least_classes=manner.least_classes),
+            lambda path, manner: read_table(
+                path,
+                least_classes=manner.least_classes,
+                plane=manner.plane,
+                workers=manner.workers,
+            ),
         ),
         "folder": Layout(
             "one subfolder of images for each class, or train, val and test folders of them",
@@ -176,7 +183,7 @@ def refuse_unused_plane(images: ImageSet, plane: Plane) -> None:
     Raises:
         DataError: the plane is not the default, and the set holds no volumes.
     """
-    if plane != "axial" and images.name != "nifti":
+    if plane != "axial" and all(sample.frame is None for sample in images.samples):
         raise DataError(
             where=images.root,
             what=f"holds no NIfTI volumes beside label maps that could be cut along '{plane}'",

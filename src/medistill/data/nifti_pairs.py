@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from medistill.core.errors import DataError
@@ -52,14 +53,16 @@ def read_nifti_pairs(root: Path, *, plane: Plane = "axial", workers: int = 0) ->
         raise DataError(where=root, what="holds no volumes beside label maps", cure=cure)
     files, spare = file_pairs(pairs, is_volume, image="volume", mask="label map")
     for each in files:
-        _refuse_other_grid(each)
+        refuse_other_grid(each)
     maps = [each.mask for each in files]
     found = mask_classes(maps, where=pairs[0].masks, workers=workers)
     shown = shown_in_slices(maps, plane=plane, classes=len(found.names), workers=workers)
     samples = [
         sample
         for each, labels in zip(files, shown, strict=True)
-        for sample in _slices(root, each, labels, plane)
+        for sample in slices_of(
+            each, labels, plane, name=each.image.relative_to(root).as_posix(), group=_group(each)
+        )
     ]
     return ImageSet(
         name="nifti",
@@ -72,19 +75,44 @@ def read_nifti_pairs(root: Path, *, plane: Plane = "axial", workers: int = 0) ->
     )
 
 
-def _refuse_other_grid(pair: FilePair) -> None:
-    # Image and label map are each turned upright by their own affine: on two grids, one of them
-    # may come out mirrored.
+def refuse_other_grid(pair: FilePair) -> None:
+    """Refuse a label map on another grid than its volume's.
+
+    Each is turned upright by its own affine: on two grids, one of them may come out mirrored.
+
+    Raises:
+        DataError: says how they differ; or one of them is damaged.
+    """
     difference = other_grid(pair.image, pair.mask)
     if difference:
         cure = "Resample the label map to the grid of its volume."
         raise DataError(where=pair.mask, what=f"{difference} ({pair.image.name})", cure=cure)
 
 
-def _slices(root: Path, pair: FilePair, shown: list[Shown], plane: Plane) -> list[Sample]:
-    name = pair.image.relative_to(root).as_posix()
+def _group(pair: FilePair) -> str:
     # A number may be given again in another split.
-    group = pair.stem if pair.split is None else f"{pair.split}/{pair.stem}"
+    return pair.stem if pair.split is None else f"{pair.split}/{pair.stem}"
+
+
+def slices_of(
+    pair: FilePair,
+    shown: Sequence[Shown],
+    plane: Plane,
+    *,
+    name: str,
+    group: str,
+    attributes: Mapping[str, str] | None = None,
+) -> list[Sample]:
+    """Every slice of a volume as a sample, from the first to the last.
+
+    Args:
+        pair: the volume and its label map.
+        shown: which classes each slice shows.
+        plane: along which plane it is cut.
+        name: of the volume, unique in the set.
+        group: of all slices.
+        attributes: of all slices.
+    """
     return [
         Sample(
             path=pair.image,
@@ -93,6 +121,7 @@ def _slices(root: Path, pair: FilePair, shown: list[Shown], plane: Plane) -> lis
             group=group,
             split=pair.split,
             mask=pair.mask,
+            attributes=attributes or {},
             frame=number,
             plane=plane,
         )

@@ -37,6 +37,11 @@ class Labels:
     never: tuple[str, ...] = ()
 
 
+def is_entry(cell: str) -> bool:
+    """Whether a cell is 1, 0, -1 or blank, as in a column that is a class."""
+    return cell in _ENTRIES
+
+
 def read_class_columns(columns: Mapping[str, Sequence[str]]) -> Labels | None:
     """Labels from columns that hold 1, 0, -1 and blanks alone, and a 1 somewhere; None without any.
 
@@ -49,7 +54,7 @@ def read_class_columns(columns: Mapping[str, Sequence[str]]) -> Labels | None:
     entered = {
         name: [_ENTRIES[cell] for cell in cells]
         for name, cells in columns.items()
-        if set(cells) <= set(_ENTRIES)
+        if all(map(is_entry, cells))
     }
     held = {name: cells for name, cells in entered.items() if "1" in cells}
     if not held:

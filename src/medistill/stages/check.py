@@ -167,9 +167,6 @@ def _say(speaker: Reporter, images: ImageSet, found: Sequence[Finding]) -> None:
 
 
 def _propose(speaker: Reporter, subject: Subject, folder: Path) -> None:
-    if subject.images.task == "segmentation":
-        speaker.say(f"pictures: {folder / HTML}")
-        return
     why = write_proposal(subject, folder / PROPOSAL)
     proposal = f"no parts can be proposed: {why}" if why else f"parts: {folder / PROPOSAL}"
     speaker.say(f"pictures: {folder / HTML}; {proposal}")

@@ -148,3 +148,48 @@ def test_too_few_groups_say_why(images: ImageSet, cache: Path, tmp_path: Path) -
     why = write_proposal(subject_of(few, cache=cache), tmp_path / "parts.csv")
     assert why is not None
     assert not (tmp_path / "parts.csv").exists()
+
+
+def _with_masks(images: ImageSet, folder: Path) -> ImageSet:
+    """The set with a mask and a smoker's 0 or 1 for each image."""
+    samples = []
+    for row, sample in enumerate(images.samples):
+        mask = folder / f"{row}.png"
+        Image.fromarray(np.full((64, 64), row % 3, np.uint8)).save(mask)
+        label = (1.0, float(row % 3 == 1), float(row % 3 == 2))
+        held = {"smoker": str(row % 2), "mask": "drawn"}
+        samples.append(dataclasses.replace(sample, label=label, mask=mask, attributes=held))
+    classes = ("background", "class-1", "class-2")
+    return dataclasses.replace(images, task="segmentation", classes=classes, samples=(*samples,))
+
+
+def test_masks_come_back(images: ImageSet, cache: Path, tmp_path: Path) -> None:
+    given = _with_masks(images, tmp_path)
+    table = _read_again(given, cache, tmp_path)
+    assert (table.task, table.classes) == ("segmentation", given.classes)
+    masks = {sample.path.resolve(): sample.mask for sample in given.samples}
+    assert {sample.path: sample.mask for sample in table.samples} == masks
+    assert {s.split for s in table.samples} == {"train", "val", "test"}
+    assert all(set(s.attributes) == {"smoker"} for s in table.samples)
+
+
+def test_a_volume_is_one_row(images: ImageSet, cache: Path, tmp_path: Path) -> None:
+    """Every four images stand for the slices of a volume, whose file has no ending of its own."""
+    samples = []
+    for row, sample in enumerate(_with_masks(images, tmp_path).samples):
+        path = tmp_path / "volumes" / f"{row // 4}.nii.gz"
+        path.parent.mkdir(exist_ok=True)
+        if row % 4 == 0:
+            (tmp_path / f"object{row // 4}").touch()
+            path.symlink_to(tmp_path / f"object{row // 4}")
+        samples.append(
+            dataclasses.replace(sample, path=path, frame=row % 4, group=path.name, attributes={})
+        )
+    subject = subject_of(_with_masks(images, tmp_path), cache=cache)
+    sliced = dataclasses.replace(subject.images, samples=tuple(samples))
+    assert write_proposal(dataclasses.replace(subject, images=sliced), tmp_path / "p.csv") is None
+    lines = (tmp_path / "p.csv").read_text().splitlines()
+    assert lines[0] == "path,mask,patient,split"
+    listed = [Path(line.split(",")[0]) for line in lines[1:]]
+    assert len(listed) == len(set(listed)) == len({s.path for s in samples})
+    assert set(listed) == {s.path.parent.resolve() / s.path.name for s in samples}

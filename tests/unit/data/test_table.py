@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from medistill.core.errors import DataError
-from medistill.data.table import is_table, lists_images, read_table
-from tests.unit.data.pictures import save_noise
+from medistill.data.table import read_table
 
 
 def _write(folder: Path, *lines: str, encoding: str = "utf-8") -> Path:
@@ -59,33 +58,6 @@ def test_bars_make_a_multi_label_set(tmp_path: Path) -> None:
     assert [s.label for s in images.samples] == [(1, 1), (0, 0), (0, 1)]
 
 
-def test_copies_share_a_group_where_none_is_given(tmp_path: Path) -> None:
-    data = save_noise(tmp_path / "1.png", 0).read_bytes()
-    (tmp_path / "2.png").write_bytes(data)
-    images = read_table(_write(tmp_path, "path,label", "2.png,a", "1.png,b"))
-    assert [sample.group for sample in images.samples] == ["1.png", "1.png"]
-
-
-def test_absolute_paths_are_kept(tmp_path: Path) -> None:
-    images = read_table(_write(tmp_path, "path,label", "/pool/1.png,a", "2.png,b"))
-    assert images.samples[0].path == Path("/pool/1.png")
-
-
-@pytest.mark.parametrize(
-    "lines", [("path;label", "1,5.png;a", "2.png;b"), ("path\tlabel", "1,5.png\ta", "2.png\tb")]
-)
-def test_semicolons_tabs_and_a_byte_order_mark_are_read(
-    tmp_path: Path, lines: tuple[str, ...]
-) -> None:
-    images = read_table(_write(tmp_path, *lines, encoding="utf-8-sig"))
-    assert [sample.name for sample in images.samples] == ["1,5.png", "2.png"]
-
-
-def test_quoted_cells_and_empty_lines_are_read(tmp_path: Path) -> None:
-    images = read_table(_write(tmp_path, "path,label", '"a, b.png",ill', "", "2.png,well"))
-    assert [sample.name for sample in images.samples] == ["2.png", "a, b.png"]
-
-
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
@@ -122,81 +94,10 @@ def test_many_empty_rows_are_counted(tmp_path: Path) -> None:
         read_table(_write(tmp_path, "path,label", *rows))
 
 
-def test_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"absent\.csv: there is no such file"):
-        read_table(tmp_path / "absent.csv")
-
-
-def test_other_encoding_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "list.csv").write_bytes("path,label\nü.png,a\n".encode("utf-16"))
-    with pytest.raises(DataError, match="is not a CSV file"):
-        read_table(tmp_path / "list.csv")
-
-
-def test_table_is_recognised_by_its_ending(tmp_path: Path) -> None:
-    assert is_table(_write(tmp_path, "path,label"))
-    assert not is_table(tmp_path)
-    assert not is_table(save_noise(tmp_path / "a.png", 0))
-
-
-def test_patients_are_folders_where_no_column_names_them(tmp_path: Path) -> None:
-    head = "Path,Sex,Edema,Cardiomegaly"
-    # As CheXpert publishes it: paths begin with the name of the folder of the table.
-    folder = tmp_path / "CheXpert-v1.0-small"
-    rows = [
-        f"CheXpert-v1.0-small/train/patient{p:05}/study{s}/view1_frontal.png,F,{p % 2}.0,"
-        for p in range(4)
-        for s in (1, 2)
-    ]
-    first = folder / "train/patient00000/study1/view1_frontal.png"
-    first.parent.mkdir(parents=True)
-    save_noise(first, 0)
-    images = read_table(_write(folder, head, *rows))
-    assert images.samples[0].path.resolve() == first.resolve()
-    assert images.samples[0].attributes == {"sex": "F", "cardiomegaly": ""}
-    assert [sample.group for sample in images.samples[:3]] == [
-        *["patient00000"] * 2,
-        "patient00001",
-    ]
-    assert images.group_word == "patient"
-    assert not any("No patient ids" in caveat for caveat in images.caveats)
-    assert not any(sample.guessed for sample in images.samples)
-
-
-def test_one_path_without_a_patient_leaves_all_without(tmp_path: Path) -> None:
-    rows = ("patient1/a.png,x", "patient2/b.png,y", "c.png,x")
-    images = read_table(_write(tmp_path, "path,label", *rows))
-    assert images.group_word == "image"
-
-
-def test_table_lists_images_where_the_first_is_there(tmp_path: Path) -> None:
-    path = _write(tmp_path, "path,label", "a/1.png,x", "b/2.png,y")
-    assert not lists_images(path)
-    (tmp_path / "a").mkdir()
-    save_noise(tmp_path / "a/1.png", 0)
-    assert lists_images(path)
-    assert not lists_images(_write(tmp_path, "file,label", "a/1.png,x"))
-
-
 def test_columns_that_are_labels_are_no_subgroups(tmp_path: Path) -> None:
     images = read_table(_write(tmp_path, "path,ill,old,sex", "1.png,1,,F", "2.png,0,1,M"))
     assert images.classes == ("ill", "old")
     assert [sample.attributes for sample in images.samples] == [{"sex": "F"}, {"sex": "M"}]
-
-
-def test_paths_of_windows_are_read(tmp_path: Path) -> None:
-    save_noise(tmp_path / "img" / "0.png", 0)
-    table = _write(tmp_path, "path,label", "img\\0.png,a", r".\img\deep\1.png,b")
-    assert lists_images(table)
-    images = read_table(table)
-    assert [sample.name for sample in images.samples] == ["img/0.png", "img/deep/1.png"]
-    assert images.samples[0].path == tmp_path / "img" / "0.png"
-
-
-def test_a_backslash_in_a_file_name_is_kept(tmp_path: Path) -> None:
-    save_noise(tmp_path / "a\\0.png", 0)
-    images = read_table(_write(tmp_path, "path,label", "a\\0.png,a", "1.png,b"))
-    assert [sample.name for sample in images.samples] == ["1.png", "a\\0.png"]
 
 
 def test_uncertain_labels_of_one_column_are_no_class_and_said(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from medistill.core.errors import DataError
 from medistill.core.files import read_json
 from medistill.data.phantom import read_phantom
-from medistill.stages.check import check
+from medistill.stages.check import PROPOSAL, check
 from medistill.stages.data import open_data
 from medistill.stages.external import evaluate
 from medistill.stages.run import run
@@ -155,3 +155,36 @@ def test_a_check_cuts_along_the_plane_that_is_named(tmp_path: Path) -> None:
     assert counts == [32, 8]
     with pytest.raises(DataError, match="no NIfTI volumes"):
         check("phantom:count=2,size=32", out=tmp_path / "none", plane="sagittal")
+
+
+def _leaking_table(folder: Path, count: int) -> Path:
+    """Two phantoms a patient in one part, but for one patient, and one copy in the other part."""
+    phantoms = read_phantom(folder / "drawn", count=count, size=64, task="segmentation")
+    rows = []
+    for number, sample in enumerate(phantoms.samples):
+        split = "test" if number // 2 % 4 == 0 else "train"
+        rows.append(
+            f"{sample.path},{sample.mask},p{number // 2},{'test' if number == 3 else split}"
+        )
+    copied = phantoms.samples[0]
+    Image.fromarray(_gray(copied.path)).save(folder / "copy.jpg", quality=90)
+    rows.append(f"copy.jpg,{copied.mask},another,train")
+    path = folder / "set.csv"
+    path.write_text("\n".join(["path,mask,patient,split", *rows]))
+    return path
+
+
+def test_parts_are_proposed_for_masks_and_can_be_trained_on(tmp_path: Path) -> None:
+    leaks = {"shared-groups", "near-copies-across-parts"}
+    found = check(_leaking_table(tmp_path / "set", 72), out=tmp_path / "out")
+    assert leaks <= {finding.check for finding in found}
+    proposal = tmp_path / "out" / PROPOSAL
+    mended = check(proposal, out=tmp_path / "mended")
+    assert not leaks & {finding.check for finding in mended}
+    assert [finding for finding in mended if finding.severity == "fatal"] == []
+    finished = run("rskd-cnn-small", data=proposal, out=tmp_path / "run", overrides=SMALL)
+    prepared = open_data(finished / "data")
+    assert (prepared.images.name, list(prepared.images.classes)) == ("table", CLASSES)
+    groups = {sample.path.name: sample.group for sample in prepared.images.samples}
+    assert groups["copy.jpg"] == groups["phantom-000000.png"] == groups["phantom-000001.png"]
+    assert read_json(finished / "evaluation/metrics.json")["counts"]["images"] > 0

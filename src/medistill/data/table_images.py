@@ -1,0 +1,131 @@
+"""Which image files the rows of a table name, and which of them belong together."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from medistill.core.errors import DataError
+from medistill.data.duplicates import identical_files
+from medistill.data.folder import NO_PATIENTS
+from medistill.data.split_folders import SPLIT_FOLDERS
+from medistill.data.table_file import LABELS, Table, filled, load_table
+
+PATH = "path"
+_GROUPS = ("patient", "group")
+#: Columns with a meaning of their own; every other one is a class or an attribute.
+OWN_COLUMNS = frozenset({PATH, "split", *LABELS, *_GROUPS})
+_PATIENT_FOLDER = re.compile(r"(?:^|/)(patient[ _-]?\d+)/", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """What the rows of a table say of their images, whatever else they hold.
+
+    Attributes:
+        root: what the paths are relative to.
+        files: image file by name, in the order of the rows.
+        groups: what must not be cut by a split, one a row.
+        splits: train, val, test or None, one a row.
+        group_word: what a group is.
+        named: whether the table says the groups; else they are a guess.
+    """
+
+    root: Path
+    files: Mapping[str, Path]
+    groups: tuple[str, ...]
+    splits: tuple[str | None, ...]
+    group_word: str
+    named: bool
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """That no patients are known, where none are."""
+        return () if self.group_word == "patient" else (NO_PATIENTS,)
+
+
+def listed_images(table: Table) -> Listed:
+    """The images of a table's column ``path``, relative to its folder.
+
+    Raises:
+        DataError: an empty cell, an image listed twice, or an unknown split.
+    """
+    cells = [slashed(table.path.parent, cell) for cell in filled(table, PATH)]
+    names = _names(table, cells)
+    root = _root(table.path, names)
+    files = {name: root / cell for name, cell in zip(names, cells, strict=True)}
+    column = table.one_of(_GROUPS)
+    patients = None if column else _patients(names)
+    if patients is not None:
+        column, groups = "patient", patients
+    else:
+        groups = filled(table, column) if column else [*identical_files(files).values()]
+    return Listed(
+        root=root,
+        files=files,
+        groups=tuple(groups),
+        splits=tuple(_split(table, number) for number in range(len(table.rows))),
+        group_word=column or "image",
+        named=column is not None,
+    )
+
+
+def lists_images(path: Path) -> bool:
+    """Whether a CSV file has a column ``path`` whose first image is there."""
+    try:
+        table = load_table(path)
+    except DataError:
+        return False
+    if PATH not in table.columns:
+        return False
+    first = _normal(slashed(path.parent, table.rows[0][PATH]))
+    return (_root(path, [first]) / first).is_file()
+
+
+def slashed(folder: Path, cell: str) -> str:
+    """A path as POSIX parts its folders; programs on Windows part them by a backslash."""
+    return cell if "\\" not in cell or (folder / cell).exists() else cell.replace("\\", "/")
+
+
+def _names(table: Table, cells: Sequence[str]) -> list[str]:
+    names = [_normal(cell) for cell in cells]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(
+            where=table.path,
+            what=f"lists {len(twice)} images more than once, for example {twice[0]}",
+            cure="Keep one row for each image (join several labels by |).",
+        )
+    return names
+
+
+def _normal(cell: str) -> str:
+    return PurePath(os.path.normpath(cell)).as_posix()
+
+
+def _root(path: Path, names: Sequence[str]) -> Path:
+    """Folder of the images: paths of CheXpert begin with the name of the table's own."""
+    own = path.parent.resolve().name
+    inside = all(PurePath(name).parts[0] == own for name in names)
+    return path.parent.parent if inside and not (path.parent / own).is_dir() else path.parent
+
+
+def _patients(names: Sequence[str]) -> list[str] | None:
+    """Patients where every path has a folder that is named by one, as in CheXpert."""
+    found = [_PATIENT_FOLDER.search(name) for name in names]
+    return None if None in found else [match[1].lower() for match in found if match]
+
+
+def _split(table: Table, number: int) -> str | None:
+    word = table.rows[number].get("split", "")
+    if word and word.lower() not in SPLIT_FOLDERS:
+        raise DataError(
+            where=table.path,
+            what=f"row {number + 1} has the unknown split '{word}'",
+            cure="Use train, val or test, or leave the cell empty.",
+        )
+    return SPLIT_FOLDERS[word.lower()] if word else None

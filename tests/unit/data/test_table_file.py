@@ -1,0 +1,50 @@
+"""What programs write as CSV files, and what is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medistill.core.errors import DataError
+from medistill.data.table import read_table
+from medistill.data.table_file import is_table
+from tests.unit.data.pictures import save_noise
+
+
+def _write(folder: Path, *lines: str, encoding: str = "utf-8") -> Path:
+    path = folder / "list.csv"
+    path.write_text("\n".join(lines) + "\n", encoding=encoding)
+    return path
+
+
+@pytest.mark.parametrize(
+    "lines", [("path;label", "1,5.png;a", "2.png;b"), ("path\tlabel", "1,5.png\ta", "2.png\tb")]
+)
+def test_semicolons_tabs_and_a_byte_order_mark_are_read(
+    tmp_path: Path, lines: tuple[str, ...]
+) -> None:
+    images = read_table(_write(tmp_path, *lines, encoding="utf-8-sig"))
+    assert [sample.name for sample in images.samples] == ["1,5.png", "2.png"]
+
+
+def test_quoted_cells_and_empty_lines_are_read(tmp_path: Path) -> None:
+    images = read_table(_write(tmp_path, "path,label", '"a, b.png",ill', "", "2.png,well"))
+    assert [sample.name for sample in images.samples] == ["2.png", "a, b.png"]
+
+
+def test_table_is_recognised_by_its_ending(tmp_path: Path) -> None:
+    assert is_table(_write(tmp_path, "path,label"))
+    assert not is_table(tmp_path)
+    assert not is_table(save_noise(tmp_path / "a.png", 0))
+
+
+def test_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"absent\.csv: there is no such file"):
+        read_table(tmp_path / "absent.csv")
+
+
+def test_other_encoding_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_bytes("path,label\nü.png,a\n".encode("utf-16"))
+    with pytest.raises(DataError, match="is not a CSV file"):
+        read_table(tmp_path / "list.csv")

@@ -1,0 +1,81 @@
+"""Which files a table's rows name, and whose they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from medistill.data.table import read_table
+from medistill.data.table_images import lists_images
+from tests.unit.data.pictures import save_noise
+
+
+def _write(folder: Path, *lines: str) -> Path:
+    path = folder / "list.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_patients_are_folders_where_no_column_names_them(tmp_path: Path) -> None:
+    head = "Path,Sex,Edema,Cardiomegaly"
+    # As CheXpert publishes it: paths begin with the name of the folder of the table.
+    folder = tmp_path / "CheXpert-v1.0-small"
+    rows = [
+        f"CheXpert-v1.0-small/train/patient{p:05}/study{s}/view1_frontal.png,F,{p % 2}.0,"
+        for p in range(4)
+        for s in (1, 2)
+    ]
+    first = folder / "train/patient00000/study1/view1_frontal.png"
+    first.parent.mkdir(parents=True)
+    save_noise(first, 0)
+    images = read_table(_write(folder, head, *rows))
+    assert images.samples[0].path.resolve() == first.resolve()
+    assert images.samples[0].attributes == {"sex": "F", "cardiomegaly": ""}
+    assert [sample.group for sample in images.samples[:3]] == [
+        *["patient00000"] * 2,
+        "patient00001",
+    ]
+    assert images.group_word == "patient"
+    assert not any("No patient ids" in caveat for caveat in images.caveats)
+    assert not any(sample.guessed for sample in images.samples)
+
+
+def test_one_path_without_a_patient_leaves_all_without(tmp_path: Path) -> None:
+    rows = ("patient1/a.png,x", "patient2/b.png,y", "c.png,x")
+    images = read_table(_write(tmp_path, "path,label", *rows))
+    assert images.group_word == "image"
+
+
+def test_table_lists_images_where_the_first_is_there(tmp_path: Path) -> None:
+    path = _write(tmp_path, "path,label", "a/1.png,x", "b/2.png,y")
+    assert not lists_images(path)
+    (tmp_path / "a").mkdir()
+    save_noise(tmp_path / "a/1.png", 0)
+    assert lists_images(path)
+    assert not lists_images(_write(tmp_path, "file,label", "a/1.png,x"))
+
+
+def test_paths_of_windows_are_read(tmp_path: Path) -> None:
+    save_noise(tmp_path / "img" / "0.png", 0)
+    table = _write(tmp_path, "path,label", "img\\0.png,a", r".\img\deep\1.png,b")
+    assert lists_images(table)
+    images = read_table(table)
+    assert [sample.name for sample in images.samples] == ["img/0.png", "img/deep/1.png"]
+    assert images.samples[0].path == tmp_path / "img" / "0.png"
+
+
+def test_a_backslash_in_a_file_name_is_kept(tmp_path: Path) -> None:
+    save_noise(tmp_path / "a\\0.png", 0)
+    images = read_table(_write(tmp_path, "path,label", "a\\0.png,a", "1.png,b"))
+    assert [sample.name for sample in images.samples] == ["1.png", "a\\0.png"]
+
+
+def test_absolute_paths_are_kept(tmp_path: Path) -> None:
+    images = read_table(_write(tmp_path, "path,label", "/pool/1.png,a", "2.png,b"))
+    assert images.samples[0].path == Path("/pool/1.png")
+
+
+def test_copies_share_a_group_where_none_is_given(tmp_path: Path) -> None:
+    data = save_noise(tmp_path / "1.png", 0).read_bytes()
+    (tmp_path / "2.png").write_bytes(data)
+    images = read_table(_write(tmp_path, "path,label", "2.png,a", "1.png,b"))
+    assert [sample.group for sample in images.samples] == ["1.png", "1.png"]
