@@ -15,6 +15,7 @@ from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.duplicates import near_duplicate_groups
 from medistill.data.listing import images_below
+from medistill.data.perceptual import Progress
 
 #: Folder of each class, in the order of the label indices.
 CLASS_FOLDERS: Mapping[str, str] = MappingProxyType(
@@ -36,7 +37,13 @@ def is_covid_ct(root: Path) -> bool:
     return all((root / name).is_dir() for name in wanted)
 
 
-def read_covid_ct(root: Path, *, cache: Path | None = None, workers: int = 0) -> ImageSet:
+def read_covid_ct(
+    root: Path,
+    *,
+    cache: Path | None = None,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> ImageSet:
     """Read COVID-CT with its official split.
 
     The group of a COVID slice is its article, that of another slice its cluster of near-duplicates.
@@ -46,6 +53,7 @@ def read_covid_ct(root: Path, *, cache: Path | None = None, workers: int = 0) ->
         root: the folder.
         cache: folder that remembers perceptual hashes, or None.
         workers: processes that hash; 0 hashes here.
+        progress: called with (done, total) as files are hashed.
 
     Raises:
         DataError: the layout is not there, or a list names an image that is not there.
@@ -54,7 +62,7 @@ def read_covid_ct(root: Path, *, cache: Path | None = None, workers: int = 0) ->
     paths = {p.relative_to(root).as_posix(): p for p in _all_images(root)}
     split = _official_split(root, set(paths))
     others = {name: path for name, path in paths.items() if name.startswith("CT_NonCOVID/")}
-    group = near_duplicate_groups(others, cache=cache, workers=workers)
+    group = near_duplicate_groups(others, cache=cache, workers=workers, progress=progress)
     samples = tuple(
         Sample(
             path=paths[name],

@@ -13,6 +13,7 @@ from medistill.core.types import ImageSet, Sample
 from medistill.data.duplicates import near_duplicate_groups
 from medistill.data.folder import NO_PATIENTS
 from medistill.data.listing import images_below
+from medistill.data.perceptual import Progress
 
 CLASS_FOLDERS = ("Normal", "COVID", "Lung_Opacity", "Viral Pneumonia")
 _NEEDED = ("Normal", "COVID", "Viral Pneumonia")
@@ -26,13 +27,20 @@ def is_covid_radiography(root: Path) -> bool:
     return all((root / name).is_dir() for name in _NEEDED)
 
 
-def read_covid_radiography(root: Path, *, cache: Path | None = None, workers: int = 0) -> ImageSet:
+def read_covid_radiography(
+    root: Path,
+    *,
+    cache: Path | None = None,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> ImageSet:
     """Read the database; the group is the cluster of near-duplicates, since no patient is named.
 
     Args:
         root: the folder.
         cache: folder that remembers perceptual hashes, or None.
         workers: processes that hash; 0 hashes here.
+        progress: called with (done, total) as files are hashed.
 
     Raises:
         DataError: the layout is not there, or a class has no image.
@@ -54,7 +62,7 @@ def read_covid_radiography(root: Path, *, cache: Path | None = None, workers: in
             raise DataError(where=root / name, what="holds no image", cure="Unpack the archive.")
         paths |= {path.relative_to(root).as_posix(): path for path in found}
         label |= {path.relative_to(root).as_posix(): number for path in found}
-    group = near_duplicate_groups(paths, cache=cache, workers=workers)
+    group = near_duplicate_groups(paths, cache=cache, workers=workers, progress=progress)
     return ImageSet(
         name="covid-radiography",
         root=root,

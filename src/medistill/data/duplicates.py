@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from medistill.core.files import sha256_file
 from medistill.data.closest import CLOSEST, Bits, closest_components, without_wide
-from medistill.data.perceptual import bits_of, perceptual_hashes
+from medistill.data.perceptual import Progress, bits_of, perceptual_hashes
 
 Numbers = NDArray[np.int64]
 Link = Callable[[Bits, int, Numbers], Numbers]
@@ -51,6 +51,7 @@ def near_duplicate_groups(
     distance: int = NEAR_DISTANCE,
     cache: Path | None = None,
     workers: int = 0,
+    progress: Progress | None = None,
 ) -> dict[str, str]:
     """Group of every image: the first name of its cluster of near-duplicates.
 
@@ -65,11 +66,12 @@ def near_duplicate_groups(
         distance: largest number of different bits within a cluster, from 0 to 64.
         cache: folder that remembers hashes by file content between calls, or None.
         workers: processes that decode; 0 decodes here.
+        progress: called with (done, total) as files are hashed.
 
     Raises:
         MissingExtraError: imagehash or scipy is not installed.
     """
-    hashes = perceptual_hashes(paths, cache=cache, workers=workers)
+    hashes = perceptual_hashes(paths, cache=cache, workers=workers, progress=progress)
     return {name: name for name in paths} | _clustered(hashes, distance)
 
 

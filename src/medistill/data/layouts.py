@@ -20,6 +20,7 @@ from medistill.data.listing import refuse_unreadable_name, subfolders
 from medistill.data.mask_folders import is_mask_folders, read_mask_folders
 from medistill.data.medmnist import PREFIX, fetched, is_medmnist, read_medmnist
 from medistill.data.nifti_pairs import is_nifti_pairs, read_nifti_pairs
+from medistill.data.perceptual import Progress
 from medistill.data.phantom import read_phantom
 from medistill.data.sars_cov_2_ct import is_sars_cov_2_ct, read_sars_cov_2_ct
 from medistill.data.table import read_table
@@ -37,12 +38,14 @@ class Manner:
         workers: processes that read or draw; 0 works here.
         plane: along which plane volumes are cut.
         least_classes: how many classes a set must have whose labels exclude each other.
+        progress: is told of images that are hashed: done, total.
     """
 
     cache: Path
     workers: int = 0
     plane: Plane = "axial"
     least_classes: int = 2
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True)
@@ -60,20 +63,25 @@ class Layout:
     read: Callable[[Path, Manner], ImageSet]
 
 
+def _hashing(read: Callable[..., ImageSet]) -> Callable[[Path, Manner], ImageSet]:
+    """A reader that may have to group near-duplicates, with what it needs for that."""
+    return lambda root, manner: read(
+        root, cache=manner.cache, workers=manner.workers, progress=manner.progress
+    )
+
+
 #: Layouts on a disk by name; the first that recognises a path reads it.
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(
     {
         "covid-ct": Layout(
             "CT_COVID, CT_NonCOVID and Data-split",
             is_covid_ct,
-            lambda root, manner: read_covid_ct(root, cache=manner.cache, workers=manner.workers),
+            _hashing(read_covid_ct),
         ),
         "sars-cov-2-ct": Layout(
             "COVID/Covid (N).png and non-COVID/Non-Covid (N).png",
             is_sars_cov_2_ct,
-            lambda root, manner: read_sars_cov_2_ct(
-                root, cache=manner.cache, workers=manner.workers
-            ),
+            _hashing(read_sars_cov_2_ct),
         ),
         "chestxray14": Layout(
             "Data_Entry_2017.csv and images",
@@ -83,9 +91,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         "covid-radiography": Layout(
             "COVID, Normal, Lung_Opacity and Viral Pneumonia",
             is_covid_radiography,
-            lambda root, manner: read_covid_radiography(
-                root, cache=manner.cache, workers=manner.workers
-            ),
+            _hashing(read_covid_radiography),
         ),
         "deit-covid": Layout(
             "covid_labels.csv and images", is_deit_covid, lambda path, _: read_deit_covid(path)
@@ -93,7 +99,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         "ictcf": Layout(
             "NiCT, nCT and pCT",
             is_ictcf,
-            lambda root, manner: read_ictcf(root, cache=manner.cache, workers=manner.workers),
+            _hashing(read_ictcf),
         ),
         "medmnist": Layout(
             "an npz file of MedMNIST",
@@ -146,6 +152,7 @@ def read_data(
     workers: int = 0,
     plane: Plane = "axial",
     least_classes: int = 2,
+    progress: Progress | None = None,
 ) -> ImageSet:
     """Read a set of images, recognising its layout.
 
@@ -159,6 +166,7 @@ def read_data(
         plane: along which plane NIfTI volumes are cut; other images have none.
         least_classes: how many classes a folder or table must have whose labels exclude each
             other; one is enough where the classes are a model's.
+        progress: called with (done, total) as images are hashed, where groups are near-duplicates.
 
     Raises:
         DataError: there is nothing, no layout is recognised, or the data are at fault.
@@ -173,7 +181,13 @@ def read_data(
     if name not in LAYOUTS:
         known = (*LAYOUTS, PHANTOM)
         raise UnknownNameError(where="data.layout", kind="layout", name=name, known=known)
-    manner = Manner(cache=cache, workers=workers, plane=plane, least_classes=least_classes)
+    manner = Manner(
+        cache=cache,
+        workers=workers,
+        plane=plane,
+        least_classes=least_classes,
+        progress=progress,
+    )
     return LAYOUTS[name].read(path, manner)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +19,17 @@ from medistill.imaging.reader import read_image
 Bits = NDArray[np.bool_]
 Float = NDArray[np.float32]
 HashFunction = Callable[[Image.Image], str]
+Progress = Callable[[int, int], None]
 _CACHE = "perceptual-hashes.json"
 _FORMAT = "phash-64-1"
 
 
 def perceptual_hashes(
-    paths: Mapping[str, Path], *, cache: Path | None = None, workers: int = 0
+    paths: Mapping[str, Path],
+    *,
+    cache: Path | None = None,
+    workers: int = 0,
+    progress: Progress | None = None,
 ) -> dict[str, Bits]:
     """64-bit DCT hash (imagehash ``phash``) of the gray picture in each readable file.
 
@@ -33,6 +37,7 @@ def perceptual_hashes(
         paths: image file by name.
         cache: folder that remembers hashes by file content, or None.
         workers: processes that decode; 0 decodes here.
+        progress: called with (done, total) after every few files whose hash is not known.
 
     Returns:
         bool array of shape (64,) by name, without the files that cannot be read.
@@ -44,19 +49,24 @@ def perceptual_hashes(
     known = _load(cache)
     keys = {name: sha256_file(path) for name, path in paths.items() if path.is_file()}
     new = {key: paths[name] for name, key in keys.items() if key not in known}
-    known |= zip(new, _hashed(list(new.values()), workers), strict=True)
+    known |= zip(new, _hashed(list(new.values()), workers, progress), strict=True)
     if cache is not None and new:
         cache.mkdir(parents=True, exist_ok=True)
         write_json(cache / _CACHE, {"format": _FORMAT, "hashes": known})
     return {name: bits_of(known[key]) for name, key in keys.items() if known[key]}
 
 
-def _hashed(paths: Sequence[Path], workers: int) -> Iterator[str]:
+def _hashed(paths: Sequence[Path], workers: int, progress: Progress | None) -> Iterator[str]:
     """Hashes of files in order; so few that one task could hold them are not worth a process."""
     workers = workers if len(paths) > MOST_AT_ONCE else 0
     size = piece_size(len(paths), workers)
     pieces = (paths[start : start + size] for start in range(0, len(paths), size))
-    return chain.from_iterable(in_order(pieces, _hashes_of, workers=workers))
+    done = 0
+    for found in in_order(pieces, _hashes_of, workers=workers):
+        yield from found
+        done += len(found)
+        if progress is not None:
+            progress(done, len(paths))
 
 
 def _hashes_of(paths: Sequence[Path]) -> list[str]:

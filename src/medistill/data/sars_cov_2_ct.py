@@ -14,6 +14,7 @@ from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.duplicates import near_duplicate_groups
 from medistill.data.listing import images_below
+from medistill.data.perceptual import Progress
 
 #: Folder and start of the file names of each class, in the order of the label indices.
 CLASS_FOLDERS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -32,13 +33,20 @@ def is_sars_cov_2_ct(root: Path) -> bool:
     )
 
 
-def read_sars_cov_2_ct(root: Path, *, cache: Path | None = None, workers: int = 0) -> ImageSet:
+def read_sars_cov_2_ct(
+    root: Path,
+    *,
+    cache: Path | None = None,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> ImageSet:
     """Read SARS-CoV-2-CT; the group is the cluster of near-duplicates over both classes.
 
     Args:
         root: the folder.
         cache: folder that remembers perceptual hashes, or None.
         workers: processes that hash; 0 hashes here.
+        progress: called with (done, total) as files are hashed.
 
     Raises:
         DataError: the layout is not there.
@@ -52,7 +60,7 @@ def read_sars_cov_2_ct(root: Path, *, cache: Path | None = None, workers: int = 
     label = {folder: index for index, (folder, _) in enumerate(CLASS_FOLDERS.values())}
     found = [path for folder in label for path in images_below(root / folder)]
     paths = {path.relative_to(root).as_posix(): path for path in found}
-    group = near_duplicate_groups(paths, cache=cache, workers=workers)
+    group = near_duplicate_groups(paths, cache=cache, workers=workers, progress=progress)
     samples = tuple(
         Sample(
             path=paths[name],

@@ -19,7 +19,7 @@ from medistill.core.errors import DataError
 from medistill.core.files import read_json
 from medistill.core.types import ImageSet, Parts, Plane
 from medistill.data.layouts import LAYOUTS, read_data, refuse_unused_plane
-from medistill.stages.context import Reporter, SilentReporter
+from medistill.stages.context import HASHING, Reporter, SilentReporter
 from medistill.stages.unlabelled import is_labelled
 
 if TYPE_CHECKING:  # the recipe's blocks bring torch, which checking data does not need
@@ -62,11 +62,12 @@ def check(
     _refuse_inside(folder, data)
     seen = None if teacher is None else _teacher(Path(teacher))
     cache = folder / "cache"
-    images = read_data(data, layout=layout, cache=cache, workers=workers, plane=plane)
+    images = read_data(
+        data, layout, cache=cache, workers=workers, plane=plane, progress=speaker.counting(HASHING)
+    )
     _refuse_among(folder, images)
     refuse_unused_plane(images, plane)
-    looks = LAYOUTS[images.name].looks if images.name in LAYOUTS else "drawn"
-    speaker.say(f"layout: {images.name} ({looks})")
+    speaker.say(_layout(images))
     facts = survey(
         images.samples,
         cache=cache,
@@ -75,15 +76,22 @@ def check(
         workers=workers,
         progress=speaker.counting("Reading images"),
     )
-    parts = {sample.name: sample.split for sample in images.samples if sample.split}
-    subject = Subject(
-        images=images, facts=facts, parts=parts, fitted_on=None if seen is None else seen[1]
-    )
+    fitted_on = None if seen is None else seen[1]
+    subject = Subject(images=images, facts=facts, parts=_published(images), fitted_on=fitted_on)
     found = examine(subject)
     write_sheets(subject, found, folder, window=window)
     _say(speaker, images, found)
     _propose(speaker, subject, folder)
     return found
+
+
+def _layout(images: ImageSet) -> str:
+    looks = LAYOUTS[images.name].looks if images.name in LAYOUTS else "drawn"
+    return f"layout: {images.name} ({looks})"
+
+
+def _published(images: ImageSet) -> dict[str, str]:
+    return {sample.name: sample.split for sample in images.samples if sample.split}
 
 
 def noting(images: ImageSet, block: DataBlock, folder: Path) -> Survey:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:  # a recipe's blocks bring torch, which checking data does not
     from medistill.recipe import Recipe
 
 
+#: What is counted while near-duplicates are grouped.
+HASHING = "Hashing images"
+
+
 class Reporter(Protocol):
     """Where a run speaks to its user."""
 

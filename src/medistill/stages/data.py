@@ -30,7 +30,7 @@ from medistill.stages.check import (
     subject_before_training,
     with_copies_together,
 )
-from medistill.stages.context import Context
+from medistill.stages.context import HASHING, Context, Reporter
 from medistill.stages.cutting import cut_parts, refuse_uncuttable, unused_split
 from medistill.stages.sources import elsewhere, fingerprint, unchanged
 from medistill.stages.stage_means import StageMeans
@@ -120,7 +120,7 @@ def nothing_named() -> DataError:
 def _write(context: Context, inputs: Mapping[str, Any]) -> None:
     block, reporter = context.recipe.data, context.reporter
     with context.run.writing(STAGE, inputs) as stage:
-        images = _read(block, stage.folder)
+        images = _read(block, stage.folder, reporter)
         refuse_uncuttable(images, block)
         noted = noting(images, block, stage.folder / "check" / "facts")
         store = build_store(
@@ -156,7 +156,7 @@ def _write(context: Context, inputs: Mapping[str, Any]) -> None:
             reporter.say(f"left out: {name}: {reason}")
 
 
-def _read(block: DataBlock, folder: Path) -> ImageSet:
+def _read(block: DataBlock, folder: Path, reporter: Reporter) -> ImageSet:
     workers = block.workers
     images = read_data(
         str(block.path),
@@ -164,6 +164,7 @@ def _read(block: DataBlock, folder: Path) -> ImageSet:
         cache=folder / "drawn",
         workers=workers,
         plane=block.plane,
+        progress=reporter.counting(HASHING),
     )
     refuse_unused_plane(images, block.plane)
     if block.unlabelled is None:

@@ -14,7 +14,7 @@ from medistill.data.layouts import read_data, refuse_unused_plane
 from medistill.evaluate.examined import Examined
 from medistill.evaluate.grouped import Table
 from medistill.serve.predictor import Predictor
-from medistill.stages.context import Context, Reporter, SilentReporter
+from medistill.stages.context import HASHING, Context, Reporter, SilentReporter
 from medistill.stages.data import Prepared, prepare_data
 from medistill.stages.decisions import (
     Ask,
@@ -90,7 +90,14 @@ def evaluate(
         run = open_run(model, speaker) if (Path(model) / RECIPE).is_file() else None
         own = run.recipe.data.plane if run else "axial"
         # A set of positives alone tells the sensitivity: its classes are the model's.
-        images = read_data(data, layout, cache=Path(cache), plane=plane or own, least_classes=1)
+        images = read_data(
+            data,
+            layout,
+            cache=Path(cache),
+            plane=plane or own,
+            least_classes=1,
+            progress=speaker.counting(HASHING),
+        )
         refuse_unused_plane(images, plane or "axial")
         images = chosen_images(images, split)
         if run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel
@@ -218,7 +219,7 @@ def test_copies_are_grouped_by_as_many_processes_as_are_asked_for(
         save_noise(tmp_path / "set" / f"{name}.png", number)
     asked: list[int] = []
 
-    def groups(paths: dict[str, Path], *, cache: Path, workers: int) -> dict[str, str]:
+    def groups(paths: dict[str, Path], *, workers: int, **_: object) -> dict[str, str]:
         asked.append(workers)
         return {name: name for name in paths}
 
@@ -226,3 +227,19 @@ def test_copies_are_grouped_by_as_many_processes_as_are_asked_for(
     found = read_data(tmp_path / "set", cache=tmp_path / "cache", workers=3)
     assert found.name == layout.replace("_", "-")
     assert asked == [3]
+
+
+@pytest.mark.parametrize(
+    ("make", "hashed"), [(_covid_ct, 1), (_sars, 2), (_covid_radiography, 3), (_ictcf, 3)]
+)
+def test_whoever_waits_for_hashes_is_told(
+    tmp_path: Path, make: Callable[[Path], Path], hashed: int
+) -> None:
+    told: list[tuple[int, int]] = []
+    (tmp_path / "set").mkdir()
+    read_data(
+        make(tmp_path / "set"),
+        cache=tmp_path / "cache",
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert told[-1] == (hashed, hashed)

@@ -75,6 +75,25 @@ def test_many_files_are_hashed_by_processes_to_the_same(
         np.testing.assert_array_equal(found[name], expected[name])
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_hashing_is_told_as_it_goes(tmp_path: Path, workers: int) -> None:
+    paths = {f"{n}": save_noise(tmp_path / f"{n}.png", n) for n in range(70)}
+    told: list[tuple[int, int]] = []
+    cache = tmp_path / "cache"
+    for _ in range(2):  # of what is known nothing is told
+        perceptual_hashes(
+            paths,
+            cache=cache,
+            workers=workers,
+            progress=lambda done, all_: told.append((done, all_)),
+        )
+    assert [total for _, total in told] == [70] * len(told)
+    assert len(told) > 3
+    done = [each for each, _ in told]
+    assert done == sorted(set(done))
+    assert done[-1] == 70
+
+
 @pytest.mark.parametrize("text", ["not json", "[]", "{}", '{"format": "other", "hashes": {}}'])
 def test_damaged_cache_is_made_anew(tmp_path: Path, text: str) -> None:
     path = save_noise(tmp_path / "a.png", 3)

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -175,3 +176,28 @@ def test_a_run_keeps_copies_in_one_group_where_nothing_names_groups(tmp_path: Pa
     group = {sample.name: sample.group for sample in prepared.images.samples}
     assert group["a/copy.jpg"] == group["a/0.png"]
     assert len(set(group.values())) == 24
+
+
+class _Counts(SilentReporter):
+    """What is counted, by its title."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, list[tuple[int, int]]] = {}
+
+    def counting(self, title: str) -> Callable[[int, int], None]:
+        return lambda done, total: self.told.setdefault(title, []).append((done, total))
+
+
+def test_hashing_before_the_check_is_counted(tmp_path: Path) -> None:
+    for number in range(4):
+        name = (
+            f"COVID/Covid ({number}).png" if number % 2 else f"non-COVID/Non-Covid ({number}).png"
+        )
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        smooth_picture(number).save(tmp_path / "set" / name)
+    counts = _Counts()
+    check(tmp_path / "set", out=tmp_path / "out", reporter=counts)
+    assert {title: told[-1] for title, told in counts.told.items()} == {
+        "Hashing images": (4, 4),
+        "Reading images": (4, 4),
+    }
