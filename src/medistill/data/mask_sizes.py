@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 from pydicom import dcmread
@@ -13,6 +14,7 @@ from medistill.core.errors import DataError
 from medistill.data.processes import in_order, piece_size
 from medistill.imaging.raster import FORMATS
 from medistill.imaging.sniff import is_dicom_file
+from medistill.imaging.tiff import full_page, is_tiff
 
 Size = tuple[int, int]
 # Of the EXIF orientations 1 to 8 those from 5 exchange width and height.
@@ -73,8 +75,16 @@ def _dicom_size(path: Path) -> Size:
     return int(header.Columns), int(header.Rows)
 
 
-def _raster_size(path: Path) -> Size:
-    with Image.open(path, formats=FORMATS) as image:
+def _raster_size(path: Path) -> Size | None:
+    with path.open("rb") as stream:
+        if is_tiff(stream):
+            page = full_page(stream, path)
+            return None if page is None else page.upright_size
+        return _size_of_one_page(stream)
+
+
+def _size_of_one_page(stream: BinaryIO) -> Size:
+    with Image.open(stream, formats=FORMATS) as image:
         # Of a PNG without these bytes before its pixels the pixels would be decoded.
         told = image.format != "PNG" or "exif" in image.info
         turned = told and image.getexif().get(_ORIENTATION, 1) >= _ON_ITS_SIDE

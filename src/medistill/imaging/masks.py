@@ -13,16 +13,16 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from medistill.core.errors import DataError
 from medistill.core.types import Plane
 from medistill.imaging.nifti import slice_of
 from medistill.imaging.nifti_file import named_faults as named_volume_faults
 from medistill.imaging.picture import REPLACE, refusal
-from medistill.imaging.raster import FORMATS, check_header, named_faults
+from medistill.imaging.raster import check_header, named_faults, opened_image
 from medistill.imaging.sniff import HEAD_BYTES, is_dicom, is_nifti
-from medistill.imaging.tiff import is_misread
+from medistill.imaging.tiff import Deep, decode_tiff, full_page, is_misread, is_tiff
 from medistill.imaging.unpacked import kept_volume
 
 Classes = NDArray[np.uint8]
@@ -36,6 +36,7 @@ _REPLACE_MASK = "Replace the mask, or remove it and its image."
 # Foreground of a mask of two classes: 1, or the white of 8 or 16 bits.
 _FOREGROUNDS = (1, 255, 65535)
 _HALF = 127
+_INVERTED = 8
 _LOSSY = ("JPEG", "MPO")
 _SHOWN = 8
 _PIECE = 2**20
@@ -146,18 +147,38 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, bool]]:
 
 def _picture(stream: BinaryIO, path: Path) -> tuple[Whole, bool]:
     """Values of a picture as they are stored, and whether it is JPEG, then cut to 0 and 1."""
-    with named_faults(path), Image.open(stream, formats=FORMATS) as image:
-        check_header(image, path)
-        if is_misread(image):
-            raise refusal(path, "is TIFF with separate planes, gray is expected of a mask", CURE)
-        lossy = image.format in _LOSSY
-        upright = ImageOps.exif_transpose(image)
-        if lossy:
-            return (np.asarray(upright.convert("L")) > _HALF).astype(np.uint8), True
-        if upright.mode in ("1", "L", "P") or upright.mode.startswith("I"):
-            values = np.asarray(upright)
-            return values.astype(np.uint8) if upright.mode == "1" else values, False
-        return _gray(upright, path), False
+    with named_faults(path):
+        page = full_page(stream, path) if is_tiff(stream) else None
+        try:
+            image = opened_image(stream, page)
+        except UnidentifiedImageError:
+            if page is None:
+                raise
+            return _of_tiff(decode_tiff(stream, path, page), path), False
+        with image:
+            check_header(image, path)
+            if page is not None and is_misread(image):
+                return _of_tiff(decode_tiff(stream, path, page), path), False
+            return _of_pillow(image, path)
+
+
+def _of_pillow(image: Image.Image, path: Path) -> tuple[Whole, bool]:
+    upright = ImageOps.exif_transpose(image)
+    if image.format in _LOSSY:
+        return (np.asarray(upright.convert("L")) > _HALF).astype(np.uint8), True
+    if upright.mode in ("1", "L", "P") or upright.mode.startswith("I"):
+        values = np.asarray(upright)
+        return values.astype(np.uint8) if upright.mode == "1" else values, False
+    return _gray(upright, path), False
+
+
+def _of_tiff(deep: Deep, path: Path) -> Whole:
+    if deep.values.ndim == 3:
+        what = "is TIFF with separate planes of colour, gray is expected of a mask"
+        raise refusal(path, what, CURE)
+    values = _whole(deep.values, path)
+    # As Pillow does: up to 8 bits it inverts what is stored so.
+    return 2**deep.bits - 1 - values if deep.white_is_zero and deep.bits <= _INVERTED else values
 
 
 def _gray(image: Image.Image, path: Path) -> Whole:

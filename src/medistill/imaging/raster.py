@@ -28,8 +28,7 @@ from medistill.imaging.picture import (
     reason_of,
     refusal,
 )
-from medistill.imaging.tiff import MAGICS as TIFF_MAGICS
-from medistill.imaging.tiff import Deep, decode_tiff, is_misread, keep_full_page
+from medistill.imaging.tiff import Deep, Page, decode_tiff, full_page, is_misread, is_tiff
 
 #: What Pillow is asked to recognise.
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
@@ -55,15 +54,31 @@ def decode_raster(stream: BinaryIO, *, where: object) -> Picture:
         DataError: not an image, truncated, of several frames, or too large.
     """
     with named_faults(where):
+        page = full_page(stream, where) if is_tiff(stream) else None
         try:
-            image = Image.open(stream, formats=FORMATS)
+            image = opened_image(stream, page)
         except UnidentifiedImageError:
-            return _beyond_pillow(stream, where)
+            return _beyond_pillow(stream, where, page)
         with image:
             check_header(image, where)
-            if is_misread(image):
-                return _of_tiff(decode_tiff(stream, where, image.tag_v2), where)  # type: ignore[attr-defined]
+            if page is not None and is_misread(image):
+                return _of_tiff(decode_tiff(stream, where, page), where)
             return _of_pillow(image, where)
+
+
+def opened_image(stream: BinaryIO, page: Page | None) -> Image.Image:
+    """A picture whose pixels are not yet read; of a TIFF file the page that is named.
+
+    Raises:
+        UnidentifiedImageError: Pillow does not know it.
+    """
+    image = Image.open(stream, formats=FORMATS)
+    if page is not None and page.number:
+        try:
+            image.seek(page.number)
+        except SyntaxError as error:  # so it calls a depth that it does not know
+            raise UnidentifiedImageError from error
+    return image
 
 
 def _of_pillow(image: Image.Image, where: object) -> Picture:
@@ -78,13 +93,12 @@ def _of_pillow(image: Image.Image, where: object) -> Picture:
     return Picture(source, (f"{image.format} {image.mode} {width}x{height}", *turned, *steps))
 
 
-def _beyond_pillow(stream: BinaryIO, where: object) -> Picture:
+def _beyond_pillow(stream: BinaryIO, where: object, page: Page | None) -> Picture:
     """A depth that Pillow does not know, or no picture at all."""
+    if page is not None:
+        return _of_tiff(decode_tiff(stream, where, page), where)
     stream.seek(0)
-    head = stream.read(4)
-    if head in TIFF_MAGICS:
-        return _of_tiff(decode_tiff(stream, where), where)
-    if head.startswith(JPEG_MAGIC):
+    if stream.read(len(JPEG_MAGIC)) == JPEG_MAGIC:
         stream.seek(0)
         return _of_jpeg(*decode_deep(stream.read(), where))
     raise UnidentifiedImageError
@@ -98,12 +112,14 @@ def _of_jpeg(values: NDArray[np.uint16], white: int) -> Picture:
 
 def _of_tiff(deep: Deep, where: object) -> Picture:
     height, width = deep.values.shape[:2]
-    words = f"TIFF {width}x{height}"
+    orientation = deep.page.orientation
+    turned = () if orientation == 1 else (f"EXIF orientation {orientation}",)
+    words = (f"TIFF {width}x{height}", *turned)
     if deep.values.ndim == 3:
-        return Picture(Levels(deep.values, EIGHT_BITS), (words, "planes of 16 bits"))
+        return Picture(Levels(deep.values, EIGHT_BITS), (*words, "planes of 16 bits"))
     white = 1 if deep.values.dtype.kind == "f" else 2**deep.bits - 1
     source, step = _over_white(deep.values, white, deep.bits, deep.white_is_zero, where)
-    return Picture(source, (words, step))
+    return Picture(source, (*words, step))
 
 
 @contextmanager
@@ -120,17 +136,12 @@ def named_faults(where: object) -> Iterator[None]:
 
 
 def check_header(image: Image.Image, where: object) -> None:
-    """Refuse by what the header says, before memory is spent on pixels.
-
-    Of a TIFF file with thumbnails the page that they show is left open.
-    """
-    frames = int(getattr(image, "n_frames", 1))
-    if frames > 1 and image.format == "TIFF":
-        frames = keep_full_page(image)
+    """Refuse by what the header says, before memory is spent on pixels; TIFF has no frames here."""
     width, height = image.size
     check_size(where, width=width, height=height)
+    frames = int(getattr(image, "n_frames", 1))
     # An MPO file is a photograph followed by its preview: the first frame is the picture.
-    if frames > 1 and image.format != "MPO":
+    if frames > 1 and image.format not in ("MPO", "TIFF"):
         raise refusal(where, f"holds {frames} frames, one is expected")
 
 

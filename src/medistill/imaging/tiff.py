@@ -1,12 +1,15 @@
-"""Uncompressed TIFF of depths and layouts that Pillow refuses or misreads. Torch-free.
+"""Pages of TIFF files, and uncompressed forms that Pillow refuses or misreads. Torch-free.
 
-Those are gray of 1 to 16 bits that are packed without gaps, of 16-, 32- and 64-bit floats, and gray
-or colour of 16 bits whose planes are stored one after the other (TIFF 6.0, PlanarConfiguration).
+The latter are gray of 1 to 16 bits that are packed without gaps, of 16-, 32- and 64-bit floats, and
+gray or colour of 16 bits whose planes are stored one after the other (TIFF 6.0,
+PlanarConfiguration).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -23,22 +26,64 @@ _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _SEPARATE, _UNCOMPRESSED, _FLOAT = 2, 1, 3
 #: Bits of a page's kind: a reduced copy of another page, or its mask of transparency.
 _REDUCED, _OLD_REDUCED = 0b101, 2
+_ORIENTATION, _BELOW = 274, 330
+#: Of the orientations those from here on exchange width and height.
+_ON_ITS_SIDE = 5
+#: How each orientation is turned upright (TIFF 6.0, Orientation).
+_TURNS: Mapping[int, Callable[[NDArray[Any]], NDArray[Any]]] = MappingProxyType(
+    {
+        1: lambda values: values,
+        2: np.fliplr,
+        3: lambda values: np.rot90(values, 2),
+        4: np.flipud,
+        5: lambda values: values.swapaxes(0, 1),
+        6: lambda values: np.rot90(values, -1),
+        7: lambda values: np.rot90(values, 2).swapaxes(0, 1),
+        8: np.rot90,
+    }
+)
 _ROWS_AT_ONCE = 64
 _CURE = "Save it as uncompressed gray of 8 or 16 bits."
 
 
-class Deep(NamedTuple):
-    """What a file holds.
+class Page(NamedTuple):
+    """The page of a file that is its picture.
 
     Attributes:
-        values: (H, W) whole numbers or floats, (H, W, 3) uint8 for colour.
+        number: of the page, from 0.
+        tags: what its directory says.
+    """
+
+    number: int
+    tags: Mapping[int, Any]
+
+    @property
+    def orientation(self) -> int:
+        """How it is to be turned, 1 to 8 as in EXIF."""
+        found = _numbers(self.tags, _ORIENTATION, 1)[0]
+        return found if found in _TURNS else 1
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """Width and height once it is turned."""
+        size = int(self.tags[_WIDTH]), int(self.tags[_HEIGHT])
+        return size[::-1] if self.orientation >= _ON_ITS_SIDE else size
+
+
+class Deep(NamedTuple):
+    """What a page holds.
+
+    Attributes:
+        values: (H, W) whole numbers or floats, (H, W, 3) uint8 for colour; upright.
         bits: bits of a value; of floats those of their type.
         white_is_zero: whether gray is inverted.
+        page: where it was found.
     """
 
     values: NDArray[Any]
     bits: int
     white_is_zero: bool
+    page: Page
 
 
 class _Form(NamedTuple):
@@ -56,18 +101,57 @@ class _Form(NamedTuple):
         return -(-self.width * self.bits // 8)
 
 
-def keep_full_page(image: Image.Image) -> int:
-    """Turn to the first page that is no thumbnail or mask of another; the number of such pages."""
-    pages = int(getattr(image, "n_frames", 1))
-    full = []
-    for number in range(pages):
-        image.seek(number)
-        tags: Mapping[int, Any] = image.tag_v2  # type: ignore[attr-defined]
-        kind = int(tags.get(_SUBFILE, 0)) & _REDUCED
-        if not kind and tags.get(_OLD_SUBFILE) != _OLD_REDUCED:
-            full.append(number)
-    image.seek(full[0] if full else 0)
-    return len(full) or pages
+def is_tiff(stream: BinaryIO) -> bool:
+    """Whether a file that is at its start begins as TIFF does; it is at its start again."""
+    start = stream.tell()
+    head = stream.read(4)
+    stream.seek(start)
+    return head in MAGICS
+
+
+def full_page(stream: BinaryIO, where: object) -> Page | None:
+    """The page that is no thumbnail of another and no mask of its transparency, if there is any.
+
+    Args:
+        stream: the file; left at its start.
+        where: how errors name it.
+
+    Raises:
+        DataError: several such pages, or a thumbnail whose picture lies where it is not read.
+        Exception: what Pillow raises over malformed tags.
+    """
+    pages = [Page(number, tags) for number, tags in enumerate(_directories(stream))]
+    stream.seek(0)
+    full = [page for page in pages if not _is_reduced(page.tags)]
+    if len(full or pages) > 1:
+        raise refusal(where, f"holds {len(full or pages)} frames, one is expected")
+    if not full and any(_BELOW in page.tags for page in pages):
+        what = "is TIFF whose first page is a thumbnail, and whose picture lies in a page below it"
+        raise refusal(where, what, _CURE)
+    return next(iter(full or pages), None)
+
+
+def _directories(stream: BinaryIO) -> list[ImageFileDirectory_v2]:
+    """Tags of every page in their order."""
+    stream.seek(0)
+    head = stream.read(16)
+    head = head if b"+" in head[:4] else head[:8]
+    pages: list[ImageFileDirectory_v2] = []
+    place, seen = ImageFileDirectory_v2(head).next, {0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # whoever decodes the page gives them
+        while place and place not in seen:
+            seen.add(place)
+            pages.append(ImageFileDirectory_v2(head))
+            stream.seek(place)
+            pages[-1].load(stream)
+            place = pages[-1].next
+    return pages
+
+
+def _is_reduced(tags: Mapping[int, Any]) -> bool:
+    reduced = int(tags.get(_SUBFILE, 0)) & _REDUCED
+    return bool(reduced) or tags.get(_OLD_SUBFILE) == _OLD_REDUCED
 
 
 def is_misread(image: Image.Image) -> bool:
@@ -86,34 +170,30 @@ def is_misread(image: Image.Image) -> bool:
     return not kept or tags.get(_PHOTOMETRIC, _WHITE_IS_ZERO) == _WHITE_IS_ZERO
 
 
-def decode_tiff(stream: BinaryIO, where: object, tags: Mapping[int, Any] | None = None) -> Deep:
-    """Decode an uncompressed file.
+def decode_tiff(stream: BinaryIO, where: object, page: Page) -> Deep:
+    """Decode an uncompressed page, and turn it upright.
 
     Args:
         stream: the file.
         where: how errors name it.
-        tags: of the page to read; None for the first.
+        page: as :func:`full_page` gives it.
 
     Raises:
         DataError: a form that is not read, too large, or too short.
         Exception: what Pillow raises over malformed tags.
     """
     stream.seek(0)
-    head = stream.read(16)
-    if tags is None:
-        directory = ImageFileDirectory_v2(head if b"+" in head[:4] else head[:8])
-        stream.seek(directory.next or 0)
-        directory.load(stream)
-        tags = directory
-    form = _form(tags, head.startswith(b"MM"), where)
+    form = _form(page.tags, stream.read(2) == b"MM", where)
     check_size(where, width=form.width, height=form.height)
-    rows = _rows(stream, tags, form, where)
+    values = _unpacked(_rows(stream, page.tags, form, where), form)
+    turn = _TURNS[page.orientation]
     if form.samples == 1:
-        return Deep(_unpacked(rows, form), form.bits, form.photometric == _WHITE_IS_ZERO)
-    planes = _unpacked(rows, form).reshape(form.samples, form.height, form.width)
+        white_is_zero = form.photometric == _WHITE_IS_ZERO
+        return Deep(np.ascontiguousarray(turn(values)), form.bits, white_is_zero, page)
+    planes = values.reshape(form.samples, form.height, form.width)
     # The upper half, which is what Pillow keeps of colour that is stored pixel by pixel.
-    colour = np.moveaxis(planes >> 8, 0, -1).astype(np.uint8)
-    return Deep(np.ascontiguousarray(colour), 8, white_is_zero=False)
+    colour = turn(np.moveaxis(planes >> 8, 0, -1).astype(np.uint8))
+    return Deep(np.ascontiguousarray(colour), 8, False, page)
 
 
 def _form(tags: Mapping[int, Any], big: bool, where: object) -> _Form:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from medistill.core.errors import DataError
+from medistill.data.mask_sizes import picture_size
 from medistill.imaging.masks import read_mask
 from medistill.imaging.reader import read_image
 from medistill.imaging.tiff import is_misread
@@ -110,8 +111,132 @@ def test_thumbnail_is_not_a_second_picture(tmp_path: Path, thumbnail_first: bool
     np.testing.assert_array_equal(read_image(path).pixels, np.float32(values) / 255)
 
 
-def test_mask_in_planes_that_would_be_misread_is_refused(tmp_path: Path) -> None:
-    content = tiff(np.zeros((1, 3), "u1"), height=1, width=3, bits=8, photometric=0, planar=2)
+# Where the letters of AB/CD/EF stand once they are upright (TIFF 6.0, Orientation).
+TURNED = {
+    1: ("AB", "CD", "EF"),
+    2: ("BA", "DC", "FE"),
+    3: ("FE", "DC", "BA"),
+    4: ("EF", "CD", "AB"),
+    5: ("ACE", "BDF"),
+    6: ("ECA", "FDB"),
+    7: ("FDB", "ECA"),
+    8: ("BDF", "ACE"),
+}
+LETTERS = np.array([[0, 1], [2, 3], [4, 5]])
+FORMS: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
+    "8 bits": (LETTERS.astype("u1"), {"bits": 8}),
+    "16 bits": (LETTERS.astype("<u2"), {"bits": 16}),
+    "16 bits, big-endian": (LETTERS.astype(">u2"), {"bits": 16, "big": True}),
+    "32 bits": (LETTERS.astype("<u4"), {"bits": 32}),
+    "10 bits": (packed(LETTERS, 10), {"bits": 10}),
+    "half": ((LETTERS / 8).astype("<f2"), {"bits": 16, "kind": 3}),
+    "float": ((LETTERS / 8).astype("<f4"), {"bits": 32, "kind": 3}),
+    "double": ((LETTERS / 8).astype("<f8"), {"bits": 64, "kind": 3}),
+    "plane": (LETTERS.astype("<u2"), {"bits": 16, "planar": 2}),
+    "planes of 8 bits": (
+        np.tile(LETTERS.astype("u1"), (3, 1)),
+        {"bits": 8, "planar": 2, "samples": 3, "photometric": 2},
+    ),
+    "planes": (
+        np.tile((LETTERS << 8).astype("<u2"), (3, 1)),
+        {"bits": 16, "planar": 2, "samples": 3, "photometric": 2},
+    ),
+}
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_turned_upright(tmp_path: Path, form: str, orientation: int) -> None:
+    data, elements = FORMS[form]
+    content = tiff(data, height=3, width=2, further={274: orientation}, **elements)
+    shown = _shown(tmp_path, content)
+    gray = shown if shown.ndim == 2 else shown[..., 0]
+    step = gray.max() / 5
+    letters = ["".join("ABCDEF"[round(float(value / step))] for value in row) for row in gray]
+    assert tuple(letters) == TURNED[orientation]
+    assert picture_size(tmp_path / "a.tif") == (len(letters[0]), len(letters))
+
+
+def test_an_orientation_that_means_nothing_is_left_out(tmp_path: Path) -> None:
+    content = tiff(FLOAT.astype("<f8"), height=5, width=7, bits=64, kind=3, further={274: 9})
+    np.testing.assert_array_equal(_shown(tmp_path, content), FLOAT.astype(np.float32))
+
+
+def _doubles(after: bytes, *, reduced: int = 0) -> bytes:
+    return tiff(
+        FLOAT.astype("<f8"), height=5, width=7, bits=64, kind=3, further={254: reduced}, after=after
+    )
+
+
+SMALL = tiff(np.full((2, 3), 77, "u1"), height=2, width=3, bits=8, further={254: 1})
+
+
+def test_a_picture_that_pillow_does_not_know_is_found_behind_its_thumbnail(tmp_path: Path) -> None:
+    np.testing.assert_array_equal(_shown(tmp_path, _doubles(SMALL)), FLOAT.astype(np.float32))
+    assert picture_size(tmp_path / "a.tif") == (7, 5)
+
+
+def test_a_thumbnail_that_pillow_does_not_know_is_passed_over(tmp_path: Path) -> None:
+    values = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    full = tiff(values, height=3, width=4, bits=8, after=_doubles(b"", reduced=1))
+    np.testing.assert_array_equal(_shown(tmp_path, full), np.float32(values) / 255)
+    np.testing.assert_array_equal(read_mask(tmp_path / "a.tif", classes=12), values)
+
+
+def test_two_pages_that_pillow_does_not_know_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds 2 frames, one is expected"):
+        _shown(tmp_path, _doubles(_doubles(b"")))
+    with pytest.raises(DataError, match="holds 2 frames, one is expected"):
+        read_mask(tmp_path / "a.tif")
+    assert picture_size(tmp_path / "a.tif") is None
+
+
+def test_a_thumbnail_whose_picture_lies_below_it_is_never_taken_for_it(tmp_path: Path) -> None:
+    content = tiff(np.full((2, 3), 77, "u1"), height=2, width=3, bits=8, further={254: 1, 330: 8})
+    with pytest.raises(DataError, match="first page is a thumbnail, and whose picture lies"):
+        _shown(tmp_path, content)
+    # Of a picture what lies below it is its thumbnail.
+    content = tiff(np.full((2, 3), 77, "u1"), height=2, width=3, bits=8, further={330: 8})
+    assert _shown(tmp_path, content).shape == (2, 3)
+
+
+@pytest.mark.parametrize("thumbnail_first", [False, True])
+def test_size_image_and_mask_are_of_the_same_page(tmp_path: Path, thumbnail_first: bool) -> None:
+    values = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    after = SMALL if thumbnail_first else b""
+    content = tiff(values, height=3, width=4, bits=8, further={274: 6}, after=after)
+    if not thumbnail_first:
+        content = tiff(
+            np.full((2, 3), 77, "u1"), height=2, width=3, bits=8, further={254: 1}, after=content
+        )
+    shown = _shown(tmp_path, content)
+    np.testing.assert_array_equal(shown, np.float32(np.rot90(values, -1)) / 255)
+    assert picture_size(tmp_path / "a.tif") == (3, 4)
+    np.testing.assert_array_equal(read_mask(tmp_path / "a.tif", classes=12), np.rot90(values, -1))
+
+
+@pytest.mark.parametrize(
+    ("data", "elements"),
+    [
+        (np.array([[0, 1, 2]], "u1"), {"bits": 8}),
+        (np.array([[255, 254, 253]], "u1"), {"bits": 8, "photometric": 0}),
+        (np.array([[0, 1, 2]], "<u2"), {"bits": 16}),
+        (np.array([[0, 1, 2]], "<f8"), {"bits": 64, "kind": 3}),
+        (packed(np.array([[0, 1, 2]]), 4), {"bits": 4}),
+    ],
+)
+def test_masks_in_one_plane_are_read(
+    tmp_path: Path, data: NDArray[Any], elements: dict[str, Any]
+) -> None:
+    content = tiff(data, height=1, width=3, planar=2, **elements)
     (tmp_path / "a.tif").write_bytes(content)
-    with pytest.raises(DataError, match="separate planes, gray is expected of a mask"):
+    mask = read_mask(tmp_path / "a.tif", classes=3)
+    np.testing.assert_array_equal(mask, [[0, 1, 2]])
+    assert mask.dtype == np.uint8
+
+
+def test_masks_in_planes_of_colour_are_refused(tmp_path: Path) -> None:
+    data, elements = FORMS["planes"]
+    (tmp_path / "a.tif").write_bytes(tiff(data, height=3, width=2, **elements))
+    with pytest.raises(DataError, match="separate planes of colour, gray is expected of a mask"):
         read_mask(tmp_path / "a.tif")

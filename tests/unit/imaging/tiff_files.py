@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,10 @@ def tiff(
     compression: int = 1,
     rows: int | None = None,
     big: bool = False,
+    further: Mapping[int, int] | None = None,
+    after: bytes = b"",
 ) -> bytes:
-    """A file of one page.
+    """A file of one page, or of one more.
 
     Args:
         data: (planes x height, values or bytes of a row), in the file's order of bytes.
@@ -37,6 +40,8 @@ def tiff(
         compression: 1 for none; the data stay as they are.
         rows: rows of a strip; None for all.
         big: whether the file is big-endian.
+        further: more tags of one short number each.
+        after: a file of the pages before this one, as this function gives it.
     """
     a_strip = rows or height
     planes = samples if planar == 2 else 1
@@ -45,7 +50,7 @@ def tiff(
         for plane in np.split(data, planes)
         for start in range(0, height, a_strip)
     ]
-    starts = np.cumsum([8, *(len(strip) for strip in strips)]).tolist()
+    starts = np.cumsum([len(after) or 8, *(len(strip) for strip in strips)]).tolist()
     tags: dict[int, tuple[int, list[int]]] = {
         256: (4, [width]),
         257: (4, [height]),
@@ -59,20 +64,23 @@ def tiff(
         284: (3, [planar]),
         339: (3, [kind] * samples),
     }
-    return _file(b"".join(strips), tags, ">" if big else "<")
+    tags |= {tag: (3, [value]) for tag, value in (further or {}).items()}
+    return _file(b"".join(strips), tags, ">" if big else "<", after)
 
 
-def _file(pixels: bytes, tags: dict[int, tuple[int, list[int]]], order: str) -> bytes:
+def _file(pixels: bytes, tags: dict[int, tuple[int, list[int]]], order: str, after: bytes) -> bytes:
     """Header, pixels, values of the tags that do not fit into their entries, and the directory."""
+    start = len(after) or 8
     entries, beside = b"", b""
     for tag, (kind, values) in sorted(tags.items()):
         content = struct.pack(f"{order}{len(values)}{'H' if kind == 3 else 'L'}", *values)
         if len(content) > 4:
-            place = 8 + len(pixels) + len(beside)
+            place = start + len(pixels) + len(beside)
             beside, content = beside + content, struct.pack(f"{order}L", place)
         entries += struct.pack(f"{order}HHL", tag, kind, len(values)) + content.ljust(4, b"\0")
-    magic = b"MM" if order == ">" else b"II"
-    head = magic + struct.pack(f"{order}HL", 42, 8 + len(pixels) + len(beside))
+    magic = (b"MM" if order == ">" else b"II") + struct.pack(f"{order}H", 42)
+    # A directory ends with the place of the next one.
+    head = (after[:-4] or magic) + struct.pack(f"{order}L", start + len(pixels) + len(beside))
     count = struct.pack(f"{order}H", len(tags))
     return head + pixels + beside + count + entries + b"\0" * 4
 
