@@ -20,6 +20,7 @@ from medistill.data.dicom_objects import left_out, without_picture
 from medistill.data.folder import NO_PATIENTS
 from medistill.data.listing import files_below, found_below
 from medistill.data.table_file import LABELS, Table, agreed, filled, is_table, load_table
+from medistill.data.table_images import PATIENT_IDS, slashed
 from medistill.data.table_labels import Labels, masked, read_labels
 from medistill.imaging.identity import Identity
 from medistill.imaging.sniff import is_dicom_file
@@ -40,8 +41,8 @@ def read_dicom_tree(root: Path, *, least_classes: int = 2) -> ImageSet:
     """Read a tree of DICOM files.
 
     The table has a column ``label`` (or ``labels``) and one of ``path``, ``file`` (name without
-    folders), ``study`` (StudyInstanceUID) and ``patient`` (PatientID, without its issuer). A value
-    may repeat with the same label. The group is the patient, else the study. Files of several
+    folders), ``study`` (StudyInstanceUID) and ``patient`` (or ``PatientID``, without its issuer). A
+    value may repeat with the same label. The group is the patient, else the study. Files of several
     frames are listed and refused when they are decoded. Files that hold no picture, as reports do,
     are left out and counted.
 
@@ -54,8 +55,9 @@ def read_dicom_tree(root: Path, *, least_classes: int = 2) -> ImageSet:
             of several folders, a patient id of several issuers, or two labels for one value.
     """
     table = _only_table(root)
-    label_column, key = table.one_of(LABELS), table.one_of(_KEYS)
-    if label_column is None or key is None:
+    label_column = table.one_of(LABELS)
+    key_column = table.one_of(_KEYS) or table.one_of(PATIENT_IDS)
+    if label_column is None or key_column is None:
         raise DataError(
             where=table.path,
             what=f"has the columns {', '.join(table.columns)}",
@@ -69,7 +71,11 @@ def read_dicom_tree(root: Path, *, least_classes: int = 2) -> ImageSet:
         column=label_column,
         least_classes=least_classes,
     )
-    rows = agreed(table, filled(table, key), labels.values)
+    key = "patient" if key_column in PATIENT_IDS else key_column
+    values = filled(table, key_column)
+    if key == "path":
+        values = [slashed(root, value) for value in values]
+    rows = agreed(table, values, labels.values)
     keys = {name: _key_of(name, known.get(name), key) for name in paths}
     _check(table, key, rows, keys, known)
     other = without_picture(paths, paths)
@@ -135,7 +141,10 @@ def _check(
     """Every row must mean files, and which ones must be beyond doubt."""
     held = Counter(keys.values())
     strangers = [value for value in rows if not held[value]]
-    _refuse(table, key, strangers, "match no file", "Remove these rows, or add the files.")
+    cure = "Remove these rows, or add the files."
+    if {_without_zeros(value) for value in strangers} & {_without_zeros(each) for each in held}:
+        cure = "Write them as the files do: spreadsheets drop the zeros in front of numbers."
+    _refuse(table, key, strangers, "match no file", cure)
     if key == "file":
         several = [value for value in rows if held[value] > 1]
         cure = "Name a column path (with the folders) or patient instead of file."
@@ -144,6 +153,10 @@ def _check(
         shared = sorted(shared_ids(known).intersection(rows))
         cure = "Name a column study or path instead of patient."
         _refuse(table, key, shared, "are ids of several patients, by their issuers", cure)
+
+
+def _without_zeros(value: str) -> str:
+    return value.lstrip("0")
 
 
 def _refuse(table: Table, key: str, values: Collection[str], fault: str, cure: str) -> None:

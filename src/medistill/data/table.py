@@ -22,9 +22,9 @@ def read_table(
     joined by ``|`` (also in ``label``), ``none`` for no finding. The class ``unlabelled`` means no
     label. Without both, ``mask``: as ``data.table_masks``; else every column of 1, 0, -1
     (uncertain) and blank (unknown) is a class, as in CheXpert: what is uncertain or unknown is
-    masked. ``patient`` or ``group`` (optional): what must not be cut by a split; without them a
-    folder ``patient00001`` in every path is the patient. ``split`` (optional): train, val or test.
-    Every other column becomes an attribute of the sample.
+    masked. ``patient`` (also ``patient_id``, ``PatientID``) or ``group`` (optional): what must not
+    be cut by a split; without them a folder ``patient00001`` in every path is the patient.
+    ``split`` (optional): train, val or test. Every other column becomes an attribute of the sample.
 
     Args:
         path: the CSV file (comma, semicolon or tab; UTF-8).

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import NoReturn, TextIO, TypeVar
 
 from medistill.core.errors import DataError
 
 LABELS = ("label", "labels")
 _DELIMITERS = ",;\t"
+_SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?')
 _SHOWN = 3
 Value = TypeVar("Value")
 
@@ -53,20 +55,30 @@ def load_table(path: Path) -> Table:
     try:
         # utf-8-sig also reads the mark that spreadsheets put in front.
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            header = stream.readline()
-            stream.seek(0)
-            reader = csv.reader(stream, delimiter=max(_DELIMITERS, key=header.count), strict=True)
+            delimiter = _delimiter(stream)
+            reader = csv.reader(stream, delimiter=delimiter, strict=True)
             lines = [[cell.strip() for cell in line] for line in reader]
     except (UnicodeDecodeError, csv.Error) as error:
-        cure = "Save it as a CSV file in UTF-8."
+        cure = "Save it as a CSV file in UTF-8 (in Excel: CSV UTF-8)."
         raise DataError(where=path, what=f"is not a CSV file ({error})", cure=cure) from error
     return _checked(path, [line for line in lines if any(line)])
+
+
+def _delimiter(stream: TextIO) -> str:
+    """What parts the cells, named by a line of its own (``sep=;``) or seen in the header."""
+    head = stream.readline()
+    named = _SEPARATOR_LINE.fullmatch(head.strip())
+    if named is not None:
+        return named[1]
+    stream.seek(0)
+    return max(_DELIMITERS, key=head.count)
 
 
 def _checked(path: Path, lines: list[list[str]]) -> Table:
     if len(lines) < 2:
         cure = "Give a header (path, label, ...) and one line for each image."
         raise DataError(where=path, what="lists no image", cure=cure)
+    lines = _without_blank_ends(lines)
     columns = tuple(cell.lower() for cell in lines[0])
     doubled = [name for name, count in Counter(columns).items() if count > 1]
     if doubled:
@@ -81,6 +93,12 @@ def _checked(path: Path, lines: list[list[str]]) -> Table:
         )
     rows = tuple(dict(zip(columns, line, strict=True)) for line in lines[1:])
     return Table(path, columns, rows)
+
+
+def _without_blank_ends(lines: list[list[str]]) -> list[list[str]]:
+    """Lines without the cells beyond the last heading: spreadsheets fill up with blank ones."""
+    width = max((number for number, cell in enumerate(lines[0], start=1) if cell), default=0)
+    return [line if any(line[width:]) else line[:width] for line in lines]
 
 
 def missing_column(table: Table, name: str) -> NoReturn:

@@ -17,8 +17,10 @@ from medistill.data.table_file import LABELS, Table, filled, load_table
 
 PATH = "path"
 _GROUPS = ("patient", "group")
+#: How archives head a column of patients; read where none is called ``patient`` or ``group``.
+PATIENT_IDS = ("patient_id", "patientid", "patient id", "patient-id")
 #: Columns with a meaning of their own; every other one is a class or an attribute.
-OWN_COLUMNS = frozenset({PATH, "split", *LABELS, *_GROUPS})
+OWN_COLUMNS = frozenset({PATH, "split", *LABELS, *_GROUPS, *PATIENT_IDS})
 _PATIENT_FOLDER = re.compile(r"(?:^|/)(patient[ _-]?\d+)/", re.IGNORECASE)
 
 
@@ -58,19 +60,20 @@ def listed_images(table: Table) -> Listed:
     names = _names(table, cells)
     root = _root(table.path, names)
     files = {name: root / cell for name, cell in zip(names, cells, strict=True)}
-    column = table.one_of(_GROUPS)
+    column = table.one_of(_GROUPS) or table.one_of(PATIENT_IDS)
     patients = None if column else _patients(names)
     if patients is not None:
-        column, groups = "patient", patients
+        groups = patients
     else:
         groups = filled(table, column) if column else [*identical_files(files).values()]
+    named = "group" if column == "group" else "patient" if column or patients else None
     return Listed(
         root=root,
         files=files,
         groups=tuple(groups),
         splits=tuple(_split(table, number) for number in range(len(table.rows))),
-        group_word=column or "image",
-        named=column is not None,
+        group_word=named or "image",
+        named=named is not None,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from medistill.core.errors import DataError
 from medistill.data.folder import UNLABELLED
 
 _BAR = "|"
+_WHOLE = re.compile(r"(-?\d+)\.0+")
 #: Words for an image on which nothing was found, in a multi-label column.
 _ENTRIES = {"": "", "0": "0", "0.0": "0", "1": "1", "1.0": "1", "-1": "-1", "-1.0": "-1"}
 NO_FINDING = frozenset({"none", "no finding"})
@@ -103,8 +105,10 @@ def read_labels(
         least_classes: how many classes it must name.
 
     Raises:
-        DataError: fewer classes (one is enough in a multi-label set).
+        DataError: fewer classes (one is enough in a multi-label set), or classes that differ in
+            capitals or spaces alone.
     """
+    cells = _as_one_number(cells)
     several = column == "labels" or any(_BAR in cell for cell in cells)
     unknown = frozenset[str]() if several else _uncertain(cells)
     words = [
@@ -120,9 +124,30 @@ def read_labels(
             else f"column '{column}' names no class",
             cure=f"List images of at least {'two classes' if classes else 'one class'}.",
         )
+    _refuse_other_capitals(classes, where, column)
     values = (None if found is None else _value(found, classes, several) for found in words)
     uncertain = sum(cell in unknown for cell in cells)
     return Labels(classes, tuple(values), several, uncertain=uncertain)
+
+
+def _as_one_number(cells: Sequence[str]) -> Sequence[str]:
+    """Cells in which 1.0 is 1 where both are there: spreadsheets write one number in two ways."""
+    held = set(cells)
+    same = {c: m[1] for c in held if (m := _WHOLE.fullmatch(c)) and m[1] in held}
+    return [same.get(cell, cell) for cell in cells] if same else cells
+
+
+def _refuse_other_capitals(classes: Sequence[str], where: Path, column: str) -> None:
+    first: dict[str, str] = {}
+    for name in classes:
+        other = first.setdefault(" ".join(name.casefold().split()), name)
+        if other != name:
+            raise DataError(
+                where=where,
+                what=f"column '{column}' has the classes '{other}' and '{name}', which differ in "
+                "capitals or spaces alone",
+                cure="Write each class in one way.",
+            )
 
 
 def _uncertain(cells: Sequence[str]) -> frozenset[str]:

@@ -123,3 +123,31 @@ def test_uncertain_labels_are_not_said_to_have_no_row(tmp_path: Path) -> None:
     images = read_dicom_tree(_tree(tmp_path, "study,label\n1.1,0\n1.2,1\n2.1,-1\n"))
     assert [s.label for s in images.samples] == [0, 1, None]
     assert images.caveats == ("1 images are labelled -1: they are taken for unlabelled.",)
+
+
+@pytest.mark.parametrize("head", ["PatientID", "patient_id"])
+def test_patients_are_read_however_their_column_is_headed(tmp_path: Path, head: str) -> None:
+    images = read_dicom_tree(_tree(tmp_path, f"{head},label\np1,ill\np2,well\n"))
+    assert {s.label for s in images.samples} == {0, 1}
+
+
+def test_a_path_goes_before_a_column_of_ids(tmp_path: Path) -> None:
+    rows = ("p1/1.1/IM0,x,ill", "p1/1.2/IM1,x,ill", "p2/2.1/IM2,y,well")
+    table = "\n".join(["path,PatientID,label", *rows])
+    images = read_dicom_tree(_tree(tmp_path, table))
+    assert [sample.label for sample in images.samples] == [0, 0, 1]
+
+
+def test_paths_of_windows_are_read(tmp_path: Path) -> None:
+    table = "path,label\np1\\1.1\\IM0,ill\np1\\1.2\\IM1,ill\np2\\2.1\\IM2,well\n"
+    images = read_dicom_tree(_tree(tmp_path, table))
+    assert [sample.label for sample in images.samples] == [0, 0, 1]
+
+
+def test_zeros_that_a_spreadsheet_dropped_are_named(tmp_path: Path) -> None:
+    for number in (7, 12):
+        path = tmp_path / f"IM{number}"
+        save(path, np.zeros((4, 4), np.uint8), PatientID=f"{number:04}")
+    (tmp_path / "labels.csv").write_text("patient,label\n7,ill\n12,well\n")
+    with pytest.raises(DataError, match="2 values of 'patient' match no file.*spreadsheets drop"):
+        read_dicom_tree(tmp_path)

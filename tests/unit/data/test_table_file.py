@@ -8,7 +8,7 @@ import pytest
 
 from medistill.core.errors import DataError
 from medistill.data.table import read_table
-from medistill.data.table_file import is_table
+from medistill.data.table_file import is_table, load_table
 from tests.unit.data.pictures import save_noise
 
 
@@ -48,3 +48,26 @@ def test_other_encoding_is_refused(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_bytes("path,label\nü.png,a\n".encode("utf-16"))
     with pytest.raises(DataError, match="is not a CSV file"):
         read_table(tmp_path / "list.csv")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "path;label;;\r\n1.png;a;;\r\n2.png;b;;\r\n;;;\r\n",
+        "path;label\r\n1.png;a;\r\n2.png;b;;;\r\n\r\n",
+        "sep=;\r\npath;label\r\n1.png;a\r\n2.png;b\r\n",
+        "path\tlabel\r1.png\ta\r2.png\tb\r",
+        '"sep=,"\npath,label\n1.png,a\n2.png,b\n',
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_what_spreadsheets_add_is_left_out(tmp_path: Path, text: str, encoding: str) -> None:
+    (tmp_path / "list.csv").write_bytes(text.encode(encoding))
+    table = load_table(tmp_path / "list.csv")
+    assert table.columns == ("path", "label")
+    assert [tuple(row.values()) for row in table.rows] == [("1.png", "a"), ("2.png", "b")]
+
+
+def test_a_cell_beyond_the_headings_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="row 2 has 3 cells, the header 2"):
+        load_table(_write(tmp_path, "path,label,", "1.png,a,", "2.png,b,c"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from medistill.data.table import read_table
 from medistill.data.table_images import lists_images
 from tests.unit.data.pictures import save_noise
@@ -79,3 +81,16 @@ def test_copies_share_a_group_where_none_is_given(tmp_path: Path) -> None:
     (tmp_path / "2.png").write_bytes(data)
     images = read_table(_write(tmp_path, "path,label", "2.png,a", "1.png,b"))
     assert [sample.group for sample in images.samples] == ["1.png", "1.png"]
+
+
+@pytest.mark.parametrize("head", ["PatientID", "patient_id", "Patient ID", "Patient-ID"])
+def test_patients_are_read_however_their_column_is_headed(tmp_path: Path, head: str) -> None:
+    images = read_table(_write(tmp_path, f"path,label,{head}", "1.png,a,007", "2.png,b,07"))
+    assert [sample.group for sample in images.samples] == ["007", "07"]
+    assert (images.group_word, images.caveats) == ("patient", ())
+    assert not any(sample.attributes or sample.guessed for sample in images.samples)
+
+
+def test_a_column_patient_goes_before_another_of_ids(tmp_path: Path) -> None:
+    path = _write(tmp_path, "path,label,patient_id,patient", "1.png,a,x,p", "2.png,b,y,p")
+    assert [sample.group for sample in read_table(path).samples] == ["p", "p"]

@@ -86,3 +86,17 @@ def test_minus_one_is_no_class_beside_0_and_1(
     labels = read_labels(cells, where=WHERE, column="label")
     assert (labels.classes, labels.values, labels.uncertain) == (classes, values, uncertain)
     assert bool(masked(labels)) is bool(uncertain)
+
+
+def test_a_number_that_is_written_in_two_ways_is_one_class() -> None:
+    labels = read_labels(["1.0", "0", "1", "0.0", "2.0"], where=WHERE, column="label")
+    assert labels.classes == ("0", "1", "2.0")
+    assert labels.values == (1, 0, 1, 0, 2)
+    # Written in one way it keeps its name.
+    assert read_labels(["1.0", "0.0"], where=WHERE, column="label").classes == ("0.0", "1.0")
+
+
+@pytest.mark.parametrize("cells", [["ill", "Ill", "well"], ["no  lesion", "no lesion", "lesion"]])
+def test_classes_that_differ_in_capitals_or_spaces_alone_are_refused(cells: list[str]) -> None:
+    with pytest.raises(DataError, match="differ in capitals or spaces alone. Write each class in"):
+        read_labels(cells, where=WHERE, column="label")
