@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,15 +156,17 @@ def _by_split(pair: FolderPair) -> list[FolderPair]:
 
 
 def _by_stem(folder: Path, paths: Sequence[Path], noun: str) -> dict[str, Path]:
-    stems = [_stem(path, folder) for path in paths]
-    twice = [stem for stem, count in Counter(stems).items() if count > 1]
-    if twice:
-        raise DataError(
-            where=folder,
-            what=f"holds more than one {noun} called '{twice[0]}', up to the ending",
-            cure="Keep one of them.",
-        )
-    return dict(zip(stems, paths, strict=True))
+    found: dict[str, Path] = {}
+    for path in paths:
+        first = found.setdefault(_stem(path, folder), path)
+        if first != path:
+            raise DataError(
+                where=folder,
+                what=f"holds more than one {noun} called '{_stem(path, folder)}', up to the "
+                f"ending: {first.name} and {path.name}",
+                cure=f"Keep the one that is the {noun}, and move the other away.",
+            )
+    return found
 
 
 def _matched(
@@ -188,7 +189,8 @@ def _matched(
             where=pair.masks,
             what=f"{count} of {len(images)} {nouns[0]}s have no {nouns[1]}, for example "
             f"{path.relative_to(pair.images).as_posix()} (sought with any ending: {names})",
-            cure="Add or remove them.",
+            cure=f"Give {path.name} a {nouns[1]} of its name; or move it out of "
+            f"'{pair.images.name}', if it is no {nouns[0]} to be learnt from.",
         )
 
 

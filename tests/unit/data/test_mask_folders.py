@@ -88,3 +88,19 @@ def test_masks_of_another_orientation_are_refused(tmp_path: Path) -> None:
     save_noise(tmp_path / "masks" / "a.jpg", 0, size=(16, 24))
     with pytest.raises(DataError, match=r"masks/a.jpg: is 16 x 24 pixels, its image a.png 24 x 16"):
         read_mask_folders(tmp_path)
+
+
+def test_other_files_beside_images_and_masks_are_passed_over(tmp_path: Path) -> None:
+    for name in ("images/a.png", "masks/a.jpg", "masks/preview.png"):
+        save_noise(tmp_path / name, 0)
+    for folder in ("images", "masks", "."):
+        for name in ("Thumbs.db", ".DS_Store", "._a.png", "README.txt", "desktop.ini", "a.json"):
+            (tmp_path / folder / name).write_bytes(b"no picture")
+    images = read_data(tmp_path, cache=tmp_path / "cache")
+    assert [sample.name for sample in images.samples] == ["images/a.png"]
+    assert (
+        "1 masks have no image and are left out, for example masks/preview.png." in images.caveats
+    )
+    save_noise(tmp_path / "images" / "preview2.png", 1)
+    with pytest.raises(DataError, match=r"for example preview2\.png .* Give preview2\.png a mask"):
+        read_data(tmp_path, cache=tmp_path / "cache")
