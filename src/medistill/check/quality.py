@@ -64,6 +64,13 @@ def text_findings(subject: Subject) -> Iterator[Finding]:
         )
 
 
+_SKIP = "Replace or remove them, or set data.skip_unreadable=true."
+_NOWHERE = (
+    "Look at one of them; if it is said not to exist: a table's paths begin at its own folder, and "
+    "capitals and endings count."
+)
+
+
 def _unreadable(subject: Subject) -> Iterator[Finding]:
     problems = {n: f.problem for n, f in subject.facts.items() if f.problem}
     if problems:
@@ -73,7 +80,7 @@ def _unreadable(subject: Subject) -> Iterator[Finding]:
             severity="fatal",
             text=f"{share(len(problems), len(subject.facts))} images cannot be read, for example "
             f"{first[0]}: {first[1]}",
-            cure="Replace or remove them, or set data.skip_unreadable=true.",
+            cure=_NOWHERE if len(problems) == len(subject.facts) else _SKIP,
             figures={"images": len(problems), "reasons": dict(Counter(problems.values()))},
             groups=[list(problems)],
         )

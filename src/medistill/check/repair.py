@@ -29,13 +29,16 @@ def proposed(subject: Subject, *, seed: int = 0) -> dict[str, tuple[str, str]]:
     Groups are the set's own, joined with exact and near copies.
 
     Raises:
-        DataError: too few groups of a class for four parts.
+        DataError: no image can be read, or too few groups of a class for four parts.
     """
     group = united(subject)
     kept = tuple(
         dataclasses.replace(sample, group=group[sample.name], split=None)
         for sample in subject.readable
     )
+    if not kept:
+        cure = "Mend what the check says of them."
+        raise DataError(where=subject.images.root, what="no image can be read", cure=cure)
     images: ImageSet = dataclasses.replace(subject.images, samples=kept)
     parts = holdout_parts(images, seed=seed)
     return {

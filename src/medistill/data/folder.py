@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from medistill.core.errors import DataError
@@ -10,10 +10,15 @@ from medistill.core.types import ImageSet, Sample
 from medistill.data.dicom_groups import attributes_of, groups_of, identities, study_of
 from medistill.data.dicom_objects import left_out, without_picture
 from medistill.data.duplicates import identical_files
-from medistill.data.listing import images_below, images_in, subfolders
+from medistill.data.listing import archives_below, images_below, images_in, subfolders
 from medistill.data.paired_folders import refuse_mask_folders
 from medistill.data.split_folders import split_folders
+from medistill.imaging.identity import Identity
 
+#: Name, file, class word and split of an image.
+Found = tuple[str, Path, str, str | None]
+#: From so many folders of one patient each on they are taken for patients.
+_PATIENTS = 4
 #: Class names that mean "no label": such images may serve distillation, and enter no part.
 UNLABELLED = frozenset({"unlabelled", "unlabeled"})
 NO_PATIENTS = (
@@ -36,7 +41,7 @@ def read_folder(root: Path, *, least_classes: int = 2) -> ImageSet:
 
     Raises:
         DataError: the folder is missing, has fewer classes, a class without an image, images
-            outside of any class folder, or folders of masks.
+            outside of any class folder, or folders of masks or of one patient each.
     """
     found = sorted(_found(root), key=lambda item: item[0])
     paths = {name: path for name, path, _, _ in found}
@@ -47,6 +52,7 @@ def read_folder(root: Path, *, least_classes: int = 2) -> ImageSet:
     if lost:
         raise _no_image(root / min(lost))
     found = seen
+    _refuse_patients(root, found, known)
     classes = _classes(root, {class_name for _, _, class_name, _ in found}, least_classes)
     paths = {name: path for name, path, _, _ in found}
     patients = all(name in known and known[name].patient for name in paths)
@@ -75,7 +81,7 @@ def read_folder(root: Path, *, least_classes: int = 2) -> ImageSet:
     )
 
 
-def _found(root: Path) -> Iterator[tuple[str, Path, str, str | None]]:
+def _found(root: Path) -> Iterator[Found]:
     """Name, file, class word and split of every image."""
     splits: Mapping[Path, str | None] = split_folders(root) or {root: None}
     for place, split in splits.items():
@@ -114,9 +120,26 @@ def _refuse_loose(folder: Path) -> None:
         )
 
 
+def _refuse_patients(root: Path, found: Sequence[Found], known: Mapping[str, Identity]) -> None:
+    """Folders of one patient each are patients: as classes none of them could be split."""
+    held: dict[str, set[str]] = {}
+    for name, _, word, _ in found:
+        if name in known and known[name].patient:
+            held.setdefault(word, set()).add(known[name].patient)
+    alone = {next(iter(ids)) for ids in held.values() if len(ids) == 1}
+    if len(held) >= _PATIENTS and len(alone) == len(held):
+        raise DataError(
+            where=root,
+            what=f"each of {len(held)} folders holds the DICOM files of one patient, so that they "
+            "are patients and no classes",
+            cure="Put one CSV file with the columns patient and label beside them.",
+        )
+
+
 def _no_image(folder: Path) -> DataError:
+    packed = archives_below(folder)
     return DataError(
         where=folder,
         what="this class folder holds no PNG, JPEG, TIFF, BMP, DICOM or NIfTI image",
-        cure="Add images or remove the folder.",
+        cure=f"Unpack {packed[0].name}." if packed else "Add images or remove the folder.",
     )

@@ -26,7 +26,7 @@ from medistill.data.sars_cov_2_ct import is_sars_cov_2_ct, read_sars_cov_2_ct
 from medistill.data.table import read_table
 from medistill.data.table_file import is_table
 from medistill.data.table_images import lists_images
-from medistill.imaging.reader import is_image_name
+from medistill.data.unrecognised import refuse_evident
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,25 +217,13 @@ def _recognised(path: Path) -> str:
             if name == "folder":
                 _refuse_listed(path)
             return name
-    _refuse_loose(path)
+    refuse_evident(path)
     known = "; ".join(f"{name}: {layout.looks}" for name, layout in LAYOUTS.items())
     raise DataError(
         where=path,
         what="has none of the known layouts",
         cure=f"Arrange it as one of these: {known}.",
     )
-
-
-def _refuse_loose(path: Path) -> None:
-    """One class of a set may have been given instead of all of it."""
-    names = sorted(path.iterdir()) if path.is_dir() else []
-    loose = [each.name for each in names if is_image_name(each.name)]
-    if loose:
-        raise DataError(
-            where=path,
-            what=f"{len(loose)} images lie directly in it, for example {loose[0]}, and no folders",
-            cure="Give the folder above it, which holds one subfolder of images for each class.",
-        )
 
 
 def _refuse_listed(root: Path) -> None:

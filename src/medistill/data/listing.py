@@ -12,6 +12,7 @@ from medistill.imaging.sniff import is_dicom_file
 
 #: Device and inode: what a folder is, whatever path leads to it.
 Place = tuple[int, int]
+_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
 def images_below(folder: Path) -> list[Path]:
@@ -58,6 +59,20 @@ def files_below(folder: Path) -> Iterator[Path]:
         DataError: a folder cannot be listed.
     """
     return _files_below(folder, _Walk(folder))
+
+
+def archives_below(folder: Path) -> list[Path]:
+    """Packed files at any depth, sorted: what they hold is not read.
+
+    Raises:
+        DataError: a folder cannot be listed.
+    """
+    return sorted(filter(is_archive, files_below(folder)))
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file has the ending of an archive."""
+    return path.name.lower().endswith(_ARCHIVES)
 
 
 def subfolders(root: Path) -> list[Path]:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from medistill.check.copies import copy_findings, near_findings, united
+from medistill.check.quality import quality_findings
 from medistill.check.repair import proposed, write_proposal
 from medistill.core.types import ImageSet, Sample
 from medistill.data.layouts import read_data
@@ -193,3 +194,13 @@ def test_a_volume_is_one_row(images: ImageSet, cache: Path, tmp_path: Path) -> N
     listed = [Path(line.split(",")[0]) for line in lines[1:]]
     assert len(listed) == len(set(listed)) == len({s.path for s in samples})
     assert set(listed) == {s.path.parent.resolve() / s.path.name for s in samples}
+
+
+def test_no_readable_image_is_said_as_such(images: ImageSet, tmp_path: Path) -> None:
+    gone = tuple(
+        dataclasses.replace(s, path=tmp_path / "gone" / s.path.name) for s in images.samples[:3]
+    )
+    subject = subject_of(dataclasses.replace(images, samples=gone))
+    assert write_proposal(subject, tmp_path / "parts.csv") == "no image can be read"
+    (finding,) = (f for f in quality_findings(subject) if f.check == "unreadable")
+    assert "a table's paths begin at its own folder" in finding.cure

@@ -198,3 +198,32 @@ def test_linked_folders_are_read_and_a_link_to_itself_is_no_class(tmp_path: Path
     images = read_folder(root)
     assert images.classes == ("ill", "well")
     assert [s.name for s in images.samples] == ["ill/1.png", "ill/p1/3.png", "well/2.png"]
+
+
+def test_a_class_that_is_not_unpacked_is_named(tmp_path: Path) -> None:
+    _save_all(tmp_path, "ill/1.png")
+    (tmp_path / "well").mkdir()
+    (tmp_path / "well" / "well.tar.gz").write_bytes(b"packed")
+    with pytest.raises(DataError, match=r"well: this class folder .* Unpack well\.tar\.gz"):
+        read_folder(tmp_path)
+
+
+def _patients(root: Path, *folders: str) -> Path:
+    for number, folder in enumerate(folders):
+        for row in range(2):
+            pixels = np.full((4, 4), 2 * number + row, np.uint8)
+            save(root / folder / f"{number}-{row}", pixels, PatientID=f"id {number}")
+    return root
+
+
+def test_folders_of_one_patient_each_are_no_classes(tmp_path: Path) -> None:
+    root = _patients(tmp_path, "PAT1", "PAT2", "PAT3", "PAT4")
+    with pytest.raises(DataError, match="each of 4 folders .* one patient, .* CSV file with the"):
+        read_folder(root)
+    (root / "PAT4" / "3-0").rename(root / "PAT1" / "3-0")  # a class then holds two patients
+    assert len(read_folder(root).classes) == 4
+
+
+def test_classes_of_several_patients_are_classes(tmp_path: Path) -> None:
+    names = [f"class {number % 4}" for number in range(8)]
+    assert len(read_folder(_patients(tmp_path, *names)).classes) == 4

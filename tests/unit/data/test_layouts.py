@@ -136,14 +136,6 @@ def test_unrecognised_path_lists_the_layouts(tmp_path: Path) -> None:
     assert all(f"{name}: " in caught.value.cure for name in LAYOUTS)
 
 
-def test_a_folder_of_one_class_is_named_with_its_cure(tmp_path: Path) -> None:
-    root = _save_all(tmp_path, "covid/1.png", "covid/2.png", "normal/3.png")
-    with pytest.raises(DataError, match="2 images lie directly in it, for example 1.png") as caught:
-        read_data(root / "covid", cache=tmp_path / "cache")
-    assert "the folder above it" in caught.value.cure
-    assert "ictcf" not in caught.value.cure
-
-
 def test_one_class_is_enough_where_it_is_asked(tmp_path: Path) -> None:
     root = _save_all(tmp_path / "set", "covid/1.png", "covid/2.png")
     (tmp_path / "list.csv").write_text("path,label\nset/covid/1.png,covid\n")

@@ -11,6 +11,7 @@ import pytest
 from medistill.core.errors import DataError
 from medistill.data.layouts import read_data
 from medistill.data.listing import (
+    archives_below,
     files_below,
     images_below,
     images_in,
@@ -104,3 +105,10 @@ def test_other_files_may_have_any_name(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"absent: cannot be listed \(No such file"):
         images_below(tmp_path / "absent")
+
+
+def test_archives_are_known_by_their_endings(tmp_path: Path) -> None:
+    for name in ("b.ZIP", "deep/a.tar.gz", "c.nii.gz", ".hidden.zip", "d.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert archives_below(tmp_path) == [tmp_path / "b.ZIP", tmp_path / "deep/a.tar.gz"]

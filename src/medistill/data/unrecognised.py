@@ -1,0 +1,42 @@
+"""What is evidently the matter with a path that has no known layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from medistill.core.errors import DataError
+from medistill.data.listing import archives_below, is_archive
+from medistill.imaging.reader import is_image_name
+
+
+def refuse_evident(path: Path) -> None:
+    """Refuse one class of a set, an archive, a folder of archives, and an empty folder.
+
+    Raises:
+        DataError: says which of these it is.
+    """
+    _refuse_loose(path)
+    _refuse_packed(path)
+
+
+def _refuse_loose(path: Path) -> None:
+    """One class of a set may have been given instead of all of it."""
+    names = sorted(path.iterdir()) if path.is_dir() else []
+    loose = [each.name for each in names if is_image_name(each.name)]
+    if loose:
+        raise DataError(
+            where=path,
+            what=f"{len(loose)} images lie directly in it, for example {loose[0]}, and no folders",
+            cure="Give the folder above it, which holds one subfolder of images for each class.",
+        )
+
+
+def _refuse_packed(path: Path) -> None:
+    """What was downloaded or exported may not have been unpacked, or lie elsewhere."""
+    found = archives_below(path) if path.is_dir() else [path]
+    packed = next(filter(is_archive, found), None)
+    if packed is not None:
+        what = "is an archive" if packed == path else f"holds {packed.name}, and no images"
+        raise DataError(where=path, what=what, cure="Unpack it, and give the folder of its images.")
+    if path.is_dir() and not any(path.iterdir()):
+        raise DataError(where=path, what="is empty", cure="Check the path.")
