@@ -6,6 +6,7 @@ unpacked n times.
 
 from __future__ import annotations
 
+import atexit
 import gzip
 import io
 import os
@@ -21,8 +22,10 @@ from medistill.imaging.nifti_file import open_volume
 
 #: Bytes of a volume that stay in memory; more go to a temporary file.
 IN_MEMORY = 128 * 2**20
-#: Volumes that are kept: a picture's and its label map's.
-_KEPT = 2
+#: Bytes of all volumes that a thread keeps, so that slices can be read in any order. The last two
+#: are kept whatever they take: a picture's and its label map's.
+KEPT_BYTES = 2 * IN_MEMORY
+_FEWEST, _MOST = 2, 64
 _PIECE = 2**20
 _GZIP = b"\x1f\x8b"
 
@@ -30,10 +33,11 @@ _GZIP = b"\x1f\x8b"
 class _Unpacked(NamedTuple):
     volume: Any
     plain: IO[bytes]
+    size: int
 
 
 class _Shelf(threading.local):
-    """The last volumes of a thread, by what tells a file from others, oldest first."""
+    """Volumes of a thread, by what tells a file from others, the one last asked for at the end."""
 
     def __init__(self) -> None:
         self.held: dict[Hashable, _Unpacked] = {}
@@ -47,6 +51,12 @@ _OF_THE_PARENT: list[dict[Hashable, _Unpacked]] = []
 def _leave_to_the_parent() -> None:
     _OF_THE_PARENT.append(_SHELF.held)
     _SHELF.held = {}
+
+
+@atexit.register
+def _close_all() -> None:
+    while _SHELF.held:
+        _SHELF.held.popitem()[1].plain.close()
 
 
 if hasattr(os, "register_at_fork"):
@@ -70,10 +80,19 @@ def kept_volume(stream: BinaryIO, where: object) -> Any:
             # Of a damaged file the slices before the damage can be read.
             stream.seek(0)
             return open_volume(stream, where)
-        while len(_SHELF.held) >= _KEPT:
-            _SHELF.held.pop(next(iter(_SHELF.held))).plain.close()
-        _SHELF.held[key] = _Unpacked(volume, plain)
+        size = _size(volume)
+        _make_room(size)
+        _SHELF.held[key] = _Unpacked(volume, plain, size)
+    _SHELF.held[key] = _SHELF.held.pop(key)
     return _SHELF.held[key].volume
+
+
+def _make_room(size: int) -> None:
+    held = _SHELF.held
+    while len(held) >= _FEWEST and (
+        len(held) >= _MOST or size + sum(each.size for each in held.values()) > KEPT_BYTES
+    ):
+        held.pop(next(iter(held))).plain.close()
 
 
 def unpacked_volume(file: BinaryIO, where: object, in_memory: int) -> tuple[Any, IO[bytes]]:

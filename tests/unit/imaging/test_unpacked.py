@@ -82,15 +82,52 @@ def test_a_forked_process_unpacks_for_itself_and_leaves_the_files_of_its_parent(
     assert [each.plain.closed for each in unpacked._SHELF.held.values()] == [False]
 
 
-def test_no_more_than_two_are_kept_and_the_others_closed(tmp_path: Path, sizes: list[int]) -> None:
+SIZE = 352 + 6 * 5 * 7
+
+
+def _unpackings(sizes: list[int], paths: list[Path], order: str) -> int:
+    before = len(sizes)
+    for number in order:
+        read_image(paths[int(number)], frame=int(number))
+    return len(sizes) - before
+
+
+def test_slices_are_read_in_any_order_while_their_volumes_take_little(
+    tmp_path: Path, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [_save(tmp_path / f"{n}.nii.gz") for n in range(5)]
+    monkeypatch.setattr(unpacked, "KEPT_BYTES", 4 * SIZE)
+    assert _unpackings(sizes, paths, "01230321") == 4
+    first = next(iter(unpacked._SHELF.held.values())).plain
+    # The one that was asked for longest ago makes room.
+    assert _unpackings(sizes, paths, "4") == 1
+    assert first.closed
+    assert _unpackings(sizes, paths, "4321") == 0
+    assert _unpackings(sizes, paths, "0") == 1
+    held = unpacked._SHELF.held.values()
+    assert sum(each.size for each in held) == 4 * SIZE
+    assert not any(each.plain.closed for each in held)
+
+
+def test_two_are_kept_whatever_they_take_and_the_others_closed(
+    tmp_path: Path, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpacked, "KEPT_BYTES", 1)
     paths = [_save(tmp_path / f"{n}.nii.gz") for n in range(3)]
     read_image(paths[0], frame=0)
     first = next(iter(unpacked._SHELF.held.values())).plain
-    for path in paths:
-        read_image(path, frame=0)
+    assert _unpackings(sizes, paths, "0121") == 2
     assert len(unpacked._SHELF.held) == 2
     assert first.closed
-    assert len(sizes) == 3
+
+
+def test_many_small_ones_are_not_all_kept(
+    tmp_path: Path, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpacked, "_MOST", 3)
+    paths = [_save(tmp_path / f"{n}.nii.gz") for n in range(5)]
+    assert _unpackings(sizes, paths, "01234") == 5
+    assert len(unpacked._SHELF.held) == 3
 
 
 def test_streams_and_plain_files_are_not_kept(tmp_path: Path, sizes: list[int]) -> None:
