@@ -188,10 +188,16 @@ def _matched(
         raise DataError(
             where=pair.masks,
             what=f"{count} of {len(images)} {nouns[0]}s have no {nouns[1]}, for example "
-            f"{path.relative_to(pair.images).as_posix()} (sought with any ending: {names})",
+            f"{path.relative_to(pair.images).as_posix()} (sought with any ending: {names}"
+            f"{_instead(masks, count == len(images))})",
             cure=f"Give {path.name} a {nouns[1]} of its name; or move it out of "
             f"'{pair.images.name}', if it is no {nouns[0]} to be learnt from.",
         )
+
+
+def _instead(masks: Mapping[str, Path], none_matched: bool) -> str:
+    """Where no name matches, how those are called that are there."""
+    return f"; found: '{min(masks)}'" if none_matched and masks else ""
 
 
 def _refuse_shared(found: Sequence[FilePair], nouns: tuple[str, str]) -> None:

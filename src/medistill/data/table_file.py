@@ -14,6 +14,7 @@ from medistill.core.errors import DataError
 
 LABELS = ("label", "labels")
 _DELIMITERS = ",;\t"
+_BLANK = ("nan", "NaN")
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?')
 _SHOWN = 3
 Value = TypeVar("Value")
@@ -57,11 +58,17 @@ def load_table(path: Path) -> Table:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             delimiter = _delimiter(stream)
             reader = csv.reader(stream, delimiter=delimiter, strict=True)
-            lines = [[cell.strip() for cell in line] for line in reader]
+            lines = [[_cell(text) for text in line] for line in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         cure = "Save it as a CSV file in UTF-8 (in Excel: CSV UTF-8)."
         raise DataError(where=path, what=f"is not a CSV file ({error})", cure=cure) from error
     return _checked(path, [line for line in lines if any(line)])
+
+
+def _cell(text: str) -> str:
+    """What a cell says; programs write ``nan`` for one that is blank."""
+    cell = text.strip()
+    return "" if cell in _BLANK else cell
 
 
 def _delimiter(stream: TextIO) -> str:

@@ -54,7 +54,8 @@ def listed_images(table: Table) -> Listed:
     """The images of a table's column ``path``, relative to its folder.
 
     Raises:
-        DataError: an empty cell, an image listed twice, or an unknown split.
+        DataError: an empty cell, an image listed twice, an unknown split, or groups that differ in
+            the zeros before a number alone.
     """
     cells = [slashed(table.path.parent, cell) for cell in filled(table, PATH)]
     names = _names(table, cells)
@@ -66,6 +67,7 @@ def listed_images(table: Table) -> Listed:
         groups = patients
     else:
         groups = filled(table, column) if column else [*identical_files(files).values()]
+    _refuse_other_zeros(table, groups if column else ())
     named = "group" if column == "group" else "patient" if column or patients else None
     return Listed(
         root=root,
@@ -121,6 +123,19 @@ def _patients(names: Sequence[str]) -> list[str] | None:
     """Patients where every path has a folder that is named by one, as in CheXpert."""
     found = [_PATIENT_FOLDER.search(name) for name in names]
     return None if None in found else [match[1].lower() for match in found if match]
+
+
+def _refuse_other_zeros(table: Table, groups: Sequence[str]) -> None:
+    """Two ids that differ in the zeros before a number may be one, of which a program took some."""
+    first: dict[str, str] = {}
+    for group in groups:
+        other = first.setdefault(group.lstrip("0") if group.isdecimal() else group, group)
+        if other != group:
+            raise DataError(
+                where=table.path,
+                what=f"the groups '{other}' and '{group}' differ in the zeros in front alone",
+                cure="Write each in one way; if they are two, give one another name.",
+            )
 
 
 def _split(table: Table, number: int) -> str | None:

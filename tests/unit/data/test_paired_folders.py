@@ -114,6 +114,7 @@ def test_an_image_without_mask_is_named_with_what_was_sought(tmp_path: Path) -> 
     words = r"1 of 1 images have no mask, for example p/c0_0000.png \(sought .*'p/c0_seg'"
     with pytest.raises(DataError, match=words) as caught:
         _files(tmp_path)
+    assert "; found: 'p/c1')" in caught.value.what
     assert "Give c0_0000.png a mask of its name; or move it out of 'images'" in caught.value.cure
 
 

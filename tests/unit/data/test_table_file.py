@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from medistill.core.errors import DataError
@@ -71,3 +72,16 @@ def test_what_spreadsheets_add_is_left_out(tmp_path: Path, text: str, encoding: 
 def test_a_cell_beyond_the_headings_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="row 2 has 3 cells, the header 2"):
         load_table(_write(tmp_path, "path,label,", "1.png,a,", "2.png,b,c"))
+
+
+def test_a_cell_that_is_no_number_is_blank(tmp_path: Path) -> None:
+    path = _write(tmp_path, "path,edema,mass", "1.png,1,nan", "2.png,0,1", "3.png,NaN,0")
+    images = read_table(path)
+    assert images.classes == ("edema", "mass")
+    assert [np.nan_to_num(s.label, nan=9).tolist() for s in images.samples] == [
+        [1, 9],
+        [0, 1],
+        [9, 0],
+    ]
+    with pytest.raises(DataError, match="column 'patient' is empty in row 2"):
+        read_table(_write(tmp_path, "path,label,patient", "1.png,a,p", "2.png,b,nan"))

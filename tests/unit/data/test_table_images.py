@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from medistill.core.errors import DataError
 from medistill.data.table import read_table
 from medistill.data.table_images import lists_images
 from tests.unit.data.pictures import save_noise
@@ -85,8 +86,8 @@ def test_copies_share_a_group_where_none_is_given(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("head", ["PatientID", "patient_id", "Patient ID", "Patient-ID"])
 def test_patients_are_read_however_their_column_is_headed(tmp_path: Path, head: str) -> None:
-    images = read_table(_write(tmp_path, f"path,label,{head}", "1.png,a,007", "2.png,b,07"))
-    assert [sample.group for sample in images.samples] == ["007", "07"]
+    images = read_table(_write(tmp_path, f"path,label,{head}", "1.png,a,007", "2.png,b,08"))
+    assert [sample.group for sample in images.samples] == ["007", "08"]
     assert (images.group_word, images.caveats) == ("patient", ())
     assert not any(sample.attributes or sample.guessed for sample in images.samples)
 
@@ -94,3 +95,12 @@ def test_patients_are_read_however_their_column_is_headed(tmp_path: Path, head: 
 def test_a_column_patient_goes_before_another_of_ids(tmp_path: Path) -> None:
     path = _write(tmp_path, "path,label,patient_id,patient", "1.png,a,x,p", "2.png,b,y,p")
     assert [sample.group for sample in read_table(path).samples] == ["p", "p"]
+
+
+def test_patients_that_differ_in_zeros_in_front_are_refused(tmp_path: Path) -> None:
+    rows = ("1.png,a,007", "2.png,b,8", "3.png,b,7")
+    with pytest.raises(DataError, match="'007' and '7' differ in the zeros in front alone"):
+        read_table(_write(tmp_path, "path,label,patient", *rows))
+    # In words zeros mean something.
+    rows = ("1.png,a,x07", "2.png,b,x7", "3.png,b,0x7")
+    assert len(read_table(_write(tmp_path, "path,label,patient", *rows)).samples) == 3
