@@ -35,7 +35,14 @@ def test_overrides_reach_inner_blocks() -> None:
 
 
 REFUSED = [
-    ("train.epcohs=3", UnknownNameError, r"demo.yaml: train: no key .* Did you mean 'epochs'"),
+    (
+        "train.epcohs=3",
+        UnknownNameError,
+        r"^override: train.epcohs: no key is called 'epcohs'\. Did you mean 'epochs'\?",
+    ),
+    ("trian.epochs=3", UnknownNameError, r"^override: trian: no key .* Did you mean 'train'\?"),
+    ("method.tau=3", UnknownNameError, r"^override: method.tau: no key is called 'tau'"),
+    ("predistil.train.epochs=3", RecipeError, r"^override: predistil.* is missing"),
     ("train.epochs=many", RecipeError, r"^override: train.epochs: 'many' does not fit"),
     ("train.epochs=true", RecipeError, r"^override: train.epochs: True does not fit"),
     (
@@ -101,6 +108,17 @@ def test_what_an_override_gave_is_not_blamed_on_the_file(override: str, where: s
         load_recipe("kdvit-small-cnn", (override,))
     assert caught.value.where == where
     assert str(caught.value).startswith(f"{where}: ")
+
+
+def test_what_the_file_holds_or_lacks_is_not_blamed_on_an_override(tmp_path: Path) -> None:
+    path, written = tmp_path / "mine.yaml", dump_recipe(load_recipe("demo"))
+    path.write_text(yaml.safe_dump(written | {"trian": 1}))
+    with pytest.raises(UnknownNameError, match=r"^mine.yaml: trian: no key .* mean 'train'\?"):
+        load_recipe(str(path), ("train.epochs=3",))
+    del written["teacher"]["model"]
+    path.write_text(yaml.safe_dump(written))
+    with pytest.raises(RecipeError, match=r"^mine.yaml: teacher: the key 'model' is missing"):
+        load_recipe(str(path), ("teacher.members=1",))
 
 
 def test_fewer_epochs_than_the_warmup_say_that_both_are_to_be_changed() -> None:

@@ -7,7 +7,7 @@ import functools
 import operator
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -32,13 +32,15 @@ def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
     """
     path = recipe_path(name)
     where = path.name
-    document = _parse_yaml(path.read_text(encoding="utf-8"), where)
+    text = path.read_text(encoding="utf-8")
+    document = _parse_yaml(text, where)
     for override in overrides:
         _apply(document, override)
     try:
         return parse_recipe(document, where)
     except RecipeError as error:
-        raise _of_override(error, where, overrides) from error
+        given = [override.partition("=")[0] for override in overrides]
+        raise _of_override(error, where, given, _parse_yaml(text, where)) from error
 
 
 def parse_recipe(document: Mapping[str, Any], where: str) -> Recipe:
@@ -113,12 +115,29 @@ def _apply(document: dict[str, Any], override: str) -> None:
     block[last] = _parse_value(text, override)
 
 
-def _of_override(error: RecipeError, where: str, overrides: tuple[str, ...]) -> MedistillError:
-    """The same fault, blamed on the override that gave the value and not on the file."""
-    given = [override.partition("=")[0] for override in overrides]
+def _of_override(
+    error: RecipeError, where: str, given: Sequence[str], written: Mapping[str, Any]
+) -> MedistillError:
+    """The same fault, blamed on the override that gave the value and not on the file.
+
+    A fault of a whole block is an override's where the file, as ``written``, has no such block.
+    """
     keys = error.where.removeprefix(f"{where}: ")
-    blamed = any(f"{key}.".startswith(f"{own}.") for key in keys.split(", ") for own in given)
+    blamed = any(
+        f"{key}.".startswith(f"{own}.")
+        or (own.startswith(f"{key}.") and _value_at(written, key) is None)
+        for key in keys.split(", ")
+        for own in given
+    )
     return error.at(f"override: {keys}") if blamed else error
+
+
+def _value_at(document: Mapping[str, Any], key: str) -> Any:
+    """What a document holds at a dotted key; None where it holds nothing."""
+    value: Any = document
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
 
 
 def _parse_value(text: str, where: str) -> Any:
@@ -141,7 +160,8 @@ def _build(kind: Any, value: Any, where: str, trail: tuple[str, ...]) -> Any:
     fields = {f.name: f for f in dataclasses.fields(kind)}
     for key in value:
         if key not in fields:
-            raise UnknownNameError(where=here, kind="key", name=str(key), known=fields)
+            named = f"{where}: {'.'.join((*trail, str(key)))}"
+            raise UnknownNameError(where=named, kind="key", name=str(key), known=fields)
     arguments = {k: _convert(hints[k], v, where, (*trail, k)) for k, v in value.items()}
     _require(fields, arguments, here)
     try:
