@@ -61,7 +61,7 @@ class DeiT:
         standardise: compare standardised logits in the soft kind; needs three or more classes.
 
     Raises:
-        RecipeError: a value is out of range, or an option of the soft kind with the hard one.
+        RecipeError: a value is out of range.
     """
 
     kind: Kind = "hard"
@@ -78,9 +78,6 @@ class DeiT:
         check_choice("kind", self.kind, get_args(Kind))
         check_share(self.soft_weight, "method.soft_weight")
         check_temperature(self.temperature)
-        if self.kind == "hard":
-            options = {"per_class": self.per_class, "standardise": self.standardise}
-            check_heeded("where the teacher's decision counts alone", SOFT_ALONE, **options)
 
     def wants(self, student: Network) -> frozenset[str]:
         """Both heads.
@@ -94,8 +91,12 @@ class DeiT:
         """None.
 
         Raises:
-            RecipeError: other classes, or two classes to standardise.
+            RecipeError: an option of the soft kind with the hard one, other classes, or two
+                classes to standardise.
         """
+        if self.kind == "hard":
+            options = {"per_class": self.per_class, "standardise": self.standardise}
+            check_heeded("where the teacher's decision counts alone", SOFT_ALONE, **options)
         check_same_classes(student_dims, teacher_dims)
         check_standardise(self.standardise, student_dims)
         return nn.ModuleDict()

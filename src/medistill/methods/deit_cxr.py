@@ -75,7 +75,8 @@ class DeiTCXR:
         standardise: compare standardised logits in the soft kind; needs three or more classes.
 
     Raises:
-        RecipeError: a value is out of range, or an option without its kind or the other way round.
+        RecipeError: a value is out of range, or weights of classes without their kind or the other
+            way round.
     """
 
     kind: Kind = "hard"
@@ -98,9 +99,6 @@ class DeiTCXR:
                 what=f"{len(self.class_weights)} weights for the kind '{self.kind}'",
                 cure="Give one weight a class with kind: hard_weighted, and none otherwise.",
             )
-        if self.kind != "soft":
-            because = "where the teacher's decision counts alone"
-            check_heeded(because, SOFT_ALONE, standardise=self.standardise)
         if not all(0 < weight < math.inf for weight in self.class_weights):
             raise RecipeError(
                 where="method.class_weights",
@@ -120,9 +118,12 @@ class DeiTCXR:
         """None.
 
         Raises:
-            RecipeError: other classes in teacher and student, another number of weights, or two
-                classes to standardise.
+            RecipeError: an option of the soft kind with another, other classes in teacher and
+                student, another number of weights, or two classes to standardise.
         """
+        if self.kind != "soft":
+            because = "where the teacher's decision counts alone"
+            check_heeded(because, SOFT_ALONE, standardise=self.standardise)
         check_same_classes(student_dims, teacher_dims)
         check_standardise(self.standardise, student_dims)
         classes = student_dims["logits"][0]

@@ -100,9 +100,6 @@ class Locality:
         check_temperature(self.temperature)
         check_choice("task", self.task, get_args(Task))
         check_exclusive(self.task, self.standardise)
-        if not self.soft_weight:
-            because, cure = "without Hinton's term", "Leave it out, or give method.soft_weight."
-            check_heeded(because, cure, standardise=self.standardise)
         if not self.teacher_stages:
             raise RecipeError(
                 where="method.teacher_stages", what="no stage guides", cure="Name at least one."
@@ -156,8 +153,12 @@ class Locality:
         """A 1 x 1 convolution a stage, from the student's width to the teacher's channels.
 
         Raises:
-            RecipeError: a named feature has no positions, other classes, or two to standardise.
+            RecipeError: a named feature has no positions, other classes, two to standardise, or no
+                term to do it in.
         """
+        if not self.soft_weight:
+            because, cure = "without Hinton's term", "Leave it out, or give method.soft_weight."
+            check_heeded(because, cure, standardise=self.standardise)
         require_maps(teacher_dims, self.teacher_stages, key="method.teacher_stages")
         if self.soft_weight:
             check_answers(self.task, student_dims, teacher_dims, standardise=self.standardise)

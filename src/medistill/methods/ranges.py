@@ -54,6 +54,9 @@ def check_weights(**weights: float) -> None:
 def check_heeded(because: str, cure: str, **given: bool) -> None:
     """Refuse options that are set where nothing reads them.
 
+    For ``adapters``, which are asked before a training: an earlier version may have trained with
+    such an option, and what it made stays readable.
+
     Args:
         because: why nothing does, as the end of a sentence.
         cure: what to do.

@@ -79,9 +79,6 @@ class ViTKD:
     def __post_init__(self) -> None:
         check_weights(mimic_weight=self.mimic_weight, generate_weight=self.generate_weight)
         check_share(self.mask_share, "method.mask_share")
-        if not self.normalised:
-            because, cure = "without NKD's term", "Leave it out, or set method.normalised=true."
-            check_heeded(because, cure, standardise=self.standardise)
         if not self.mask_share:
             cure = "Give a share above 0, usually 0.5."
             what = "nothing would be hidden"
@@ -111,8 +108,12 @@ class ViTKD:
         """Linear maps for the first layers, and the generator of the last.
 
         Raises:
-            RecipeError: another grid of patches, other classes, or two to standardise.
+            RecipeError: another grid of patches, other classes, two to standardise, or no term to
+                do it in.
         """
+        if not self.normalised:
+            because, cure = "without NKD's term", "Leave it out, or set method.normalised=true."
+            check_heeded(because, cure, standardise=self.standardise)
         theirs = (*self.shallow, self.last)
         require_maps(teacher_dims, theirs, key="method.shallow")
         ours = self._layers({name: shape for name, shape in student_dims.items()})

@@ -18,7 +18,7 @@ from medistill.recipe.blocks import (
 )
 from medistill.recipe.checks import check_combination
 from medistill.recipe.explained import explained
-from medistill.recipe.reading import dump_recipe, load_recipe, parse_recipe
+from medistill.recipe.reading import dump_recipe, load_recipe, parse_recipe, recorded_recipe
 
 __all__ = [
     "ControlBlock",
@@ -37,4 +37,5 @@ __all__ = [
     "explained",
     "load_recipe",
     "parse_recipe",
+    "recorded_recipe",
 ]

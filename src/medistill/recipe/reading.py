@@ -44,9 +44,21 @@ def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
 
 
 def parse_recipe(document: Mapping[str, Any], where: str) -> Recipe:
-    """Turn a YAML document into a checked recipe."""
-    recipe: Recipe = _build(Recipe, document, where, ())
+    """Turn a YAML document into a recipe that can be trained by."""
+    recipe = recorded_recipe(document, where)
     check_combination(recipe, where)
+    return recipe
+
+
+def recorded_recipe(document: Mapping[str, Any], where: str) -> Recipe:
+    """The recipe that a run was made by; what is trained by it is asked of ``check_combination``.
+
+    A combination that is refused by now has been trained all the same, and can be read.
+
+    Raises:
+        RecipeError: unknown key or ill-typed value.
+    """
+    recipe: Recipe = _build(Recipe, document, where, ())
     return recipe
 
 

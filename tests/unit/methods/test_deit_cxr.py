@@ -56,8 +56,9 @@ def test_weights_and_kind_go_together() -> None:
 
 
 def test_a_decision_has_no_scores_to_standardise() -> None:
-    DeiTCXR(kind="soft", standardise=True)
+    scores = {"logits": (3,)}
+    DeiTCXR(kind="soft", standardise=True).adapters(scores, scores)
     with pytest.raises(
         RecipeError, match="method.standardise: it does nothing where the teacher's"
     ):
-        DeiTCXR(kind="hard", standardise=True)
+        DeiTCXR(kind="hard", standardise=True).adapters(scores, scores)

@@ -51,7 +51,7 @@ def test_of_every_image_as_many_patches_are_hidden(patches: int, share: float, h
 
 def test_scores_that_are_not_compared_cannot_be_standardised() -> None:
     with pytest.raises(RecipeError, match="method.standardise: it does nothing without NKD's term"):
-        ViTKD(normalised=False, standardise=True)
+        ViTKD(normalised=False, standardise=True).adapters(STUDENT, TEACHER)
 
 
 def test_the_generator_does_not_see_what_is_hidden() -> None:

@@ -90,3 +90,22 @@ def test_classes_that_an_image_has_several_of_are_not_balanced(
     given = Given(task=task, classes=3, rows=100)
     with pytest.raises(RecipeError, match=rf"^{key}\.balance: .*{task}\. .*{cure}"):
         rehearse_given(load_recipe(recipe, (f"{key}.balance=1",)), given, print)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "overrides", "words"),
+    [
+        ("deit-small", ("method.kind=hard", "method.per_class=true"), r"method\.per_class: .*deci"),
+        ("deit-small", ("method.kind=hard", "method.standardise=true"), r"standardise: .*decision"),
+        ("deit-cxr-small", ("method.kind=hard", "method.standardise=true"), "standardise: .*decis"),
+        ("vitkd-small", ("method.normalised=false", "method.standardise=true"), "without NKD's"),
+        ("locality-small", ("method.soft_weight=0", "method.standardise=true"), "without Hinton's"),
+    ],
+)
+def test_an_option_that_nothing_reads_is_refused_before_training_and_only_then(
+    recipe: str, overrides: tuple[str, ...], words: str
+) -> None:
+    chosen = load_recipe(recipe, overrides)
+    given = Given(task="single-label", classes=3, rows=64)
+    with pytest.raises(RecipeError, match=f"{words}.*"):
+        rehearse_given(chosen, given, lambda said: None)
