@@ -6,6 +6,7 @@ folder, which the next run continues when the inputs are the same and drops when
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,7 @@ from filelock import FileLock, Timeout
 from medistill.core.errors import RunFolderError
 from medistill.core.files import read_json, sha256_json, write_json
 
-MANIFEST = "manifest.json"
+MANIFEST, RECIPE = "manifest.json", "recipe.yaml"
 _INPUTS = "inputs.json"
 
 
@@ -124,6 +125,16 @@ class RunFolder:
             _put(partial, self.stage(name))
         return _made_from(self.stage(name)) == wanted
 
+    def change(self, name: str, inputs: Mapping[str, Any]) -> str | None:
+        """First input, by its dotted key, that a finished stage was not made from; None for none.
+
+        Only what both hold is compared: an earlier version noted fewer values.
+
+        Raises:
+            RunFolderError: the stage has not been finished.
+        """
+        return _change(self.manifest(name)["inputs"], json.loads(json.dumps(inputs)), "")
+
     @contextmanager
     def writing(self, name: str, inputs: Mapping[str, Any]) -> Iterator[StageWriter]:
         """Write a stage; it appears under its name, with a manifest, when the block succeeds."""
@@ -148,13 +159,20 @@ class RunFolder:
 
 def is_run(folder: Path) -> bool:
     """Whether a folder is one of a run."""
-    return (folder / ".lock").exists() or (folder / "recipe.yaml").exists()
+    return (folder / ".lock").exists() or (folder / RECIPE).exists()
 
 
 def _made_from(folder: Path) -> str | None:
     """Hash of the inputs in a folder's manifest; None where it has none."""
     path = folder / MANIFEST
     return str(read_json(path)["inputs_hash"]) if path.exists() else None
+
+
+def _change(made: Any, now: Any, key: str) -> str | None:
+    if isinstance(made, Mapping) and isinstance(now, Mapping):
+        inner = (_change(made[k], now[k], f"{key}.{k}") for k in now if k in made)
+        return next((found for found in inner if found is not None), None)
+    return None if made == now else key.strip(".")
 
 
 def _claim(folder: Path, inputs: Mapping[str, Any]) -> bool:

@@ -11,11 +11,12 @@ from medistill.bundle.bundle import open_bundle
 from medistill.bundle.schema import Manifest
 from medistill.core.errors import MedistillError
 from medistill.core.files import read_json, write_json, write_text
+from medistill.core.run_folder import RECIPE
 from medistill.core.runtime import cpu_threads, hardware_summary
 from medistill.serve.measuring import Measured, measure_apart
 from medistill.stages.bench_table import bench_table
 
-RECIPE, BUNDLE = "recipe.yaml", "bundle"
+BUNDLE = "bundle"
 
 
 def bench(
@@ -30,7 +31,8 @@ def bench(
 
     Each graph, and each network of a run in eager PyTorch, has a process of its own, held to the
     cores and the memory that are given; one runs after the other. The plot needs the accuracies of
-    a run's evaluation.
+    a run's evaluation, and that evaluation and bundle are of the models that the run holds now;
+    where they are not, the table says so.
 
     Args:
         model: run folder or bundle.
@@ -52,9 +54,11 @@ def bench(
         raise MedistillError(where="--threads", what=what, cure="Give fewer.")
     is_run = (path / RECIPE).is_file()
     rows: list[dict[str, Any]] = []
+    notes: list[str] = []
     if is_run:
-        from medistill.stages.bench_networks import network_rows
+        from medistill.stages.bench_networks import network_rows, notes_of
 
+        notes = notes_of(path)
         rows += network_rows(path, threads=cores, memory_bytes=memory_bytes, runs=runs)
     rows += _graph_rows(path / BUNDLE if is_run else path, cores, memory_bytes, runs)
     _add_work(rows)
@@ -63,12 +67,13 @@ def bench(
         "limits": {"threads": cores, "memory_bytes": memory_bytes},
         "runs": runs,
         "rows": rows,
+        "notes": notes,
     }
     table = bench_table(document)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "bench.json", document)
     write_text(folder / "bench.md", table + "\n")
-    _plot(rows, _accuracies(path) if is_run else ("", {}), folder / "bench.svg")
+    _plot(rows, _accuracies(path) if is_run and not notes else ("", {}), folder / "bench.svg")
     return table
 
 
@@ -125,10 +130,11 @@ def _accuracies(path: Path) -> tuple[str, Mapping[str, float]]:
 def _plot(
     rows: Sequence[Mapping[str, Any]], known: tuple[str, Mapping[str, float]], path: Path
 ) -> None:
-    """Accuracy against latency; nothing where no accuracy is known."""
+    """Accuracy against latency; nothing where no accuracy is known, nor an earlier plot."""
     metric, accuracies = known
     shown = [row for row in rows if row["speeds"] and row["name"] in accuracies]
     if not shown:
+        path.unlink(missing_ok=True)
         return
     from medistill.report.bench_plot import bench_plot
 

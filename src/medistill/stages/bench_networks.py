@@ -5,6 +5,7 @@ Run: python -m medistill.stages.bench_networks RUN ROLE THREADS MEMORY_BYTES RUN
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections import Counter
 from dataclasses import asdict
@@ -15,11 +16,17 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
+from medistill.bundle.bundle import open_bundle
 from medistill.models.network import Network
 from medistill.models.profile import count_parameters, multiply_adds
+from medistill.models.weights import state_hash
 from medistill.serve.device import constrain
 from medistill.serve.measuring import figures, measured_by, tell
-from medistill.stages.data import prepare_data
+from medistill.stages.bundle import BUNDLE
+from medistill.stages.doubt import doubt
+from medistill.stages.evaluation import EVALUATION
+from medistill.stages.finished import finished_data
+from medistill.stages.judging import METRICS
 from medistill.stages.run import open_run
 from medistill.stages.student import open_student
 from medistill.stages.teacher import open_teacher
@@ -53,6 +60,17 @@ def network_rows(
     return rows
 
 
+def notes_of(path: Path) -> list[str]:
+    """What to say where a run's evaluation or bundle is not of the models that it holds now."""
+    evaluation, shipped = path / EVALUATION, open_bundle(path / BUNDLE).manifest.provenance.student
+    said = doubt(evaluation) if (evaluation / METRICS).is_file() else None
+    notes = [said] if said else []
+    if shipped != state_hash(_open(path, "student")):
+        cure = f"'medistill export {shlex.quote(str(path))}' makes it anew"
+        notes.append(f"The bundle is not of the student that the run holds now: {cure}.")
+    return notes
+
+
 def _file_bytes(network: Network) -> int:
     """Of its weights in float32; a body that members share counts once."""
     state = network.state_dict(keep_vars=True)
@@ -64,7 +82,7 @@ def _file_bytes(network: Network) -> int:
 def _open(path: Path, role: str) -> Network:
     """On the processor, which is what is measured."""
     context = open_run(path)
-    prepared, fold = prepare_data(context), context.folds()[0]
+    prepared, fold = finished_data(context), context.folds()[0]
     if role == "teacher":
         return open_teacher(context, prepared, fold).as_network().cpu()
     return open_student(context, prepared, fold, 0, role).cpu()

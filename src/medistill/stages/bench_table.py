@@ -25,6 +25,7 @@ def bench_table(document: Mapping[str, Any]) -> str:
     lines = [title, "", _line(_HEAD), _line(["---"] * len(_HEAD))]
     lines += [_line(_cells(row)) for row in document["rows"]]
     lines += [f"\n{row['name']}: {row['problem']}" for row in document["rows"] if row["problem"]]
+    lines += [f"\n{note}" for note in document["notes"]]
     return "\n".join(lines)
 
 

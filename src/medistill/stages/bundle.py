@@ -19,6 +19,7 @@ from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.decisions import fit_model, network_asker
 from medistill.stages.evaluation import EVALUATION, is_evaluated
+from medistill.stages.finished import again
 from medistill.stages.gate import judged_rows, make_gate
 from medistill.stages.gate_record import GATE, PAGE, record_gate, show_variants
 from medistill.stages.judging import METRICS
@@ -29,7 +30,6 @@ BUNDLE = "bundle"
 _IMAGES = 256
 #: What is said in place of findings.
 NOT_EVALUATED = "There is no current evaluation of this student."
-_CURE = "'medistill run' with the same recipe and --out makes one, and the bundle again."
 
 
 def write_student_bundle(context: Context, prepared: Prepared) -> None:
@@ -44,7 +44,8 @@ def write_student_bundle(context: Context, prepared: Prepared) -> None:
     text, evaluated = _text(context, prepared, network, fold), is_evaluated(context, prepared)
     if not evaluated:
         text = dataclasses.replace(text, findings=(NOT_EVALUATED,))
-        context.reporter.say(f"{NOT_EVALUATED} {_CURE}")
+        cure = f"{again(context.run.path)} makes one, and the bundle again."
+        context.reporter.say(f"{NOT_EVALUATED} {cure}")
     if not _is_published(folder, network, text):
         _publish(context, prepared, network, text)
     # A report that is not current is about another student.

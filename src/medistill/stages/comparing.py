@@ -16,6 +16,7 @@ from medistill.evaluate.several import compare_models
 from medistill.evaluate.subgroups import SUBGROUPS, Subgroup, read_subgroups
 from medistill.evaluate.tables import read_table
 from medistill.report.comparison_page import comparison_text, write_comparison
+from medistill.stages.doubt import doubt
 
 NO_COLUMNS = "does not tell the subgroups of its images; evaluate it again for them"
 ROLES = ("teacher", "student", "control")
@@ -30,7 +31,8 @@ def compare(runs: Sequence[str | Path], *, out: str | Path | None = None) -> str
         out: folder for ``comparison.json`` and ``comparison.html``; None writes nothing.
 
     Returns:
-        The comparison as text: who is served worse first, then the tables.
+        The comparison as text: who is served worse first, then the tables. It says which run's
+        evaluation is not of the models that the run holds now.
 
     Raises:
         RunFolderError: a folder holds no evaluation.
@@ -49,6 +51,7 @@ def compare(runs: Sequence[str | Path], *, out: str | Path | None = None) -> str
         parts={n: _parts(f, models[n]) for n, f in kept.items()},
     )
     found["notes"] += [f"{name} {NO_COLUMNS}." for name in names if name not in kept]
+    found["notes"] += [said for folder in folders if (said := doubt(folder))]
     if out is not None:
         folder = Path(out)
         folder.mkdir(parents=True, exist_ok=True)

@@ -98,9 +98,7 @@ def _listed_are_unchanged(folder: Path) -> bool:
 def _inputs(block: DataBlock) -> dict[str, Any]:
     if block.path is None:
         raise nothing_named()
-    settings = dataclasses.asdict(block)
-    for key in ("fold", "workers"):
-        del settings[key]
+    settings = data_settings(block)
     if block.plane == "axial":  # as it was before there was a choice
         del settings["plane"]
     return {
@@ -108,6 +106,14 @@ def _inputs(block: DataBlock) -> dict[str, Any]:
         "source": fingerprint(block.path),
         "unlabelled": fingerprint(block.unlabelled) if block.unlabelled else None,
     }
+
+
+def data_settings(block: DataBlock) -> dict[str, Any]:
+    """What decides about the data stage, beside the images themselves."""
+    settings = dataclasses.asdict(block)
+    for key in ("fold", "workers"):
+        del settings[key]
+    return settings
 
 
 def nothing_named() -> DataError:

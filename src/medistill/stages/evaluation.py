@@ -21,6 +21,7 @@ from medistill.stages.data import Prepared
 from medistill.stages.decisions import Ask, examine, network_asker, rules_of, teacher_asker
 from medistill.stages.explained_models import shown_models
 from medistill.stages.explanation import explain
+from medistill.stages.finished import first_change
 from medistill.stages.flow import data_flow
 from medistill.stages.judging import METRICS, Judged, judge, pool
 from medistill.stages.mask_measuring import Segmenter, mask_table, worst_masks
@@ -52,7 +53,8 @@ def evaluate_run(context: Context, prepared: Prepared) -> None:
 def is_evaluated(context: Context, prepared: Prepared) -> bool:
     """Whether the evaluation judged the teachers, students and controls that are there now.
 
-    One that an earlier version wrote is about the same models, and did not note its figures' hash.
+    They must be those of the run's recipe as well. An evaluation that an earlier version wrote is
+    about the same models, and did not note its figures' hash.
     """
     try:
         now, made = _inputs(context, prepared), context.run.manifest(EVALUATION)
@@ -61,6 +63,8 @@ def is_evaluated(context: Context, prepared: Prepared) -> bool:
     told = [{**inputs, "version": None} for inputs in (now, made["inputs"])]
     figures = context.run.stage(EVALUATION) / METRICS
     if sha256_json(told[0]) != sha256_json(told[1]) or not figures.is_file():
+        return False
+    if first_change(context, prepared):
         return False
     return made["outputs"].get(METRICS) in (None, sha256_file(figures))
 

@@ -12,7 +12,7 @@ from typing import Any
 from medistill.bundle.schema import MANIFEST as BUNDLE_MANIFEST
 from medistill.core.errors import RunFolderError
 from medistill.core.files import read_json, replacing_folder, sha256_json, write_json
-from medistill.core.run_folder import MANIFEST, is_run
+from medistill.core.run_folder import MANIFEST, RECIPE, is_run
 
 ASKED = "asked.json"
 _ELSEWHERE = "Name another folder with --out."
@@ -141,7 +141,7 @@ def _kind(folder: Path) -> str | None:
     """What a folder is whose files are its own. A recipe alone may lie beside one's runs."""
     if (folder / BUNDLE_MANIFEST).is_file():
         return "a bundle"
-    recipe = (folder / "recipe.yaml").is_file()
+    recipe = (folder / RECIPE).is_file()
     begun = (folder / ".lock").exists() or (folder / "data" / MANIFEST).is_file()
     return "a run" if recipe and begun else None
 

@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from medistill.bundle.bundle import open_bundle
+from medistill.core.run_folder import RECIPE
 from medistill.core.types import ImageSet, Plane
 from medistill.data.layouts import read_data, refuse_unused_plane
 from medistill.evaluate.examined import Examined
 from medistill.evaluate.grouped import Table
 from medistill.serve.predictor import Predictor
 from medistill.stages.context import HASHING, Context, Reporter, SilentReporter
-from medistill.stages.data import Prepared, prepare_data
+from medistill.stages.data import Prepared
 from medistill.stages.decisions import (
     Ask,
     ask_for,
@@ -35,11 +36,12 @@ from medistill.stages.external_images import (
     stored_set,
     with_classes,
 )
+from medistill.stages.finished import finished_data
 from medistill.stages.flow import other_flow
 from medistill.stages.judging import Judged, judge, pool
 from medistill.stages.mask_measuring import mask_table
 from medistill.stages.provenance import judged_on, made_from
-from medistill.stages.run import RECIPE, open_run
+from medistill.stages.run import open_run
 from medistill.stages.sizes import sizes_of
 from medistill.stages.student import open_student
 from medistill.stages.teacher import open_teacher
@@ -115,7 +117,7 @@ def evaluate(
 
 def _of_run(context: Context, images: ImageSet, cache: Path, skip_unreadable: bool) -> Judged:
     data = context.recipe.data
-    own = prepare_data(context)
+    own = finished_data(context)
     check_task(images, own.images.task)
     images = with_classes(images, own.images.classes)
     prepared = stored_set(

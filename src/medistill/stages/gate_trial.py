@@ -11,6 +11,7 @@ import numpy as np
 from medistill.bundle.bundle import open_bundle
 from medistill.core.errors import DataError
 from medistill.core.files import write_json
+from medistill.core.run_folder import RECIPE
 from medistill.evaluate.shares import clusters, share
 from medistill.evaluate.strange import strange_values
 from medistill.report.decision_tables import strange_grid
@@ -18,9 +19,9 @@ from medistill.report.grids import grid_lines
 from medistill.serve.inputs import find_inputs
 from medistill.serve.predictor import Predictor
 from medistill.stages.context import Reporter
-from medistill.stages.data import prepare_data
 from medistill.stages.decisions import examine, network_asker
-from medistill.stages.run import RECIPE, open_run
+from medistill.stages.finished import finished_data
+from medistill.stages.run import open_run
 from medistill.stages.strange import evenly, network_answers, strange_sets
 from medistill.stages.student import open_student
 
@@ -75,7 +76,7 @@ def _of_run(
     model: str | Path, near: Sequence[Path], far: Sequence[Path], reporter: Reporter
 ) -> dict[str, Any]:
     context = open_run(model, reporter)
-    prepared, fold = prepare_data(context), context.folds()[0]
+    prepared, fold = finished_data(context), context.folds()[0]
     network = open_student(context, prepared, fold, 0, "student")
     known = examine(context, prepared, fold, network_asker(network, prepared))
     images = prepared.images

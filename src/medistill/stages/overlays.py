@@ -19,8 +19,8 @@ from medistill.recipe import DataBlock
 from medistill.serve.inputs import Input, find_inputs
 from medistill.serve.volumes import InputReader
 from medistill.stages.context import Reporter, SilentReporter
-from medistill.stages.data import prepare_data
 from medistill.stages.explained_models import ShownModel, shown_models
+from medistill.stages.finished import finished_data
 from medistill.stages.run import open_run
 
 
@@ -53,7 +53,7 @@ def explain_images(
     """
     speaker = reporter or SilentReporter()
     context = open_run(out_of, speaker)
-    prepared, fold = prepare_data(context), context.folds()[0]
+    prepared, fold = finished_data(context), context.folds()[0]
     if prepared.images.task == "segmentation":
         raise DataError(
             where=out_of,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -36,25 +37,34 @@ def predistil_student(
     Returns:
         None where the recipe has no such stage.
     """
-    recipe = context.recipe
-    if recipe.predistil is None:
+    if context.recipe.predistil is None:
         return None
-    name = f"{context.scope(fold)}seed-{seed}/student-base"
-    inputs = {
+    name = base_name(context, fold, seed)
+    inputs = {**base_inputs(context, prepared, fold, seed), "teacher": teacher.identity}
+    if not context.run.is_current(name, inputs):
+        with context.run.writing(name, inputs) as stage:
+            _train(context, prepared, fold, seed, teacher, stage.folder, name)
+    return context.run.stage(name) / "weights.safetensors"
+
+
+def base_name(context: Context, fold: int, seed: int) -> str:
+    """Name of the label-free stage of one fold and seed."""
+    return f"{context.scope(fold)}seed-{seed}/student-base"
+
+
+def base_inputs(context: Context, prepared: Prepared, fold: int, seed: int) -> dict[str, Any]:
+    """What the label-free stage is made from, beside its teacher."""
+    recipe = context.recipe
+    return {
         "data": prepared.store.data_hash,
         "rows": sha256_json(distil_rows(prepared, fold)),
         "student": block_json(recipe.student),
         "start": start_hash(recipe),
         "predistil": block_json(recipe.predistil),
         "views": block_json(recipe.views),
-        "teacher": teacher.identity,
         "targets": block_json(recipe.targets),
         "seed": seed,
     }
-    if not context.run.is_current(name, inputs):
-        with context.run.writing(name, inputs) as stage:
-            _train(context, prepared, fold, seed, teacher, stage.folder, name)
-    return context.run.stage(name) / "weights.safetensors"
 
 
 def start_student(context: Context, prepared: Prepared, base: Path | None = None) -> Network:

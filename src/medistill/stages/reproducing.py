@@ -56,15 +56,18 @@ def reproduce(
         second folder says what differs).
 
     Raises:
-        RunFolderError: the run is not finished.
+        RunFolderError: the run is not finished, or its evaluation is not of the models that it
+            holds now.
         MedistillError: what running it again finds wrong, for example missing images.
     """
     # Here, because a run asks this module for its exact recipe.
+    from medistill.stages.doubt import refuse_doubtful
     from medistill.stages.run import open_run, run
 
     speaker = reporter or SilentReporter()
     first = open_run(out_of, speaker)
     before = provenance(first.run.path)
+    refuse_doubtful(first.run.path)
     path = first.run.path.resolve()
     second = Path(out) if out is not None else path.with_name(f"{path.name}-reproduced")
     if second.resolve() == path:

@@ -10,23 +10,22 @@ import yaml
 from medistill.core.allocator import keep_freed_memory
 from medistill.core.errors import RunFolderError
 from medistill.core.files import write_text
-from medistill.core.run_folder import RunFolder
-from medistill.recipe import Recipe, check_combination, dump_recipe, load_recipe, parse_recipe
+from medistill.core.run_folder import RECIPE, RunFolder
+from medistill.recipe import Recipe, check_combination, dump_recipe, load_recipe, recorded_recipe
 from medistill.serve.command import predict_command
 from medistill.stages.bundle import BUNDLE, write_student_bundle
 from medistill.stages.context import Context, Reporter, SilentReporter
 from medistill.stages.data import Prepared, prepare_data
 from medistill.stages.evaluation import EVALUATION, evaluate_run
+from medistill.stages.finished import finished_data
 from medistill.stages.rehearsal import rehearse
 from medistill.stages.reproducing import exact_recipe
 from medistill.stages.standing import caution
 from medistill.stages.student import train_control, train_student
 from medistill.stages.targets import make_targets
-from medistill.stages.teacher import fit_teacher
+from medistill.stages.teacher import fit_teacher, open_teacher
 from medistill.train.launcher import refuse_several
 from medistill.train.seeding import prepare_exactness
-
-RECIPE = "recipe.yaml"
 
 
 def open_recipe(
@@ -114,19 +113,28 @@ def teach(
 
 
 def distill(out: str | Path, *, reporter: Reporter | None = None) -> Path:
-    """Continue a run up to its students and controls."""
+    """Continue a run up to its students and controls.
+
+    Raises:
+        RecipeError: a value that nothing is trained by any more, though an earlier version did.
+    """
     refuse_several()
     context = open_run(out, reporter)
+    check_combination(context.recipe, str(context.run.path / RECIPE))
     with context.run.locked():
         _distill(context, prepare_data(context))
     return context.run.path
 
 
 def export(out: str | Path, *, reporter: Reporter | None = None) -> Path:
-    """Export the student of a run whose students are trained."""
+    """Export the student of a run whose students are trained.
+
+    Raises:
+        RunFolderError: no student, or one from before the recipe, the data or the teacher changed.
+    """
     context = open_run(out, reporter)
     with context.run.locked():
-        write_student_bundle(context, prepare_data(context))
+        write_student_bundle(context, finished_data(context))
     return context.run.stage(BUNDLE)
 
 
@@ -135,12 +143,13 @@ def verify_targets(out: str | Path, *, sample: int, reporter: Reporter | None = 
 
     Raises:
         TargetsError: a stored target differs from what the teacher says now.
+        RunFolderError: no teacher, or one from before the recipe or the data changed.
     """
     context = open_run(out, reporter)
     with context.run.locked():
-        prepared = prepare_data(context)
+        prepared = finished_data(context)
         for fold in context.folds():
-            teacher = fit_teacher(context, prepared, fold)
+            teacher = open_teacher(context, prepared, fold)
             targets = make_targets(context, prepared, fold, teacher)
             check = getattr(targets, "verify", None)
             if check is None:
@@ -174,10 +183,11 @@ def _predict_some(context: Context) -> None:
 
 
 def open_run(out: str | Path, reporter: Reporter | None = None) -> Context:
-    """An existing run with the recipe that it was made from.
+    """An existing run with the recipe that it was made from, to be read.
 
     Raises:
         RunFolderError: the folder is not a run.
+        RecipeError: its recipe holds an unknown key or an ill-typed value.
     """
     path = Path(out)
     recipe = path / RECIPE
@@ -186,7 +196,7 @@ def open_run(out: str | Path, reporter: Reporter | None = None) -> Context:
             where=path, what="is not a run folder", cure="Start one with 'medistill run'."
         )
     document = yaml.safe_load(recipe.read_text(encoding="utf-8"))
-    return _context(parse_recipe(document, str(recipe)), path, reporter)
+    return _context(recorded_recipe(document, str(recipe)), path, reporter)
 
 
 def _context(recipe: Recipe, out: str | Path, reporter: Reporter | None) -> Context:

@@ -110,6 +110,11 @@ def start_hash(recipe: Recipe) -> str | None:
     return sha256_file(given) if given and given.is_file() else recipe.student_weights
 
 
+def is_gone(given: str | None) -> bool:
+    """Whether weights came from a file that is there no more, so that nothing is told of it."""
+    return given not in (None, "published") and not Path(str(given)).is_file()
+
+
 def settled_roles(context: Context, prepared: Prepared) -> frozenset[Role]:
     """Roles that need their first weights no more: every stage that starts from them is finished.
 

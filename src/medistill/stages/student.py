@@ -30,6 +30,9 @@ from medistill.teacher.targets import Targets
 from medistill.train.device import run_device
 from medistill.train.settings import TrainSettings
 
+#: In a student's manifest: hash of its teacher's weights.
+TAUGHT_BY = "teacher_before"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pupil:
@@ -72,14 +75,8 @@ def train_student(
     targets: Targets | None,
 ) -> None:
     """Train the student of one fold and seed, unless it is there already."""
-    recipe = context.recipe
-    pupil = Pupil(
-        role="student",
-        fold=fold,
-        seed=seed,
-        rows=distil_rows(prepared, fold),
-        method=recipe.lesson,
-        settings=_seeded(recipe.train, seed),
+    pupil = dataclasses.replace(
+        student_of(context, prepared, fold, seed),
         targets=targets,
         teacher=teacher,
         base=predistil_student(context, prepared, fold, seed, teacher),
@@ -88,7 +85,25 @@ def train_student(
 
 
 def train_control(context: Context, prepared: Prepared, fold: int, seed: int) -> None:
-    """Train the control: same student, views and number of steps, labels alone.
+    """Train the control of one fold and seed, unless it is there already."""
+    _train(context, prepared, control_of(context, prepared, fold, seed))
+
+
+def student_of(context: Context, prepared: Prepared, fold: int, seed: int) -> Pupil:
+    """The student of one fold and seed, without a teacher and without first weights so far."""
+    recipe = context.recipe
+    return Pupil(
+        role="student",
+        fold=fold,
+        seed=seed,
+        rows=distil_rows(prepared, fold),
+        method=recipe.lesson,
+        settings=_seeded(recipe.train, seed),
+    )
+
+
+def control_of(context: Context, prepared: Prepared, fold: int, seed: int) -> Pupil:
+    """The control: same student, views and number of steps, labels alone.
 
     Steps that the student spent on learning without labels count: the control gets them too.
     """
@@ -97,7 +112,7 @@ def train_control(context: Context, prepared: Prepared, fold: int, seed: int) ->
     steps = steps_for(len(distil_rows(prepared, fold)), settings.batch_size)
     more = math.ceil(predistil_steps(context, prepared, fold) / steps)
     settings = dataclasses.replace(settings, epochs=settings.epochs + more)
-    pupil = Pupil(
+    return Pupil(
         role="control",
         fold=fold,
         seed=seed,
@@ -105,7 +120,6 @@ def train_control(context: Context, prepared: Prepared, fold: int, seed: int) ->
         method=labels_alone(recipe.method, prepared.images.task),
         settings=_seeded(settings, seed),
     )
-    _train(context, prepared, pupil)
 
 
 def _seeded(settings: TrainSettings, seed: int) -> TrainSettings:
@@ -123,7 +137,8 @@ def stage_name(context: Context, fold: int, seed: int, role: str) -> str:
     return f"{context.scope(fold)}seed-{seed}/{role}"
 
 
-def _inputs(context: Context, prepared: Prepared, pupil: Pupil, steps: int) -> dict[str, Any]:
+def pupil_inputs(context: Context, prepared: Prepared, pupil: Pupil) -> dict[str, Any]:
+    """What a student or a control is made from."""
     recipe, teacher = context.recipe, pupil.teacher
     return {
         "data": prepared.store.data_hash,
@@ -134,17 +149,20 @@ def _inputs(context: Context, prepared: Prepared, pupil: Pupil, steps: int) -> d
         "views": block_json(recipe.views),
         "teacher": teacher.identity if teacher else None,
         "targets": block_json(recipe.targets) if teacher else None,
-        "steps_per_epoch": steps,
+        "steps_per_epoch": _steps(prepared, pupil),
         "base": sha256_file(pupil.base) if pupil.base else start_hash(recipe),
     }
+
+
+def _steps(prepared: Prepared, pupil: Pupil) -> int:
+    """The control takes as many steps as the student, whose unlabelled images it never sees."""
+    return steps_for(len(distil_rows(prepared, pupil.fold)), pupil.settings.batch_size)
 
 
 def _train(context: Context, prepared: Prepared, pupil: Pupil) -> None:
     recipe, settings = context.recipe, pupil.settings
     name = stage_name(context, pupil.fold, pupil.seed, pupil.role)
-    # The control takes as many steps as the student, whose unlabelled images it never sees.
-    steps = steps_for(len(distil_rows(prepared, pupil.fold)), settings.batch_size)
-    inputs = _inputs(context, prepared, pupil, steps)
+    inputs = pupil_inputs(context, prepared, pupil)
     if context.run.is_current(name, inputs):
         return
     with context.run.writing(name, inputs) as stage:
@@ -159,7 +177,7 @@ def _train(context: Context, prepared: Prepared, pupil: Pupil) -> None:
             settings=settings,
             targets=pupil.targets,
             teacher_size=pupil.teacher_size,
-            steps_per_epoch=steps,
+            steps_per_epoch=_steps(prepared, pupil),
         )
         listen = context.reporter.training(name)
         result = train(training, prepared, stage.folder, listen)
@@ -168,12 +186,18 @@ def _train(context: Context, prepared: Prepared, pupil: Pupil) -> None:
         )
         if pupil.teacher is not None:
             before, after = pupil.teacher.verify_unchanged()
-            stage.outputs.update(teacher_before=before, teacher_after=after)
+            stage.outputs.update({TAUGHT_BY: before, "teacher_after": after})
 
 
 def open_student(context: Context, prepared: Prepared, fold: int, seed: int, role: str) -> Network:
-    """A finished student or control, in eval mode on the device of the run."""
-    folder: Path = context.run.stage(stage_name(context, fold, seed, role))
+    """A finished student or control, in eval mode on the device of the run.
+
+    Raises:
+        RunFolderError: it has not been finished.
+    """
+    name = stage_name(context, fold, seed, role)
+    context.run.manifest(name)
+    folder: Path = context.run.stage(name)
     network = build(context, prepared, context.recipe.student)
     load_weights(network.backbone, folder / "weights.safetensors")
     return network.eval().to(run_device())

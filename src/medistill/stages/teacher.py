@@ -31,15 +31,23 @@ from medistill.train.device import run_device
 
 def fit_teacher(context: Context, prepared: Prepared, fold: int) -> FrozenTeacher:
     """Run the teacher stage of a fold, or open it when its inputs have not changed."""
-    name = f"{context.scope(fold)}teacher"
+    name = teacher_name(context, fold)
     base = predistil(context, prepared, fold)
-    inputs = _inputs(context, prepared, fold, base)
+    inputs = teacher_inputs(context, prepared, fold, base)
     if not context.run.is_current(name, inputs):
         _write(context, prepared, fold, name, inputs, base)
     return open_teacher(context, prepared, fold)
 
 
-def _inputs(context: Context, prepared: Prepared, fold: int, base: Path | None) -> dict[str, Any]:
+def teacher_name(context: Context, fold: int) -> str:
+    """Name of the teacher's stage."""
+    return f"{context.scope(fold)}teacher"
+
+
+def teacher_inputs(
+    context: Context, prepared: Prepared, fold: int, base: Path | None
+) -> dict[str, Any]:
+    """What the teacher of a fold is made from; ``base`` is what :func:`predistil` left."""
     block, parts = context.recipe.teacher, prepared.parts[fold]
     given = base or (Path(block.weights) if block.weights not in (None, "published") else None)
     inputs = {
@@ -198,9 +206,14 @@ def _fit_member(
 
 
 def open_teacher(context: Context, prepared: Prepared, fold: int) -> FrozenTeacher:
-    """The frozen teacher of a finished stage, on the device of the run."""
-    folder = context.run.stage(f"{context.scope(fold)}teacher")
-    return _freeze(context, prepared, folder, fold)
+    """The frozen teacher of a finished stage, on the device of the run.
+
+    Raises:
+        RunFolderError: it has not been finished.
+    """
+    name = teacher_name(context, fold)
+    context.run.manifest(name)
+    return _freeze(context, prepared, context.run.stage(name), fold)
 
 
 def _freeze(context: Context, prepared: Prepared, folder: Path, fold: int) -> FrozenTeacher:

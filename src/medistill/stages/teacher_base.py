@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,7 +20,7 @@ from medistill.stages.training import Training, lengthened, train
 from medistill.teacher.frozen import FrozenTeacher
 from medistill.train.device import run_device
 
-BASE = "teacher-base"
+BASE, WEIGHTS = "teacher-base", "weights.safetensors"
 
 
 def teacher_views(context: Context) -> ViewPolicy:
@@ -33,14 +34,24 @@ def predistil(context: Context, prepared: Prepared, fold: int) -> Path | None:
     It learns from the unlabelled images, once for all folds where all may use the same; where
     there are none, from the fold's own *fit* images, and then once a fold.
     """
-    block = context.recipe.teacher.predistil
-    if block is None:
+    if context.recipe.teacher.predistil is None:
         return None
-    rows = prepared.unlabelled[fold].rows or prepared.parts[fold].fit
+    name, inputs = base_stage(context, prepared, fold)
+    if not context.run.is_current(name, inputs):
+        with context.run.writing(name, inputs) as stage:
+            rows, scope = _rows(prepared, fold), name.removesuffix(BASE)
+            _predistil(context, prepared, rows, scope, stage.folder)
+    return context.run.stage(name) / WEIGHTS
+
+
+def base_stage(context: Context, prepared: Prepared, fold: int) -> tuple[str, dict[str, Any]]:
+    """Name of the stage and what it is made from, for a teacher that is first distilled itself."""
+    block, rows = context.recipe.teacher.predistil, _rows(prepared, fold)
+    if block is None:
+        raise ValueError("no predistil block")
     shared = len({unlabelled.rows for unlabelled in prepared.unlabelled.values()} | {rows}) == 1
-    name = BASE if shared else f"{context.scope(fold)}{BASE}"
     file = Path(block.weights)
-    inputs = {
+    return BASE if shared else f"{context.scope(fold)}{BASE}", {
         "data": prepared.store.data_hash,
         "rows": sha256_json(rows),
         "weights": sha256_file(file) if file.is_file() else block.weights,
@@ -49,11 +60,10 @@ def predistil(context: Context, prepared: Prepared, fold: int) -> Path | None:
         "model": block_json(context.recipe.teacher.model),
         "views": block_json(teacher_views(context)),
     }
-    if not context.run.is_current(name, inputs):
-        with context.run.writing(name, inputs) as stage:
-            scope = name.removesuffix(BASE)
-            _predistil(context, prepared, rows, scope, stage.folder)
-    return context.run.stage(name) / "weights.safetensors"
+
+
+def _rows(prepared: Prepared, fold: int) -> tuple[int, ...]:
+    return prepared.unlabelled[fold].rows or prepared.parts[fold].fit
 
 
 def _predistil(

@@ -29,6 +29,21 @@ def test_a_finished_stage_records_what_it_was_made_from(tmp_path: Path) -> None:
     assert run.manifest("stage")["inputs"] == {"a": 1}
 
 
+def test_what_a_stage_was_not_made_from_is_named(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    inputs = {"data": "a", "train": {"lr": 1.0, "betas": (0.9, 0.99), "seed": None}}
+    with run.writing("stage", inputs):
+        pass
+    assert run.change("stage", inputs) is None
+    assert run.change("stage", {"data": "b"}) == "data"
+    assert run.change("stage", {"train": {"lr": 1.0, "betas": (0.9, 0.9)}}) == "train.betas"
+    assert run.change("stage", {"train": {"seed": {}}}) == "train.seed"
+    # A value that an earlier version did not know, and one that is not asked about.
+    assert run.change("stage", {"train": {"ema": 0.5}, "views": 1}) is None
+    with pytest.raises(RunFolderError, match="the stage 'other' has not been finished"):
+        run.change("other", inputs)
+
+
 def test_a_failed_stage_stays_partial_and_is_continued_with_the_same_inputs(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     with pytest.raises(KeyError):

@@ -16,6 +16,7 @@ def _sources(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_is_measured_from_teacher_to_graph(finished: Path, tmp_path: Path) -> None:
     table = bench(finished, out=tmp_path / "bench", threads=1, runs=3)
     document = read_json(tmp_path / "bench" / "bench.json")
+    assert document["notes"] == []
     rows = {row["name"]: row for row in document["rows"]}
     assert list(rows) == ["teacher", "student", "control", "student fp32"]
     assert rows["student"]["parameters"] < rows["teacher"]["parameters"]

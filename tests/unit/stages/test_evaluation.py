@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from medistill.core.files import read_json
+from medistill.core.run_folder import RECIPE
 from medistill.stages.bundle import NOT_EVALUATED
 from medistill.stages.console import ConsoleReporter
 from medistill.stages.data import prepare_data
@@ -38,10 +39,13 @@ def test_a_new_student_is_not_shipped_with_the_old_students_findings(
     teach("demo", out=folder, overrides=(*SMALL, "train.lr=0.02"))
     distill(folder)
     heard = io.StringIO()
-    export(folder, reporter=ConsoleReporter(Console(file=heard, width=200)))
+    export(folder, reporter=ConsoleReporter(Console(file=heard, width=2000)))
     assert card_findings(folder) == [NOT_EVALUATED]
     assert NOT_EVALUATED in (folder / "bundle/README.md").read_text(encoding="utf-8")
-    assert f"{NOT_EVALUATED} 'medistill run'" in heard.getvalue()
+    assert (
+        f"{NOT_EVALUATED} 'medistill run {folder / RECIPE} --out {folder}' makes one"
+        in heard.getvalue()
+    )
     assert (folder / "evaluation/report.html").read_bytes() == report
 
 
