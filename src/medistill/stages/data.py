@@ -42,7 +42,9 @@ from medistill.stages.unlabelled import (
 )
 
 STAGE = "data"
-_PARTS, _ELSEWHERE = "parts.json", "elsewhere.json"
+_IMAGES, _PARTS, _ELSEWHERE = "images.json", "parts.json", "elsewhere.json"
+#: Folder of the stage when its images were listed: what lies in it moves with it.
+_WRITTEN_IN = "written_in"
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def _knows_copies(folder: Path) -> bool:
     """Whether copies among images without labels were looked for: early runs trained on them."""
     if "copies" in read_json(folder / _PARTS):
         return True
-    return all(is_labelled(sample) for sample in _load(folder / "images.json").samples)
+    return all(is_labelled(sample) for sample in _load(folder / _IMAGES).samples)
 
 
 def _listed_are_unchanged(folder: Path) -> bool:
@@ -147,7 +149,7 @@ def _write(context: Context, inputs: Mapping[str, Any]) -> None:
         check_before_training(images, labelled, parts, block, stage.folder / "check", reporter)
         known = [str(stage.folder), *filter(None, (block.path, block.unlabelled))]
         write_json(stage.folder / _ELSEWHERE, elsewhere(images, known))
-        _save(stage.folder / "images.json", _moved(images, stage.folder, context.run.stage(STAGE)))
+        _save(stage.folder / _IMAGES, images)
         write_json(
             stage.folder / _PARTS,
             {
@@ -185,12 +187,12 @@ def _removed(images: ImageSet) -> int:
     return sum(is_labelled(images.samples[row]) for row in conflicting_rows(images))
 
 
-def _moved(images: ImageSet, partial: Path, final: Path) -> ImageSet:
-    """The images as they will be found once the stage's folder has its name: drawn ones move."""
+def _moved(images: ImageSet, before: Path, now: Path) -> ImageSet:
+    """The images where they are found once the stage's folder has moved: drawn ones move too."""
 
     def place(path: Path | None) -> Path | None:
-        inside = path is not None and path.is_relative_to(partial)
-        return final / path.relative_to(partial) if path is not None and inside else path
+        inside = path is not None and path.is_relative_to(before)
+        return now / path.relative_to(before) if path is not None and inside else path
 
     samples = tuple(
         dataclasses.replace(sample, path=place(sample.path) or sample.path, mask=place(sample.mask))
@@ -200,7 +202,7 @@ def _moved(images: ImageSet, partial: Path, final: Path) -> ImageSet:
 
 
 def _save(path: Path, images: ImageSet) -> None:
-    value = dataclasses.asdict(images)
+    value = {**dataclasses.asdict(images), _WRITTEN_IN: str(path.parent)}
     value["root"] = str(images.root)
     for sample in value["samples"]:
         sample["path"] = str(sample["path"])
@@ -223,7 +225,7 @@ def _save_table(path: Path, images: ImageSet, parts: Mapping[int, Parts]) -> Non
 
 def open_data(folder: Path) -> Prepared:
     """Open a finished data stage."""
-    images, saved = _load(folder / "images.json"), read_json(folder / _PARTS)
+    images, saved = _load(folder / _IMAGES), read_json(folder / _PARTS)
     caveats = (*images.caveats, *unused_split(images, len(saved["folds"])))
     images = dataclasses.replace(images, caveats=caveats)
     store = open_store(folder / "store")
@@ -252,7 +254,10 @@ def _load(path: Path) -> ImageSet:
     value["classes"] = tuple(value["classes"])
     value["caveats"] = tuple(value["caveats"])
     value["samples"] = tuple(_load_sample(dict(sample)) for sample in value["samples"])
-    return ImageSet(**value)
+    # Early runs named drawn images where they were to lie, and did not say in which folder.
+    written_in = value.pop(_WRITTEN_IN, None)
+    images = ImageSet(**value)
+    return _moved(images, Path(written_in), path.parent) if written_in else images
 
 
 def _load_sample(value: dict[str, Any]) -> Sample:

@@ -107,6 +107,17 @@ def test_images_that_changed_since_are_not_read_again(copy: Path) -> None:
     assert read_json(copy / "data/manifest.json")["inputs"]["source"] == "another"
 
 
+def test_a_run_that_was_moved_finds_the_images_that_it_drew(copy: Path) -> None:
+    moved = copy.rename(copy.with_name("moved"))
+    prepared = finished_data(open_run(moved))
+    samples = prepared.images.samples
+    assert prepared.images.root.is_relative_to(moved)
+    assert all(sample.path.is_relative_to(moved) for sample in samples)
+    masks = [sample.mask for sample in samples if sample.mask is not None]
+    assert masks
+    assert all(mask.is_relative_to(moved) and mask.is_file() for mask in masks)
+
+
 def test_what_an_earlier_version_did_not_note_is_not_missed(copy: Path) -> None:
     for role in ("student", "control"):
         path = copy / f"seed-0/{role}/manifest.json"
