@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from medistill.bundle.bundle import open_bundle
 from medistill.bundle.schema import Manifest
-from medistill.core.errors import MedistillError
+from medistill.core.errors import MedistillError, RunFolderError
 from medistill.core.files import read_json, write_json, write_text
 from medistill.core.run_folder import RECIPE
 from medistill.core.runtime import cpu_threads, hardware_summary
@@ -53,6 +54,9 @@ def bench(
         what = f"{cores} threads are more than the {cpu_threads()} that may be used here"
         raise MedistillError(where="--threads", what=what, cure="Give fewer.")
     is_run = (path / RECIPE).is_file()
+    if is_run and not (path / BUNDLE).is_dir():
+        cure = f"'medistill export {shlex.quote(str(path))}' makes it."
+        raise RunFolderError(where=path, what="the run has no bundle yet", cure=cure)
     rows: list[dict[str, Any]] = []
     notes: list[str] = []
     if is_run:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from medistill.core.errors import RunFolderError
+from medistill.core.errors import RecipeError, RunFolderError
 from medistill.core.run_folder import MANIFEST, RECIPE
-from medistill.stages.context import Context
 from medistill.stages.data import STAGE, open_data
 from medistill.stages.evaluation import EVALUATION, is_evaluated
 from medistill.stages.finished import again
@@ -26,7 +25,7 @@ def doubt(evaluation: Path) -> str | None:
     run = evaluation.parent if evaluation.name == EVALUATION else place.parent
     if place.name != EVALUATION or not (run / RECIPE).is_file():
         return None
-    if _is_current(open_run(run)):
+    if _is_current(run):
         return None
     return (
         f"The evaluation of {place.parent.name} is not of the models and the recipe that the run "
@@ -48,6 +47,11 @@ def refuse_doubtful(run: Path) -> None:
         )
 
 
-def _is_current(context: Context) -> bool:
-    folder = context.run.stage(STAGE)
+def _is_current(run: Path) -> bool:
+    """What cannot be told, because recipe or data are not there to be read, is not current."""
+    folder = run / STAGE
+    try:
+        context = open_run(run)
+    except RecipeError:
+        return False
     return (folder / MANIFEST).is_file() and is_evaluated(context, open_data(folder))

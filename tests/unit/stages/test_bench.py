@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from medistill.core.errors import BundleError, MedistillError
+from medistill.core.errors import BundleError, MedistillError, RunFolderError
 from medistill.core.files import read_json
 from medistill.stages.bench import bench
 from tests.unit.bundle.handmade import gray_bundle
@@ -38,5 +38,8 @@ def test_a_bundle_alone_has_its_graphs_and_no_plot(tmp_path: Path) -> None:
 def test_impossible_wishes(tmp_path: Path) -> None:
     with pytest.raises(MedistillError, match="10000 threads are more than"):
         bench(tmp_path, out=tmp_path / "o", threads=10_000)
+    (tmp_path / "recipe.yaml").write_text("name: a")
+    with pytest.raises(RunFolderError, match="has no bundle yet. 'medistill export "):
+        bench(tmp_path, out=tmp_path / "o")
     with pytest.raises(BundleError):
         bench(tmp_path / "none", out=tmp_path / "o")

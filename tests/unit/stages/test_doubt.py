@@ -51,6 +51,10 @@ def test_a_run_whose_recipe_alone_has_changed_is_doubted(finished: Path, tmp_pat
     text = (folder / RECIPE).read_text(encoding="utf-8")
     (folder / RECIPE).write_text(text.replace("soft_weight: 0.9", "soft_weight: 0.8"))
     assert SAID in str(doubt(folder / "evaluation"))
+    (folder / RECIPE).write_text(f"{text}\nfrom_elsewhere: 1\n", encoding="utf-8")
+    assert SAID in str(doubt(folder / "evaluation"))
+    (folder / RECIPE).write_text(text, encoding="utf-8")
+    assert doubt(folder / "evaluation") is None
     shutil.rmtree(folder / "data")
     assert SAID in str(doubt(folder / "evaluation"))
 
