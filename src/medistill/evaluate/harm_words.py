@@ -33,10 +33,15 @@ def in_words(
     silent = _untested(found)
     if silent:
         rest.append(f"Not tested for harm: {'; '.join(silent)}.")
-    if left_out:
-        columns = ", ".join(left_out)
-        rest.append(f"Columns with too many values for subgroups, not tested for harm: {columns}.")
-    return worse, rest
+    return worse, rest + columns_in_words(left_out)
+
+
+def columns_in_words(left_out: Sequence[str]) -> list[str]:
+    """One sentence on what of the table makes no subgroups; see ``subgroups.columns_left_out``."""
+    if not left_out:
+        return []
+    columns = ", ".join(left_out)
+    return [f"Columns or values that make no subgroups, not tested for harm: {columns}."]
 
 
 def _nobody(tested: Sequence[Hurt], together: str) -> str:

@@ -14,7 +14,7 @@ from medistill.evaluate.document import spread as spread_over_seeds
 from medistill.evaluate.grouped import Table, check_same_images
 from medistill.evaluate.harm import Hurt, corrected, uncorrected
 from medistill.evaluate.harm_parts import harm_parts
-from medistill.evaluate.harm_words import in_words
+from medistill.evaluate.harm_words import columns_in_words, in_words
 from medistill.evaluate.holm import holm
 from medistill.evaluate.scored import Scored, estimates, score
 from medistill.evaluate.subgroups import Subgroup, together
@@ -43,6 +43,7 @@ def compare_models(
     classes: Sequence[str],
     word: str,
     parts: Mapping[str, Sequence[Subgroup]] = MappingProxyType({}),
+    left_out: Sequence[str] = (),
     resamples: int = 2000,
     flips: int = 10_000,
     seed: int = 0,
@@ -55,6 +56,7 @@ def compare_models(
         word: what a group is called.
         parts: subgroups of the images as each run knows them, to see whether one is served worse;
             what one run knows of the images holds for all.
+        left_out: columns that make no subgroups, and why, as any run knows them.
         resamples: bootstrap resamples of groups.
         flips: sign flips of groups.
         seed: of both.
@@ -82,6 +84,7 @@ def compare_models(
     table = next(iter(named.values()))
     hurt = _harm(models, scored, classes, together(parts), word, seed)
     worse, rest = _in_words(hurt)
+    rest += [*columns_in_words(left_out), *_known_to_some(parts)]
     return {
         "classes": list(classes),
         "group_word": word,
@@ -183,6 +186,20 @@ def _harm(
         for run, against in others.items()
     ]
     return dict(zip(models, corrected(found), strict=True))
+
+
+def _known_to_some(parts: Mapping[str, Sequence[Subgroup]]) -> list[str]:
+    """Columns that not every run knows of the images, one sentence each."""
+    knowing: dict[str, list[str]] = {}
+    for run, found in parts.items():
+        for column in dict.fromkeys(each.column for each in found):
+            knowing.setdefault(column, []).append(run)
+    return [
+        f"The column '{column}' is in the table of {', '.join(runs)} alone and was taken for all "
+        "runs, whose images are the same."
+        for column, runs in knowing.items()
+        if len(runs) < len(parts)
+    ]
 
 
 def _in_words(hurt: Mapping[str, Sequence[Hurt]]) -> tuple[list[str], list[str]]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from medistill.evaluate.ages import age_band, is_age
 from medistill.evaluate.grouped import fail
-from medistill.evaluate.intervals import FEWEST_GROUPS
+from medistill.evaluate.intervals import FEWEST_GROUPS, plural
 from medistill.evaluate.table_files import read_rows, write_rows
 
 MOST_VALUES = 12
@@ -64,7 +64,7 @@ def subgroups(attributes: Sequence[Mapping[str, str]]) -> list[Subgroup]:
 
 
 def columns_left_out(attributes: Sequence[Mapping[str, str]]) -> list[str]:
-    """Columns with too many values to make subgroups, for example ``visit (14 values)``.
+    """Columns that make no subgroups, or not of every value, for example ``visit (14 values)``.
 
     Args:
         attributes: of each image, by column.
@@ -159,8 +159,10 @@ def _values(column: str, texts: Sequence[str]) -> list[str]:
 
 def _left_out(column: str, values: Sequence[str]) -> str:
     """What of a column makes no subgroup; empty for nothing."""
-    if _too_many(column, values):
-        return f"{len(set(values)):,} values"
+    if set(values) == {UNKNOWN}:
+        return "no values"
+    if len(set(values)) == 1 or _too_many(column, values):
+        return plural("value", len(set(values)))
     few = len(_few(column, values))
     return f"{few:,} values of fewer than {FEWEST_GROUPS} images" if few else ""
 

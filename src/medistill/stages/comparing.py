@@ -19,6 +19,8 @@ from medistill.report.comparison_page import comparison_text, write_comparison
 from medistill.stages.doubt import doubt
 
 NO_COLUMNS = "does not tell the subgroups of its images; evaluate it again for them"
+NO_LEFT_OUT = "does not tell which columns make no subgroups; evaluate it again for them"
+LEFT_OUT = "columns_left_out"
 ROLES = ("teacher", "student", "control")
 _TABLE = re.compile(r"(teacher|student|control)(?:-(\d+))?\.csv")
 
@@ -49,8 +51,9 @@ def compare(runs: Sequence[str | Path], *, out: str | Path | None = None) -> str
         classes=metrics[0]["classes"],
         word=metrics[0]["group_word"],
         parts={n: _parts(f, models[n]) for n, f in kept.items()},
+        left_out=list(dict.fromkeys(c for each in metrics for c in each.get(LEFT_OUT, ()))),
     )
-    found["notes"] += [f"{name} {NO_COLUMNS}." for name in names if name not in kept]
+    found["notes"] += _older(names, kept, metrics)
     found["notes"] += [said for folder in folders if (said := doubt(folder))]
     if out is not None:
         folder = Path(out)
@@ -58,6 +61,15 @@ def compare(runs: Sequence[str | Path], *, out: str | Path | None = None) -> str
         write_json(folder / "comparison.json", found)
         write_comparison(folder / "comparison.html", found)
     return comparison_text(found)
+
+
+def _older(
+    names: Sequence[str], kept: Mapping[str, Path], metrics: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """What evaluations of earlier versions do not tell, one sentence a run."""
+    silent = [name for name in names if name not in kept]
+    unsaid = [n for n, m in zip(names, metrics, strict=True) if n in kept and LEFT_OUT not in m]
+    return [f"{n} {NO_COLUMNS}." for n in silent] + [f"{n} {NO_LEFT_OUT}." for n in unsaid]
 
 
 def _evaluation(run: Path) -> Path:

@@ -119,12 +119,13 @@ def _metrics(judged: Judged, parts: Sequence[Subgroup]) -> dict[str, Any]:
     images = judged.images
     found = evaluate(
         judged.predictions,
+    left_out = columns_left_out(_attributes(judged))
         classes=images.classes,
         group_word=images.group_word,
         caveats=images.caveats,
         sizes=judged.sizes,
         parts=parts,
-        left_out=columns_left_out(_attributes(judged)),
+        left_out=left_out,
     )
     decisions = decision_values(
         judged.examined,
@@ -141,6 +142,7 @@ def _metrics(judged: Judged, parts: Sequence[Subgroup]) -> dict[str, Any]:
         "decisions": decisions,
         "flow": dict(judged.flow),
         "explanation": explained,
+        "columns_left_out": left_out,
         "provenance": dict(judged.provenance),
     }
 

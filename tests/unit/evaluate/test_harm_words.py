@@ -69,6 +69,6 @@ def test_what_was_not_tested_is_named_with_the_reason_and_the_metric_if_only_tha
 
 def test_columns_that_make_no_subgroups_are_named() -> None:
     assert in_words([], left_out=["visit (14 values)", "file (300 values)"])[1] == [
-        "Columns with too many values for subgroups, not tested for harm: visit (14 values), "
+        "Columns or values that make no subgroups, not tested for harm: visit (14 values), "
         "file (300 values)."
     ]

@@ -139,6 +139,19 @@ def test_where_no_subgroup_was_tested_only_the_classes_are_spoken_of() -> None:
         assert notes[0].startswith("No class is shown to be served worse")
 
 
+def test_columns_that_make_no_subgroups_and_columns_of_some_runs_are_named() -> None:
+    site = [Subgroup(column="site", value=v, rows=np.arange(200)[n::2]) for n, v in enumerate("AB")]
+    parts = {"good": [WOMEN, MEN, *site], "bad": [WOMEN, MEN]}
+    notes = compare_models(HARMED, parts=parts, left_out=["visit (14 values)"], **QUICK)["notes"]
+    assert notes[-2:] == [
+        "Columns or values that make no subgroups, not tested for harm: visit (14 values).",
+        "The column 'site' is in the table of good alone and was taken for all runs, whose images "
+        "are the same.",
+    ]
+    notes = compare_models(HARMED, parts=dict.fromkeys(HARMED, [WOMEN, MEN]), **QUICK)["notes"]
+    assert not any("column" in note.lower() for note in notes)
+
+
 def test_runs_that_know_other_things_of_the_same_images_are_refused() -> None:
     other = Subgroup(column="sex", value="F", rows=np.arange(99))
     with pytest.raises(DataError, match="bad: has other values in the column 'sex' than good"):

@@ -67,6 +67,12 @@ def test_small_sites_are_counted_and_not_told_one_by_one() -> None:
     assert columns_left_out(rows[12:]) == ["scanner serial (41 values)"]
 
 
+def test_a_column_of_one_value_or_of_none_is_named() -> None:
+    rows = [{"sex": "F", "site": "", "age": str(50 + n % 3)} for n in range(40)]
+    assert subgroups(rows) == []
+    assert columns_left_out(rows) == ["sex (1 value)", "site (no values)", "age (1 value)"]
+
+
 def test_ages_that_are_mostly_no_ages_are_words() -> None:
     words = ["adult", "child", "adult", "61"]
     found = {each.name: each.rows.tolist() for each in subgroups([{"age": word} for word in words])}

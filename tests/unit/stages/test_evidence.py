@@ -11,7 +11,7 @@ from PIL import Image
 
 import medistill.evaluate
 from medistill.core.errors import DataError, RunFolderError
-from medistill.core.files import read_json
+from medistill.core.files import read_json, write_json
 from medistill.recipe import load_recipe
 from medistill.stages.comparing import compare
 from medistill.stages.context import SilentReporter
@@ -43,6 +43,22 @@ def test_a_run_is_compared_with_an_evaluation_of_the_same_images(
     assert (tmp_path / "out/comparison.html").is_file()
     found = read_json(tmp_path / "out/comparison.json")
     assert len(found["models"]) == 6
+
+
+def test_columns_that_make_no_subgroups_are_named_and_an_older_evaluation_too(
+    finished: Path, tmp_path: Path
+) -> None:
+    metrics = read_json(finished / "evaluation/metrics.json")
+    for name, columns in (("told", ["visit (14 values)"]), ("older", None)):
+        shutil.copytree(finished / "evaluation", tmp_path / name)
+        known = {k: v for k, v in metrics.items() if k != "columns_left_out"}
+        known |= {} if columns is None else {"columns_left_out": columns}
+        write_json(tmp_path / name / "metrics.json", known)
+    text = compare([finished, tmp_path / "told", tmp_path / "older"])
+    said = "Columns or values that make no subgroups, not tested for harm: visit (14 values).\n"
+    assert said in text
+    assert "older does not tell which columns make no subgroups; evaluate it again" in text
+    assert "told does not" not in text
 
 
 def test_other_images_other_classes_and_no_evaluation_are_refused(
