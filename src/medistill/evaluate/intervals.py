@@ -39,6 +39,7 @@ class Support:
         folds: number of folds within which groups were drawn.
         word: what a group is called.
         single: whether every group is one image.
+        pooled: whether the value is of all folds at once, and not their mean.
     """
 
     carriers: int
@@ -46,6 +47,7 @@ class Support:
     folds: int
     word: str
     single: bool = False
+    pooled: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +92,7 @@ def estimate_with_interval(
     """
     undefined = int(np.isnan(resampled).sum())
     if np.isnan(value):
-        reason = absent + (", in a fold" if support.folds > 1 else "")
+        reason = absent + (", in a fold" if support.folds > 1 and not support.pooled else "")
         return Estimate(estimate=None, reason=reason, undefined_resamples=undefined)
     too_little = _too_little(undefined / resampled.size, support)
     if too_little is not None:

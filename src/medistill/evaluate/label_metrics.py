@@ -130,7 +130,9 @@ def _of_labels() -> list[Metric]:
             title=METRICS[name].title.removesuffix(" against the rest"),
             undefined="the label has one answer only",
             meaning=f"{METRICS[name].title.removesuffix(' against the rest')} of the label where "
-            "it is known" + ("." if name == "class_auroc" else ", at a probability of 0.5."),
+            "it is known"
+            + ("" if name == "class_auroc" else ", at a probability of 0.5")
+            + (", over all folds at once." if METRICS[name].pooled else "."),
         )
         for name, function in plain.items()
     ]

@@ -125,11 +125,14 @@ class Metric:
         better: which direction is good.
         scale: range of its values, which fixes the scale on which its interval is symmetric:
             ``share`` of images and ``unit`` lie in [0, 1], ``positive`` in [0, inf),
-            ``calibration`` see calibration.py.
+            ``calibration`` see calibration.py. F1 is a share: it has the odds, doubled, of TP /
+            (TP + FP + FN), and Wilson's interval is the same whatever odds are multiplied by
+            (Lam, Gopal and Qian 2023, arXiv:2309.14621, call it Wilson's indirect one).
         per_class: one value a class.
         carriers: whose number limits what the interval can know: all groups, the groups of the
             rarest class, or those of the class and of its rest.
-        pooled: computed over all folds at once instead of averaged over folds.
+        pooled: computed over all folds at once instead of averaged over folds; of F1 the one
+            way that is not biased (Forman and Scholz 2010, SIGKDD Explorations 12:49).
         gaps: signed terms whose absolute values add up to it, for a calibration error.
         undefined: why it may not exist, as a clause.
         meaning: one sentence for the report.
@@ -236,9 +239,12 @@ _TABLE = (
         name="f1",
         title="F1",
         function=f1,
+        scale="share",
         per_class=True,
         carriers="class",
-        meaning="Harmonic mean of precision and sensitivity.",
+        pooled=True,
+        meaning="Harmonic mean of precision and sensitivity. Over all folds at once, because a "
+        "mean over folds is biased and does not exist where one fold has nothing of the class.",
     ),
     Metric(
         name="class_auroc",

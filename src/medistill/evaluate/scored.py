@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -92,9 +92,8 @@ def supports(table: Table, metric: Metric, word: str) -> list[Support]:
     }[metric.carriers]
     groups, folds = table.group_count, len(table.fold_rows)
     single = groups == len(table)
-    return [
-        Support(carriers=n, groups=groups, folds=folds, word=word, single=single) for n in carriers
-    ]
+    one = Support(carriers=0, groups=groups, folds=folds, word=word, single=single)
+    return [replace(one, carriers=n, pooled=metric.pooled) for n in carriers]
 
 
 def estimates(scored: Scored, metric: Metric, word: str) -> list[Estimate]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -47,6 +49,18 @@ def test_shares_of_single_images_have_wilsons_interval():
     assert (found.low, found.high) == (pytest.approx(expected.low), pytest.approx(expected.high))
     other = proportion_confint(45, 50, method="wilson")
     assert (found.low, found.high) == pytest.approx(other)
+
+
+def test_f1_of_single_images_has_wilsons_interval_of_the_share_whose_odds_it_doubles():
+    hits, errors = 27, 23  # of images that are of the class or called so
+    plain = stats.binomtest(hits, hits + errors).proportion_ci(0.95, method="wilson")
+    value, share = 2 * hits / (2 * hits + errors), hits / (hits + errors)
+    # The slope of F1 = 2 J / (1 + J) carries the binomial error of J over.
+    error = 2 / (1 + share) ** 2 * np.sqrt(share * (1 - share) / (hits + errors))
+    single = Support(carriers=50, groups=80, folds=1, word="image", single=True)
+    found = estimate_with_interval(value, spread(value, error), scale="share", support=single)
+    expected = [2 * end / (1 + end) for end in (plain.low, plain.high)]
+    assert (found.low, found.high) == pytest.approx(expected)
 
 
 def test_other_values_of_single_images_have_the_normal_quantile():
@@ -155,6 +169,12 @@ def test_undefined_value_says_why():
     found = estimate_with_interval(float("nan"), np.full(9, np.nan), scale="unit", support=FORTY)
     assert (found.estimate, found.low, found.reason) == (None, None, "a class is absent")
     assert found.undefined_resamples == 9
+    folds = replace(FORTY, folds=5)
+    absent = {"scale": "unit", "resampled": np.full(9, np.nan)}
+    averaged = estimate_with_interval(float("nan"), support=folds, **absent)
+    assert averaged.reason == "a class is absent, in a fold"
+    pooled = estimate_with_interval(float("nan"), support=replace(folds, pooled=True), **absent)
+    assert pooled.reason == "a class is absent"
 
 
 def test_plurals():

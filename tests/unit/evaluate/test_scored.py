@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
+from statsmodels.stats.proportion import proportion_confint
 
 from medistill.evaluate.bootstrap import draw_resamples
 from medistill.evaluate.metrics import METRICS
+from medistill.evaluate.predictions import Predictions
 from medistill.evaluate.scored import estimates, score, supports
 
 
@@ -37,6 +40,30 @@ def test_support_is_that_of_the_rarest_class(simulate):
     assert estimates(scored, METRICS["accuracy"], "patient")[0].reason is None
 
 
+def test_f1_of_single_images_has_wilsons_interval(simulate):
+    table = simulate(images=60, groups=60)
+    scored = score([table], draw_resamples(table, resamples=300, seed=0))[0]
+    found = estimates(scored, METRICS["f1"], "image")[1]
+    value = f1_score(table.labels, table.probabilities.argmax(axis=1))
+    images = value * (1 - value) / np.var(scored.resampled["f1"][:, 1], ddof=1)
+    ends = proportion_confint(value * images, images, method="wilson")
+    assert (found.low, found.high) == pytest.approx(ends)
+
+
+def test_f1_is_of_all_folds_at_once_though_one_has_nothing_of_the_class(simulate):
+    table = simulate(images=200, groups=40, folds=5)
+    first = table.fold_rows[0]
+    table.labels[first], table.probabilities[first] = 0, [0.9, 0.1]
+    scored = score([table], draw_resamples(table, resamples=300, seed=0))[0]
+    found = estimates(scored, METRICS["f1"], "patient")[1]
+    expected = f1_score(table.labels, table.probabilities.argmax(axis=1))
+    assert found.estimate == pytest.approx(expected)
+    assert found.low < found.estimate < found.high
+    # A mean over folds does not exist there.
+    missing = estimates(scored, METRICS["sensitivity"], "patient")[1]
+    assert missing.reason == "a class is absent, in a fold"
+
+
 def test_constant_predictions_are_handled(simulate):
     table = simulate(images=60, groups=60)
     table.probabilities[:] = [0.6, 0.4]
@@ -49,8 +76,6 @@ def test_constant_predictions_are_handled(simulate):
 
 def test_calibration_interval_of_a_calibrated_model_reaches_zero():
     random = np.random.default_rng(0)
-    from medistill.evaluate.predictions import Predictions
-
     stated = random.random(300)
     table = Predictions(
         names=[str(i) for i in range(300)],
