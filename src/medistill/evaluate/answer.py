@@ -198,9 +198,11 @@ def _sentence(scope: str, difference: Estimate, verdict: str, metric: Metric, co
             f"changed by {difference.estimate:+.3f} ({numbers}{lower_is_better})."
         )
     verb = "raised" if difference.estimate > 0 else "lowered"
+    # What was lowered by .4 was lowered by .3 to .5, and not by -.5 to -.3.
+    low, high = sorted((abs(difference.low), abs(difference.high or 0)))
     return (
         f"{scope}, distilling {verb} {metric.in_text} by {abs(difference.estimate):.3f} "
-        f"({numbers}{lower_is_better})."
+        f"(95 % interval {_number(low)} to {_number(high)}, {counts}{lower_is_better})."
     )
 
 

@@ -17,7 +17,8 @@ def harm_table(metrics: Mapping[str, Any]) -> Grid | None:
         return None
     return Grid(
         caption="Student minus the other model, with 95 % intervals; p-values are corrected over "
-        "all of these comparisons (Holm)",
+        f"the {sum(each['p'] is not None for each in found):,} of these that could be tested "
+        "(Holm)",
         columns=("Metric", "Student", "Other model", "Difference"),
         rows=tuple(
             (f"{each['name']}, against the {each['other']}", _cells(each)) for each in found

@@ -39,7 +39,7 @@ def test_raised():
 
 def test_lowered():
     assert file(gain(-0.041, -0.070, -0.012, "worse")) == (
-        "For this file, distilling lowered AUROC by 0.041 (95 % interval -0.070 to -0.012, "
+        "For this file, distilling lowered AUROC by 0.041 (95 % interval 0.012 to 0.070, "
         "218 articles)."
     )
 

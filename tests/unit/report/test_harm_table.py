@@ -35,6 +35,7 @@ def test_worse_undecided_and_not_tested() -> None:
         "sex F, against the control",
         "site B, against the control",
     ]
+    assert table.caption.endswith("corrected over the 2 of these that could be tested (Holm)")
     cells = [row[1][3] for row in table.rows]
     assert [cell.verdict for cell in cells] == ["worse", "", ""]
     assert [cell.note for cell in cells] == [
