@@ -14,7 +14,7 @@ from medistill.evaluate.examined import Examined, groups_of, labels_of
 from medistill.evaluate.label_predictions import LabelPredictions
 from medistill.evaluate.mask_confidence import error_detection
 from medistill.evaluate.operating import Wish
-from medistill.evaluate.operating_values import no_points, operating_values
+from medistill.evaluate.operating_values import operating_values, pointed
 from medistill.evaluate.reliability_measures import measures
 from medistill.evaluate.selective import (
     confidence_and_hits,
@@ -39,6 +39,7 @@ def decision_values(
     classes: Sequence[str],
     word: str,
     wish: Wish | None = None,
+    named: str | None = None,
     strange: Mapping[str, Mapping[str, StrangeSet]] | None = None,
 ) -> dict[str, Any]:
     """Everything that was fitted on *calibrate*, judged on *evaluate*, by role.
@@ -49,16 +50,19 @@ def decision_values(
         classes: names in the order of the logits.
         word: what a group is called.
         wish: the shipped operating point.
+        named: class that operating points are about, where the wish names none.
         strange: for each role what it said of images of other kinds.
 
     Returns:
         For each role ``temperature`` (of each fold, or of each label of the first), ``refusals``,
+        ``positive`` (the one class that operating points are about, None where there is no such),
         ``calibration`` (``before`` and ``after``, see ``reliability_measures.measures``),
         ``operating``, ``sets``, ``selective``, ``decision_curve`` (by class) and ``strange``.
         A JSON value without NaN.
     """
+    positive = wish.positive if wish is not None and wish.positive else named
     return {
-        role: _of_model(folds, task, classes, word, wish, (strange or {}).get(role, {}))
+        role: _of_model(folds, task, classes, word, wish, positive, (strange or {}).get(role, {}))
         for role, folds in examined.items()
         if folds
     }
@@ -70,6 +74,7 @@ def _of_model(
     classes: Sequence[str],
     word: str,
     wish: Wish | None,
+    named: str | None,
     strange: Mapping[str, StrangeSet],
 ) -> dict[str, Any]:
     labels, drawn = labels_of(folds), clusters(groups_of(folds), word=word)
@@ -78,31 +83,31 @@ def _of_model(
     after = np.concatenate([f.chances(task=task) for f in folds])
     fold = np.repeat(np.arange(len(folds)), [len(each.evaluate.labels) for each in folds])
     counted = _counted(folds, fold, task)
+    columns = pointed(task, classes, named)
     return {
         "temperature": _temperatures(folds),
-        "refusals": _refusals(folds, task, classes, wish),
+        "refusals": _refusals(folds, task),
+        "positive": classes[columns[0]] if task == "single-label" and columns else None,
         "calibration": {
             when: measures(chances, labels, task=task, classes=classes, counted=counted, folds=fold)
             for when, chances in (("before", before), ("after", after))
         },
-        "operating": operating_values(folds, task=task, classes=classes, wish=wish, drawn=drawn),
+        "operating": operating_values(
+            folds, task=task, classes=classes, wish=wish, drawn=drawn, named=named
+        ),
         "sets": set_values(folds, task=task, classes=classes, drawn=drawn),
         "selective": _selective(after, labels, task, drawn),
-        "decision_curve": _curves(after, labels, task, classes),
+        "decision_curve": _curves(after, labels, task, classes, columns),
         "strange": strange_values(folds[0], strange, task=task, word=word),
         "uncertainty": _uncertainty(after, labels, drawn) if masks else None,
     }
 
 
-def _refusals(
-    folds: Sequence[Examined], task: Task, classes: Sequence[str], wish: Wish | None
-) -> dict[str, str]:
+def _refusals(folds: Sequence[Examined], task: Task) -> dict[str, str]:
     """What was not fitted, and what does not apply."""
-    pointless = no_points(task, classes, wish)
     return {
         **folds[0].fitted.decisions.refusals,
         **(NOT_FOR_MASKS if task == "segmentation" else {}),
-        **({"thresholds": pointless} if pointless else {}),
     }
 
 
@@ -153,14 +158,22 @@ def _uncertainty(chances: Floats, labels: np.ndarray, drawn: Clusters) -> dict[s
 
 
 def _curves(
-    chances: Floats, labels: np.ndarray, task: Task, classes: Sequence[str]
+    chances: Floats, labels: np.ndarray, task: Task, classes: Sequence[str], pointed: Sequence[int]
 ) -> dict[str, Any]:
-    """Decision curves of the second of two classes, or of each; none for masks."""
+    """Decision curves of the class that matters of two, or of each, that one first; none of masks.
+
+    Args:
+        chances: probabilities, (N, K).
+        labels: the truth.
+        task: what the labels are.
+        classes: names.
+        pointed: columns that operating points are about.
+    """
     if task == "segmentation":
         return {}
-    columns = range(len(classes))
-    if task == "single-label" and len(classes) == 2:
-        columns = range(1, 2)
+    columns = list(pointed)
+    if task == "single-label" and len(classes) > 2:
+        columns += [column for column in range(len(classes)) if column not in pointed]
     return {
         classes[c]: _curve(chances[:, c], labels[:, c] if task == "multi-label" else labels == c)
         for c in columns[:MOST_CLASSES]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ import numpy as np
 from medistill.bundle.calibration import decide
 from medistill.core.types import Task
 from medistill.evaluate.examined import Examined, labels_of
+from medistill.evaluate.intervals import Estimate
 from medistill.evaluate.operating import Wish, choose_thresholds
 from medistill.evaluate.shares import Clusters, share
 
+ONE_ANSWER = "all images or none are of the class"
 USUAL = (
     Wish(rule="sensitivity", value=0.9),
     Wish(rule="specificity", value=0.9),
@@ -27,6 +30,7 @@ def operating_values(
     classes: Sequence[str],
     wish: Wish | None,
     drawn: Clusters,
+    named: str | None = None,
 ) -> list[dict[str, Any]]:
     """Confusion at each operating point, with intervals; the shipped one first.
 
@@ -37,6 +41,7 @@ def operating_values(
         classes: names.
         wish: what is shipped; None for the most probable class.
         drawn: groups of *evaluate* of all folds.
+        named: class that the points are about, where the wish names none.
 
     Returns:
         For each point and class: ``rule``, ``wished``, ``class``, ``shipped``, and either
@@ -44,30 +49,32 @@ def operating_values(
         ``false_alarms``, ``rejections``), ``sensitivity``, ``specificity``,
         ``positive_predictive_value`` and ``negative_predictive_value``.
     """
-    positive = wish.positive if wish is not None else None
-    if task == "segmentation" or no_points(task, classes, wish):
-        return []
+    positive = wish.positive if wish is not None and wish.positive else named
     choosing = all(fold.calibrate is not None for fold in folds)
     others = [Wish(rule=w.rule, value=w.value, positive=positive) for w in USUAL if choosing]
-    wishes = ([wish] if wish else []) + [other for other in others if other != wish]
-    column = list(classes).index(positive) if positive else len(classes) - 1
-    columns = range(len(classes)) if task == "multi-label" else [column]
+    shipped = None if wish is None else replace(wish, positive=positive)
+    wishes = ([shipped] if shipped else []) + [other for other in others if other != shipped]
+    columns = pointed(task, classes, positive)
     return [
-        {**_point(folds, task, classes, each, column, drawn), "shipped": each == wish}
+        {**_point(folds, task, classes, each, column, drawn), "shipped": each == shipped}
         for each in wishes
         for column in columns
     ]
 
 
-def no_points(task: Task, classes: Sequence[str], wish: Wish | None) -> str | None:
-    """Why there are none whatever the images say, as a clause: which class matters is not said."""
-    named = wish is not None and wish.positive
-    if task != "single-label" or named or len(classes) <= 2:
-        return None
-    return (
-        f"with {len(classes)} classes an operating point is of one against the others, and none is "
-        "named (decide.positive)"
-    )
+def pointed(task: Task, classes: Sequence[str], named: str | None) -> Sequence[int]:
+    """Columns of the classes that operating points are about.
+
+    Every label; the named one of exclusive classes, else the second of two. None of masks, and none
+    of more classes where which one matters is not said.
+    """
+    if task == "segmentation":
+        return ()
+    if task == "multi-label":
+        return range(len(classes))
+    if named is not None:
+        return (list(classes).index(named),)
+    return (len(classes) - 1,) if len(classes) <= 2 else ()
 
 
 def _point(
@@ -124,6 +131,13 @@ def _confusion(
     called: np.ndarray, positive: np.ndarray, known: np.ndarray, drawn: Clusters
 ) -> dict[str, Any]:
     there, absent = positive & known, ~positive & known
+    predictive = {
+        "positive_predictive_value": share(positive, called & known, drawn),
+        "negative_predictive_value": share(~positive, ~called & known, drawn),
+    }
+    if not (there.any() and absent.any()):
+        # They would say how frequent the class is here, and nothing of the model.
+        predictive = dict.fromkeys(predictive, Estimate(estimate=None, reason=ONE_ANSWER))
     return {
         "confusion": {
             "hits": int((called & there).sum()),
@@ -133,6 +147,5 @@ def _confusion(
         },
         "sensitivity": share(called, there, drawn).to_json(),
         "specificity": share(~called, absent, drawn).to_json(),
-        "positive_predictive_value": share(positive, called & known, drawn).to_json(),
-        "negative_predictive_value": share(~positive, ~called & known, drawn).to_json(),
+        **{name: value.to_json() for name, value in predictive.items()},
     }

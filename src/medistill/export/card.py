@@ -30,7 +30,7 @@ def model_card(manifest: Manifest) -> str:
         _section("What it does", _what_it_does(manifest)),
         _section("Findings", manifest.findings),
         _section("Caveats", manifest.caveats),
-        _section("How it decides", decided(manifest.graph(), manifest.classes)),
+        _section("How it decides", decided(manifest.graph(), manifest.classes, manifest.task)),
         _section("Graphs", [_graph_line(graph, manifest.default) for graph in manifest.graphs]),
         _section("Not published", [f"{n}: {why}" for n, why in manifest.refused.items()]),
         _section("Made from", _made_from(manifest)),

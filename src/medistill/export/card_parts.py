@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import yaml
 
 from medistill.bundle.schema import Graph, Manifest
+from medistill.core.types import Task
 
 _PIPELINES = {
     "single-label": "image-classification",
@@ -41,20 +42,20 @@ def form(graph: Graph) -> str:
     return f"{graph.runtime}{opset}, {graph.batch} batch"
 
 
-def decided(graph: Graph, classes: Sequence[str]) -> list[str]:
+def decided(graph: Graph, classes: Sequence[str], task: Task) -> list[str]:
     """What was fitted on the calibration part, and why anything is missing.
 
     Args:
         graph: which decides.
         classes: names in the order of its logits.
+        task: what its labels are.
     """
     found, calibration = graph.decisions, graph.calibration
     lines = [f"Temperature: {calibration.temperature:.3g}"]
     if calibration.labels:
         own = dict(zip(classes, calibration.labels, strict=True))
         lines = [f"Temperatures: {_numbers(own)}"]
-    if graph.thresholds:
-        lines.append(f"Thresholds: {_numbers(graph.thresholds)}")
+    lines.append(_said(graph, classes, task))
     if found.choice is not None:
         wished = "" if found.choice.wished is None else f" {found.choice.wished:g}"
         lines.append(
@@ -68,6 +69,20 @@ def decided(graph: Graph, classes: Sequence[str]) -> list[str]:
             f"Strange images: stopped, with {found.trust.false_alarms:.0%} false alarms allowed"
         )
     return lines + [f"Missing, {name}: {reason}" for name, reason in found.refusals.items()]
+
+
+def _said(graph: Graph, classes: Sequence[str], task: Task) -> str:
+    """How ``bundle.calibration.decide`` comes to a label."""
+    of_one = task == "single-label" and len(classes) > 2
+    if graph.thresholds:
+        how = "; says the class whose probability is largest relative to its own" if of_one else ""
+        return f"Thresholds: {_numbers(graph.thresholds)}{how}"
+    if task == "multi-label":
+        return "Thresholds: none, every label holds from 0.5 up"
+    if task == "segmentation":
+        return "Thresholds: none, says the most probable class of each pixel"
+    wanted = " (another point of one class needs decide.positive and decide.rule)" if of_one else ""
+    return f"Thresholds: none, says the most probable class{wanted}"
 
 
 def _numbers(found: Mapping[str, float]) -> str:

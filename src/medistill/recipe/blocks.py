@@ -181,7 +181,8 @@ class DecideBlock:
         rule: of the operating point: ``sensitivity`` or ``specificity`` (keep what is wished),
             ``youden``, ``cost``; null says the most probable class (multi-label: from 0.5 up).
         wished: sensitivity or specificity, or how many false alarms a miss costs; null for Youden.
-        positive: class that the rule is about; null for the second of two.
+        positive: class that the report's operating points and the rule are about; null for the
+            second of two, and for no operating points of more.
         coverage: of prediction sets.
         false_alarms: share of known images that may be stopped as strange.
         strange: folders of images that are not of this kind, to see how many are caught.

@@ -74,13 +74,25 @@ def operating(metrics: Mapping[str, Any]) -> list[Grid]:
     where = "thresholds chosen on the calibration part, counted on the evaluation part"
     if is_external(metrics):
         where = "thresholds from the model's own calibration part, counted on the other set"
+    if metrics["task"] == "single-label" and len(metrics["classes"]) > 2:
+        where += "; a threshold is of p / (p + the largest probability of the other classes)"
+    if metrics["counts"]["folds"] > 1:
+        where += "; thresholds are means over the folds"
+    kept = (
+        "each label from 0.5 up" if metrics["task"] == "multi-label" else "the most probable class"
+    )
     for role, model in present(metrics):
         points = [point for point in model["operating"] if "confusion" in point]
         if role == "teacher" or not points:
             continue
         grids.append(
             Grid(
-                caption=f"{role.capitalize()}: {where}",
+                caption=f"{role.capitalize()}: {where}"
+                + (
+                    ""
+                    if any(p["shipped"] for p in model["operating"])
+                    else f"; as shipped it says {kept}"
+                ),
                 columns=("Threshold", *_RATES.values(), "Hits, misses, false alarms, rejections"),
                 rows=tuple((_rule(point), _point(point)) for point in points),
             )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from medistill.report.decision_tables import present
+from medistill.report.tables import is_external
 
 _KIND = "calibration"
 _TITLES = {
@@ -53,6 +54,21 @@ def refusals(metrics: Mapping[str, Any]) -> dict[str, list[str]]:
         ]
         for heading, kinds in _HEADINGS.items()
     }
+
+
+def unnamed(metrics: Mapping[str, Any]) -> str:
+    """How to get operating points of several classes of which none is named; empty if not so."""
+    models, count = present(metrics), len(metrics["classes"])
+    # Evaluations of earlier versions do not say which class was named.
+    said = any(model.get("positive") or model["operating"] for _, model in models)
+    if metrics["task"] != "single-label" or count <= 2 or not models or said:
+        return ""
+    return (
+        f"With {count} classes an operating point is of one of them against the others, and none "
+        "is named: 'medistill run' with decide.positive=CLASS into the same run folder trains "
+        "nothing anew and gives its thresholds with sensitivity, specificity and predictive values"
+        f"{'; then evaluate again' if is_external(metrics) else ''}."
+    )
 
 
 def uncalibrated(metrics: Mapping[str, Any]) -> str:

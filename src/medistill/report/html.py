@@ -156,6 +156,7 @@ def _decisions(metrics: Mapping[str, Any]) -> dict[str, Any]:
         "strange": decision_tables.strange(metrics),
         "uncertainty": decision_tables.uncertainty(metrics),
         "refusals": decision_words.refusals(metrics),
+        "unnamed": decision_words.unnamed(metrics),
         "uncalibrated": decision_words.uncalibrated(metrics),
         "curves": decision_plots.decision_curves(metrics),
         "selective_plot": decision_plots.selective(metrics),

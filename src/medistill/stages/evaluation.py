@@ -35,7 +35,7 @@ from medistill.stages.teacher import open_teacher
 
 EVALUATION = "evaluation"
 #: Raised when a report says something new, so that finished runs are judged again.
-VERSION = 10
+VERSION = 11
 
 
 def evaluate_run(context: Context, prepared: Prepared) -> None:
@@ -112,6 +112,7 @@ def _judged(context: Context, prepared: Prepared, folder: Path) -> Judged:
         predictions=predictions,
         examined={role: seeds[0] for role, seeds in examined.items()},
         wish=rules_of(context.recipe.decide).wish,
+        named=context.recipe.decide.positive,
         strange=strange_answers(context, prepared, fold),
         flow=data_flow(context, prepared),
         explanation=_explained(context, prepared, fold),

@@ -150,6 +150,7 @@ def _of_run(context: Context, images: ImageSet, cache: Path, skip_unreadable: bo
         predictions=_tables(context, own, prepared, examined),
         examined=first,
         wish=rules_of(context.recipe.decide).wish,
+        named=context.recipe.decide.positive,
         flow=other_flow(prepared, range(len(images.samples))),
         sizes=sizes_of(context, own, fold),
         provenance=judged_on(made_from(context, own), prepared),

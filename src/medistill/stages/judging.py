@@ -48,6 +48,7 @@ class Judged:
         predictions: for each role one table a seed.
         examined: for each role its first seed, fold by fold, with what was fitted on *calibrate*.
         wish: the operating point that is shipped.
+        named: class that operating points are about, where the wish names none.
         strange: for each role what it said of images of other kinds.
         flow: how many images came, were left out, and went into each part.
         explanation: where the models look.
@@ -63,6 +64,7 @@ class Judged:
     predictions: Mapping[str, Sequence[Table]]
     examined: Mapping[str, Sequence[Examined]] = field(default_factory=dict)
     wish: Wish | None = None
+    named: str | None = None
     strange: Mapping[str, Mapping[str, StrangeSet]] = field(default_factory=dict)
     flow: Mapping[str, Any] = field(default_factory=dict)
     explanation: Explained | None = None
@@ -117,9 +119,9 @@ def judge(judged: Judged, folder: Path) -> Mapping[str, Any]:
 
 def _metrics(judged: Judged, parts: Sequence[Subgroup]) -> dict[str, Any]:
     images = judged.images
+    left_out = columns_left_out(_attributes(judged))
     found = evaluate(
         judged.predictions,
-    left_out = columns_left_out(_attributes(judged))
         classes=images.classes,
         group_word=images.group_word,
         caveats=images.caveats,
@@ -133,16 +135,17 @@ def _metrics(judged: Judged, parts: Sequence[Subgroup]) -> dict[str, Any]:
         classes=images.classes,
         word=images.group_word,
         wish=judged.wish,
+        named=judged.named,
         strange=judged.strange,
     )
     explained = judged.explanation.values if judged.explanation else None
     return {
         **found,
         "task": images.task,
+        "columns_left_out": left_out,
         "decisions": decisions,
         "flow": dict(judged.flow),
         "explanation": explained,
-        "columns_left_out": left_out,
         "provenance": dict(judged.provenance),
     }
 

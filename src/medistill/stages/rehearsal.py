@@ -110,7 +110,10 @@ def rehearse(context: Context, prepared: Prepared) -> None:
 
 def _check_decisions(block: DecideBlock, images: ImageSet) -> None:
     """What the evaluation would refuse after all trainings."""
-    if block.rule is not None and images.task == "single-label":
+    if images.task != "single-label" and block.positive is not None:
+        what = f"no one class is the positive one of a {images.task} task"
+        raise RecipeError(where="decide.positive", what=what, cure="Leave it null.")
+    if images.task == "single-label" and (block.rule or block.positive):
         positive_class(block.positive, images.classes)
     for folder in block.strange:
         if not Path(folder).exists():

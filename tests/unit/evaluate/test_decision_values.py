@@ -22,6 +22,7 @@ from tests.unit.evaluate.examined_models import examined
 PARTS = {
     "temperature",
     "refusals",
+    "positive",
     "calibration",
     "operating",
     "sets",
@@ -100,7 +101,7 @@ def test_every_task_gives_every_part_or_says_why_without_nan(task: Task) -> None
         assert found["student"]["sets"]["reason"] == "pixels of one image are not independent"
 
 
-def test_of_several_classes_of_which_none_is_named_it_is_said_why_there_is_no_point() -> None:
+def test_of_several_classes_the_named_one_has_points_and_comes_first() -> None:
     random = np.random.default_rng(0)
     asked = Answers(
         logits=random.normal(size=(40, 3)),
@@ -110,10 +111,20 @@ def test_of_several_classes_of_which_none_is_named_it_is_said_why_there_is_no_po
     model = Examined(fitted=Fitted(), calibrate=asked, evaluate=asked)
     kind = {"task": "single-label", "classes": ["a", "b", "c"], "word": "patient"}
     found = decision_values({"student": [model]}, **kind)["student"]
-    assert found["operating"] == []
-    assert "none is named (decide.positive)" in found["refusals"]["thresholds"]
-    assert "with 3 classes" in found["refusals"]["thresholds"]
-    named = Wish(rule="youden", positive="b")
-    found = decision_values({"student": [model]}, **kind, wish=named)["student"]
-    assert {point["class"] for point in found["operating"]} == {"b"}
+    assert (found["operating"], found["positive"]) == ([], None)
     assert "thresholds" not in found["refusals"]
+    assert list(found["decision_curve"]) == ["a", "b", "c"]
+    wish = {"wish": Wish(rule="youden", positive="b")}
+    for said in (wish, {"named": "b"}):
+        found = decision_values({"student": [model]}, **kind, **said)["student"]
+        assert {point["class"] for point in found["operating"]} == {"b"}
+        assert found["positive"] == "b"
+        assert list(found["decision_curve"]) == ["b", "a", "c"]
+        assert [point["shipped"] for point in found["operating"]].count(True) == ("wish" in said)
+
+
+def test_of_two_classes_the_curve_is_of_the_named_one() -> None:
+    kind = {"task": "single-label", "classes": ["well", "ill"], "word": "patient"}
+    for named, said in ((None, "ill"), ("well", "well")):
+        found = decision_values({"student": [examined()]}, **kind, named=named)["student"]
+        assert (list(found["decision_curve"]), found["positive"]) == ([said], said)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from medistill.bundle.decisions import Decisions
-from medistill.evaluate.decisions import Fitted
+from medistill.evaluate.decisions import Answers, Fitted
 from medistill.evaluate.examined import Examined
 from medistill.evaluate.operating import Wish
 from medistill.evaluate.operating_values import operating_values
@@ -66,6 +66,70 @@ def test_a_bundle_has_the_threshold_that_it_ships_and_no_other() -> None:
     assert not operating_values(
         [bundle], task="single-label", classes=CLASSES, wish=None, drawn=drawn
     )
+
+
+def of_three() -> Examined:
+    """Sixty images of three classes, one a group: each said right but every fifth."""
+    labels = np.arange(60) % 3
+    said = np.where(np.arange(60) % 5 == 0, (labels + 1) % 3, labels)
+    chances = np.where(said[:, None] == np.arange(3), 0.6, 0.2)
+    groups = [str(n) for n in range(60)]
+    asked = Answers(logits=np.log(chances), labels=labels, groups=groups)
+    return Examined(fitted=Fitted(), calibrate=asked, evaluate=asked)
+
+
+def test_the_named_one_of_three_classes_is_counted_against_the_others() -> None:
+    model = of_three()
+    kind = {"task": "single-label", "classes": ["a", "b", "c"]}
+    drawn = clusters(model.evaluate.groups, word="patient", resamples=200)
+    found = operating_values([model], **kind, wish=None, named="b", drawn=drawn)
+    assert [(point["rule"], point["class"]) for point in found] == [
+        ("sensitivity", "b"),
+        ("specificity", "b"),
+        ("youden", "b"),
+    ]
+    assert not any(point["shipped"] for point in found)
+    # Four of 20 images of b are taken for c, and four of a for b. Its score p / (p + the largest
+    # other) is .75 where b is said and .25 elsewhere.
+    assert found[2]["threshold"] == 0.5
+    assert found[2]["confusion"] == {
+        "hits": 16,
+        "misses": 4,
+        "false_alarms": 4,
+        "rejections": 36,
+    }
+    assert found[2]["specificity"]["estimate"] == pytest.approx(36 / 40)
+    wish = Wish(rule="cost", value=50.0, positive="b")
+    shipped, *others = operating_values([model], **kind, wish=wish, drawn=drawn)
+    assert (shipped["rule"], shipped["shipped"], shipped["class"]) == ("cost", True, "b")
+    # At that price nothing may be missed.
+    assert shipped["confusion"] == {"hits": 20, "misses": 0, "false_alarms": 40, "rejections": 0}
+    assert not any(point["shipped"] for point in others)
+
+
+def test_without_an_image_of_the_class_there_are_no_predictive_values() -> None:
+    model = of_three()
+    labels = np.where(model.evaluate.labels == 1, 0, model.evaluate.labels)
+    without = replace(model, evaluate=replace(model.evaluate, labels=labels))
+    kind = {"task": "single-label", "classes": ["a", "b", "c"], "wish": None, "named": "b"}
+    drawn = clusters(model.evaluate.groups, word="patient", resamples=200)
+    point = operating_values([without], **kind, drawn=drawn)[0]
+    for name in ("positive_predictive_value", "negative_predictive_value"):
+        assert point[name]["estimate"] is None
+        assert point[name]["reason"] == "all images or none are of the class"
+    assert point["sensitivity"]["reason"] == "there is no such image"
+    assert point["specificity"]["estimate"] is not None
+
+
+def test_the_first_of_two_classes_may_be_the_named_one() -> None:
+    model = examined()
+    drawn = clusters(model.evaluate.groups, word="patient", resamples=200)
+    found = operating_values(
+        [model], task="single-label", classes=CLASSES, wish=None, named="well", drawn=drawn
+    )
+    assert {point["class"] for point in found} == {"well"}
+    hits = found[0]["confusion"]["hits"] + found[0]["confusion"]["misses"]
+    assert hits == int((model.evaluate.labels == 0).sum())
 
 
 def test_every_label_has_its_own_points() -> None:

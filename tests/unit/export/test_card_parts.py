@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import yaml
 
 from medistill.bundle.schema import manifest_from_json
@@ -35,11 +37,27 @@ def test_the_head_is_yaml_that_the_hub_reads() -> None:
 def test_what_decides_and_what_is_missing_is_said() -> None:
     changes = with_graph(decisions=DECISIONS, thresholds={"ill": 0.3, "well": 0.7})
     manifest = manifest_from_json(document(b"", **changes))
-    lines = decided(manifest.graph(), manifest.classes)
+    lines = decided(manifest.graph(), manifest.classes, manifest.task)
     assert "Temperature: 1" in lines
     assert "Thresholds: ill 0.3, well 0.7" in lines
     assert "Chosen for: sensitivity 0.95 of ill, on 50 images of 40 groups" in lines
     assert "Missing, conformal: too few groups" in lines
+
+
+def test_how_it_decides_without_thresholds_and_of_one_class_among_several_is_said() -> None:
+    graph = manifest_from_json(document(b"")).graph()
+    three = ["a", "b", "c"]
+    assert decided(graph, ["ill", "well"], "single-label")[1] == (
+        "Thresholds: none, says the most probable class"
+    )
+    assert "needs decide.positive and decide.rule" in decided(graph, three, "single-label")[1]
+    assert decided(graph, three, "multi-label")[1].endswith("every label holds from 0.5 up")
+    assert decided(graph, three, "segmentation")[1].endswith("class of each pixel")
+    of_one = replace(graph, thresholds={"a": 0.7, "b": 0.3, "c": 0.7})
+    assert decided(of_one, three, "single-label")[1] == (
+        "Thresholds: a 0.7, b 0.3, c 0.7; says the class whose probability is largest relative to "
+        "its own"
+    )
 
 
 def test_labels_are_named_beside_their_temperatures() -> None:
@@ -47,6 +65,6 @@ def test_labels_are_named_beside_their_temperatures() -> None:
     calibration = {"temperature": 1.0, "labels": [1.0, 0.5058]}
     changes = with_graph(decisions={**DECISIONS, "choice": choice}, calibration=calibration)
     manifest = manifest_from_json(document(b"", task="multi-label", **changes))
-    lines = decided(manifest.graph(), manifest.classes)
+    lines = decided(manifest.graph(), manifest.classes, manifest.task)
     assert lines[0] == "Temperatures: ill 1, well 0.506"
     assert "Chosen for: sensitivity 0.95 of every label, on 50 images of 40 groups" in lines

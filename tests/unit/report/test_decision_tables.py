@@ -22,6 +22,7 @@ def with_decisions(
     models = {"student": [examined(count=count, task=task)]}
     return {
         **metrics,
+        "counts": {**metrics["counts"], "folds": 1},
         "decisions": decision_values(models, task=task, classes=["well", "ill"], word="patient"),
     }
 
@@ -39,6 +40,7 @@ def test_every_table_holds_its_figures(decided: dict[str, Any]) -> None:
         "ill: specificity of at least 90%",
         "ill: largest sensitivity + specificity (Youden)",
     ]
+    assert points.caption.endswith("evaluation part; as shipped it says the most probable class")
     counts = student["operating"][0]["confusion"]
     assert points.rows[0][1][-1].value.startswith(f"{counts['hits']}, {counts['misses']}")
     sets = decision_tables.sets(decided)
@@ -53,6 +55,23 @@ def test_every_table_holds_its_figures(decided: dict[str, Any]) -> None:
     assert decision_tables.strange(decided) is not None
 
 
+def test_of_several_classes_it_is_said_what_a_threshold_cuts(decided: dict[str, Any]) -> None:
+    for point in decided["decisions"]["student"]["operating"]:
+        point["shipped"] = True
+    (two,) = decision_tables.operating(decided)
+    (three,) = decision_tables.operating({**decided, "classes": ["well", "ill", "other"]})
+    assert two.caption.endswith("counted on the evaluation part")
+    assert three.caption == (
+        f"{two.caption}; a threshold is of p / (p + the largest probability of the other classes)"
+    )
+
+
+def test_that_thresholds_of_folds_are_means_is_said(decided: dict[str, Any]) -> None:
+    folds = {**decided, "counts": {**decided["counts"], "folds": 5}}
+    assert "; thresholds are means over the folds" in decision_tables.operating(folds)[0].caption
+    assert "folds" not in decision_tables.operating(decided)[0].caption
+
+
 def test_another_set_is_not_called_a_part_and_names_what_was_left_out(
     decided: dict[str, Any],
 ) -> None:
@@ -65,7 +84,8 @@ def test_another_set_is_not_called_a_part_and_names_what_was_left_out(
     metrics = {**decided, "flow": flow}
     (points,) = decision_tables.operating(metrics)
     assert points.caption == (
-        "Student: thresholds from the model's own calibration part, counted on the other set"
+        "Student: thresholds from the model's own calibration part, counted on the other set; as "
+        "shipped it says the most probable class"
     )
     assert flow_table.left_out(metrics) == [
         "4 of 304 listed images could not be read and were left out.",

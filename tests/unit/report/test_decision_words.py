@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from medistill.evaluate.decision_values import decision_values
-from medistill.report.decision_words import ANY, refusals, uncalibrated
+from medistill.report.decision_words import ANY, refusals, uncalibrated, unnamed
 from medistill.report.html import write_report
 from tests.unit.evaluate.examined_models import examined
 from tests.unit.report.task_pages import task_metrics
@@ -107,6 +107,34 @@ def test_few_groups_and_masks_are_refused_with_their_reasons() -> None:
         "Decision curve: a mask is not one decision.",
     ]
     assert refusals({"decisions": {}}) == {"calibration": [], "points": [], "strange": []}
+
+
+def test_of_several_classes_it_is_said_how_to_get_operating_points() -> None:
+    named = {"classes": ["a", "b", "c"], **models(student=([1.0], {}))}
+    said = unnamed(named)
+    assert said.startswith("With 3 classes an operating point is of one of them against the others")
+    assert "decide.positive=CLASS" in said
+    assert said.endswith("predictive values.")
+    assert unnamed({**named, "flow": {"external": True}}).endswith("; then evaluate again.")
+    named["decisions"]["student"]["positive"] = "b"
+    assert unnamed(named) == ""
+    for other in ({"classes": ["a", "b"]}, {"task": "multi-label"}, {"decisions": {}}):
+        named = {"classes": ["a", "b", "c"], **models(student=([1.0], {})), **other}
+        assert unnamed(named) == ""
+
+
+def test_how_to_get_operating_points_stands_under_their_heading(tmp_path: Path) -> None:
+    metrics = task_metrics("single-label")
+    page = write_report(tmp_path, metrics).read_text(encoding="utf-8")
+    assert "decide.positive" not in page
+    for model in metrics["decisions"].values():
+        model.update(operating=[], positive=None)
+    for model in metrics["models"].values():
+        model["confusion"] = None
+    metrics.update(classes=[*metrics["classes"], "other"], flow={})
+    page = write_report(tmp_path, metrics).read_text(encoding="utf-8")
+    section = page[page.index('id="points"') : page.index('id="strange"')]
+    assert "<p>With 3 classes an operating point" in section
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from medistill.core.errors import RecipeError
+from medistill.core.types import Task
 from medistill.models.spec import ModelSpec
 from medistill.recipe import DecideBlock, load_recipe
 from medistill.stages.context import Context, SilentReporter
@@ -64,6 +65,7 @@ def test_a_fault_of_a_network_names_its_block_of_the_recipe(finished: Path) -> N
             {"rule": "youden", "positive": "nosuch"},
             r"decide\.positive: no class is called",
         ),
+        ({"positive": "nosuch"}, r"decide\.positive: no class is called"),
         ({"strange": ("nowhere",)}, r"decide\.strange: there is no nowhere"),
     ],
 )
@@ -109,3 +111,16 @@ def test_an_option_that_nothing_reads_is_refused_before_training_and_only_then(
     given = Given(task="single-label", classes=3, rows=64)
     with pytest.raises(RecipeError, match=f"{words}.*"):
         rehearse_given(chosen, given, lambda said: None)
+
+
+@pytest.mark.parametrize("task", ["multi-label", "segmentation"])
+def test_a_positive_class_is_refused_where_no_one_class_is_it(finished: Path, task: Task) -> None:
+    context = open_run(finished)
+    recipe = dataclasses.replace(context.recipe, decide=DecideBlock(positive="lesion"))
+    prepared = prepare_data(context)
+    images = dataclasses.replace(prepared.images, task=task)
+    with pytest.raises(RecipeError, match=f"no one class is the positive one of a {task} task"):
+        rehearse(
+            dataclasses.replace(context, recipe=recipe),
+            dataclasses.replace(prepared, images=images),
+        )
