@@ -35,7 +35,7 @@ def model_grid(found: Mapping[str, Any]) -> Grid:
     """One line a model, one column a metric."""
     return Grid(
         caption=f"{found['images']:,} images, {found['groups']:,} groups ({found['group_word']}); "
-        "95 % intervals are over groups, deviations over training seeds",
+        f"95 % intervals are over groups, deviations over training seeds{_of_seed(found)}",
         columns=tuple(found["metrics"][name]["title"] for name in shown(found)),
         rows=tuple(
             (f"{row['run']}: {row['role']}", tuple(_model(row, name) for name in shown(found)))
@@ -49,7 +49,7 @@ def difference_grid(found: Mapping[str, Any]) -> Grid:
     return Grid(
         caption="Paired differences; p-values by exchange of groups, or of the interval where a "
         "metric is no sum over groups, such as average precision; corrected by Holm over all "
-        "pairs of a metric, while the 95 % intervals are of each pair alone",
+        f"pairs of a metric, while the 95 % intervals are of each pair alone{_of_seed(found)}",
         columns=tuple(found["metrics"][name]["title"] for name in shown(found)),
         rows=tuple(
             (
@@ -79,6 +79,12 @@ def write_comparison(path: Path, found: Mapping[str, Any]) -> None:
         grids=[model_grid(found), difference_grid(found)],
     )
     write_text(path, page)
+
+
+def _of_seed(found: Mapping[str, Any]) -> str:
+    """Whose figures they are, where a run has several seeds."""
+    counts = [len(each["values"]) for row in found["models"] for each in row["seeds"].values()]
+    return "; figures are of each run's first training seed" if max(counts, default=1) > 1 else ""
 
 
 def _model(row: Mapping[str, Any], name: str) -> Cell:

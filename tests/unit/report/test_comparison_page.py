@@ -29,6 +29,7 @@ def test_text_and_page_say_the_same(tmp_path: Path) -> None:
     assert "two has no control" in text
     assert "2 seeds" in text
     assert "or of the interval where a metric is no sum over groups" in " ".join(text.split())
+    assert text.count("figures are of each run's first training seed") == 2
     assert "two student minus <one> student" in text
     assert text.startswith("<one>: The student serves")
     write_comparison(tmp_path / "c.html", found)
@@ -36,3 +37,9 @@ def test_text_and_page_say_the_same(tmp_path: Path) -> None:
     assert "&lt;one&gt;: student" in page
     assert "<one>" not in page
     assert "://" not in page
+
+
+def test_of_single_seeds_nothing_is_said_of_a_first_one() -> None:
+    models = {"one": {"student": [table(1, 1.0)], "control": [table(3, 3.0)]}}
+    found = compare_models(models, classes=["a", "b"], word="image", resamples=200, flips=200)
+    assert "first training seed" not in comparison_text(found)

@@ -173,6 +173,20 @@ def test_says_the_word_of_the_group(report, metrics):
     assert "each article counting once: McNemar p = 0.032." in text
 
 
+def test_tables_say_of_which_training_seed_they_are(report, metrics):
+    metrics["counts"]["seeds"] = 5
+    assert Page(report()).text.count("; of the first of 5 training seeds") == 2
+    metrics["counts"]["seeds"] = 1
+    assert "of the first of" not in Page(report()).text
+
+
+def test_intervals_of_single_images_are_said_to_be_what_they_are(report):
+    assert (
+        "shares and F1 have Wilson's interval and other values from 0 to 1 the normal"
+        in " ".join(Page(report()).text.split())
+    )
+
+
 def test_a_student_alone(report, metrics, drawn):
     for role in ("teacher", "control"):
         metrics["models"][role] = None
