@@ -71,13 +71,7 @@ def calibration(metrics: Mapping[str, Any]) -> Grid | None:
 def operating(metrics: Mapping[str, Any]) -> list[Grid]:
     """One table of operating points a model; the teacher's is left to metrics.json."""
     grids = []
-    where = "thresholds chosen on the calibration part, counted on the evaluation part"
-    if is_external(metrics):
-        where = "thresholds from the model's own calibration part, counted on the other set"
-    if metrics["task"] == "single-label" and len(metrics["classes"]) > 2:
-        where += "; a threshold is of p / (p + the largest probability of the other classes)"
-    if metrics["counts"]["folds"] > 1:
-        where += "; thresholds are means over the folds"
+    where = _where(metrics)
     kept = (
         "each label from 0.5 up" if metrics["task"] == "multi-label" else "the most probable class"
     )
@@ -85,19 +79,31 @@ def operating(metrics: Mapping[str, Any]) -> list[Grid]:
         points = [point for point in model["operating"] if "confusion" in point]
         if role == "teacher" or not points:
             continue
+        shipped = any(point["shipped"] for point in model["operating"])
         grids.append(
             Grid(
                 caption=f"{role.capitalize()}: {where}"
-                + (
-                    ""
-                    if any(p["shipped"] for p in model["operating"])
-                    else f"; as shipped it says {kept}"
-                ),
+                + ("" if shipped else f"; as shipped it says {kept}"),
                 columns=("Threshold", *_RATES.values(), "Hits, misses, false alarms, rejections"),
-                rows=tuple((_rule(point), _point(point)) for point in points),
+                rows=tuple(
+                    (_rule(point), (Cell(value=threshold), *_point(point)))
+                    for point, threshold in zip(points, _thresholds(points), strict=True)
+                ),
             )
         )
     return grids
+
+
+def _where(metrics: Mapping[str, Any]) -> str:
+    """Where thresholds come from and were counted, and what they cut."""
+    where = "thresholds chosen on the calibration part, counted on the evaluation part"
+    if is_external(metrics):
+        where = "thresholds from the model's own calibration part, counted on the other set"
+    if metrics["task"] == "single-label" and len(metrics["classes"]) > 2:
+        where += "; a threshold is of p / (p + the largest probability of the other classes)"
+    if metrics["counts"]["folds"] > 1:
+        where += "; thresholds are means over the folds"
+    return where
 
 
 def sets(metrics: Mapping[str, Any]) -> Grid | None:
@@ -230,13 +236,19 @@ def _rule(point: Mapping[str, Any]) -> str:
     return f"{point['class']}: {text}" + (", shipped" if point["shipped"] else "")
 
 
+def _thresholds(points: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Thresholds with as many digits as tell those that differ apart, three at least."""
+    values = [point["threshold"] for point in points]
+    texts = [[f"{value:.{digits}f}" for value in values] for digits in range(3, 17)]
+    return next((each for each in texts if len(set(each)) == len(set(values))), texts[-1])
+
+
 def _point(point: Mapping[str, Any]) -> tuple[Cell, ...]:
     counts = point["confusion"]
     # Youden and costs promise no rate.
     promised = {point["rule"]: point["wished"]}
     order = ("hits", "misses", "false_alarms", "rejections")
     return (
-        Cell(value=number(point["threshold"])),
         *(_figure(point[key], promised.get(key)) for key in _RATES),
         Cell(value=", ".join(f"{counts[key]:,}" for key in order)),
     )

@@ -19,6 +19,7 @@ from medistill.stages.context import Context
 from medistill.stages.data import Prepared
 from medistill.stages.decisions import fit_model, network_asker
 from medistill.stages.evaluation import EVALUATION, is_evaluated
+from medistill.stages.findings import findings_of
 from medistill.stages.finished import again
 from medistill.stages.gate import judged_rows, make_gate
 from medistill.stages.gate_record import GATE, PAGE, record_gate, show_variants
@@ -129,13 +130,4 @@ def _findings(context: Context) -> tuple[str, ...]:
     path = context.run.stage(EVALUATION) / METRICS
     if not path.exists():
         return ()
-    metrics = read_json(path)
-    answer = metrics["answer"]
-    # Evaluations of earlier versions do not say it.
-    start = metrics["provenance"].get("start", {}).get("student")
-    said = [answer.get(key) for key in ("for_file", "for_method", "standing", "shipped")]
-    said += answer.get("no_harm", [])
-    began = start and f"The student's training began from {start}."
-    # Who is served worse stands where it stands in the report: before what was gained.
-    sentences = (answer["opening"], *answer.get("harm", []), *said, began)
-    return tuple(text for text in sentences if text)
+    return findings_of(read_json(path))

@@ -66,6 +66,17 @@ def test_of_several_classes_it_is_said_what_a_threshold_cuts(decided: dict[str, 
     )
 
 
+def test_thresholds_that_differ_look_different(decided: dict[str, Any]) -> None:
+    points = decided["decisions"]["student"]["operating"]
+    for point, threshold in zip(points, (0.52184, 0.52193, 0.52193), strict=True):
+        point["threshold"] = threshold
+    shown = [cells[0].value for _, cells in decision_tables.operating(decided)[0].rows]
+    assert shown == ["0.5218", "0.5219", "0.5219"]
+    points[0]["threshold"] = 0.7
+    shown = [cells[0].value for _, cells in decision_tables.operating(decided)[0].rows]
+    assert shown == ["0.700", "0.522", "0.522"]
+
+
 def test_that_thresholds_of_folds_are_means_is_said(decided: dict[str, Any]) -> None:
     folds = {**decided, "counts": {**decided["counts"], "folds": 5}}
     assert "; thresholds are means over the folds" in decision_tables.operating(folds)[0].caption

@@ -23,7 +23,8 @@ SAID = {
 
 def of_run(folder: Path, answer: dict[str, Any]) -> tuple[str, ...]:
     (folder / "evaluation").mkdir(exist_ok=True)
-    write_json(folder / "evaluation/metrics.json", {"answer": answer, "provenance": {}})
+    rest = {"provenance": {}, "decisions": {}, "counts": {"folds": 2}}
+    write_json(folder / "evaluation/metrics.json", {"answer": answer, **rest})
     run = SimpleNamespace(stage=lambda name: folder / name)
     return _findings(SimpleNamespace(run=run))  # type: ignore[arg-type]
 
