@@ -48,6 +48,9 @@ Overrides = Annotated[
 SeedsOption = Annotated[
     int | None, typer.Option("--seeds", min=1, help="Train student and control this many times.")
 ]
+ExactOption = Annotated[
+    bool, typer.Option("--exact", help="Bit-identical weights when run again on this machine.")
+]
 RunArgument = Annotated[Path, typer.Argument(help="Folder of a run.")]
 
 
@@ -134,9 +137,7 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan with time, memory and disk; stop.")
     ] = False,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="Bit-identical weights when run again on this machine.")
-    ] = False,
+    exact: ExactOption = False,
 ) -> None:
     """Run all stages: data, teacher, targets, student, control, evaluation, export."""
     need_train("run")
@@ -161,6 +162,8 @@ def teach(
     overrides: Overrides = None,
     data: DataOption = None,
     out: OutOption = Path("run"),
+    seeds: SeedsOption = None,
+    exact: ExactOption = False,
 ) -> None:
     """Run the data and teacher stages only."""
     need_train("teach")
@@ -168,7 +171,9 @@ def teach(
     from medistill.stages.run import open_recipe
     from medistill.stages.run import teach as run_teach
 
-    chosen = open_recipe(recipe, data=data, overrides=tuple(overrides or ()))
+    chosen = open_recipe(
+        recipe, data=data, overrides=tuple(overrides or ()), seeds=seeds, exact=exact
+    )
     run_teach(chosen, out=out, reporter=ConsoleReporter())
 
 

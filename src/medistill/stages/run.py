@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from pathlib import Path
 
 import yaml
@@ -17,7 +18,7 @@ from medistill.stages.bundle import BUNDLE, write_student_bundle
 from medistill.stages.context import Context, Reporter, SilentReporter
 from medistill.stages.data import Prepared, prepare_data
 from medistill.stages.evaluation import EVALUATION, evaluate_run
-from medistill.stages.finished import finished_data
+from medistill.stages.finished import again, finished_data
 from medistill.stages.rehearsal import rehearse
 from medistill.stages.reproducing import exact_recipe
 from medistill.stages.standing import caution
@@ -106,9 +107,12 @@ def teach(
     with context.run.locked():
         _save_recipe(context)
         prepared = prepare_data(context)
+        _say_data(context, prepared)
         rehearse(context, prepared)
         for fold in context.folds():
             fit_teacher(context, prepared, fold)
+    path = shlex.quote(str(context.run.path))
+    context.reporter.say(f"The teacher is ready; next: 'medistill distill {path}'.")
     return context.run.path
 
 
@@ -123,6 +127,8 @@ def distill(out: str | Path, *, reporter: Reporter | None = None) -> Path:
     check_combination(context.recipe, str(context.run.path / RECIPE))
     with context.run.locked():
         _distill(context, prepare_data(context))
+    command = again(context.run.path)
+    context.reporter.say(f"Student and control are trained; {command} judges and ships them.")
     return context.run.path
 
 

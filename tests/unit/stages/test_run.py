@@ -11,6 +11,7 @@ from medistill.core.errors import MachineError, RunFolderError, TargetsError
 from medistill.core.files import read_json
 from medistill.recipe import load_recipe
 from medistill.serve.command import predict_command
+from medistill.stages.context import SilentReporter
 from medistill.stages.data import open_data, prepare_data
 from medistill.stages.plan import plan
 from medistill.stages.run import distill, export, open_run, run, teach, verify_targets
@@ -36,6 +37,27 @@ def test_a_second_run_does_nothing(finished: Path) -> None:
     distill(finished)
     export(finished)
     assert times(finished) == before
+
+
+class Heard(SilentReporter):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        """Keep the line."""
+        self.lines.append(text)
+
+
+def test_single_stages_say_what_comes_next_also_where_all_is_done(finished: Path) -> None:
+    heard = Heard()
+    teach("demo", out=finished, overrides=SMALL, reporter=heard)
+    distill(finished, reporter=heard)
+    taught, distilled = (line for line in heard.lines if "'medistill " in line)
+    assert taught == f"The teacher is ready; next: 'medistill distill {finished}'."
+    command = f"medistill run {finished / 'recipe.yaml'} --out {finished}"
+    assert distilled == f"Student and control are trained; '{command}' judges and ships them."
 
 
 def test_a_changed_value_redoes_what_depends_on_it_and_nothing_else(
