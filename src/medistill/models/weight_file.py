@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import pickle
 import re
 import warnings
@@ -10,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
@@ -33,14 +31,22 @@ _NESTED = (
     "teacher",
 )
 _ZIP, _PICKLE = b"PK", b"\x80"
-_SCALAR = "core.multiarray.scalar"
+
+
+class _LeftOut:
+    """What stands in a file beside its weights: nothing of it is made, so nothing of it can run."""
+
+    def __init__(self, *_: object) -> None: ...
+
+    def __setstate__(self, _: object) -> None: ...
+
+
 # What timm, torchvision and DeiT save beside their weights: the command's options and a score.
-# Making one of these runs no code of the file's choice; numpy 1 and 2 name theirs differently.
-_HARMLESS: Any = [
-    argparse.Namespace,
-    np.dtype,
-    *{type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i4", "i8", "?")},
-    *((np._core.multiarray.scalar, f"numpy.{name}{_SCALAR}") for name in ("", "_")),  # type: ignore[attr-defined]
+# Numpy's own pieces are never made: a state of a file's choice can crash them.
+_BESIDE: Any = [
+    (_LeftOut, "argparse.Namespace"),
+    (_LeftOut, "numpy.dtype"),
+    *((_LeftOut, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
 ]
 
 
@@ -101,7 +107,7 @@ def _read_safetensors(path: Path) -> State:
 
 def _read_torch(path: Path) -> object:
     try:
-        with warnings.catch_warnings(), torch.serialization.safe_globals(_HARMLESS):
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_BESIDE):
             warnings.simplefilter("ignore")  # a foreign file's pickle protocol is not our concern
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -139,10 +145,12 @@ def _tensors_of(content: object, path: Path, notes: list[str]) -> State:
         )
     known = [*_NESTED, ""]
     ranked = sorted(found, key=lambda key: _rank(key, known))
-    if _rank(ranked[0], known) == len(known) and len(ranked) > 1:
+    first = _rank(ranked[0], known)
+    alike = sorted(key for key in found if _rank(key, known) == first)
+    if len(alike) > 1:
         raise WeightsError(
             where=path,
-            what=f"holds several state dicts: {', '.join(sorted(found))}",
+            what=f"holds several state dicts: {', '.join(alike)}",
             cure="Save the one that is meant by itself.",
         )
     if others := ", ".join(f"'{key}'" for key in ranked[1:]):

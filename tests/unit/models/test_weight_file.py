@@ -64,9 +64,12 @@ def test_a_score_that_numpy_1_pickled_is_read(tmp_path: Path) -> None:
     assert list(read_weights(path)) == ["a"]
 
 
-def test_several_of_unknown_names_are_refused(tmp_path: Path) -> None:
-    torch.save({"one": {"a": WEIGHT}, "two": {"a": WEIGHT}}, tmp_path / "weights.pth")
-    with pytest.raises(WeightsError, match="holds several state dicts: one, two. Save the one"):
+@pytest.mark.parametrize("place", ["", "model/"])
+def test_several_that_could_be_meant_are_refused(tmp_path: Path, place: str) -> None:
+    several: Any = {"one": {"a": WEIGHT}, "two": {"a": WEIGHT}}
+    torch.save({"model": several} if place else several, tmp_path / "weights.pth")
+    names = f"{place}one, {place}two"
+    with pytest.raises(WeightsError, match=f"holds several state dicts: {names}. Save the one"):
         read_weights(tmp_path / "weights.pth")
 
 
@@ -95,6 +98,27 @@ def test_pickles_are_refused_unopened(
     with pytest.raises(WeightsError, match=r"a pickle that would run code.*to safetensors"):
         read_weights(path)
     assert not (tmp_path / "trap-was-run").exists()
+
+
+class Forged:
+    """A pickle of a score whose type claims to hold objects: to make it ends the process."""
+
+    def __reduce__(self) -> Any:
+        claims = (3, "<", None, None, None, -1, -1, 0x3F)
+        return np.float64(1).__reduce__()[0], (Forged.Type(claims),)
+
+    class Type:
+        def __init__(self, state: tuple[object, ...]) -> None:
+            self.state = state
+
+        def __reduce__(self) -> Any:
+            return np.dtype, ("f8", False, True), self.state
+
+
+def test_what_stands_beside_the_weights_is_not_made(tmp_path: Path) -> None:
+    content = {"model": {"a": WEIGHT}, "metric": Forged(), "count": np.int16(1)}
+    torch.save(content, tmp_path / "weights.pth")
+    assert list(read_weights(tmp_path / "weights.pth")) == ["a"]
 
 
 def test_what_a_refused_pickle_makes_is_named(tmp_path: Path) -> None:
