@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path, PureWindowsPath
 
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Plane, Sample
@@ -21,11 +22,19 @@ MASK = "mask"
 def names_masks(table: Table) -> bool:
     """Whether a table has a column of mask files, and none of labels.
 
-    A column ``mask`` of 1, 0 and blanks is a class: whether a mask is worn.
+    A column ``mask`` of 1, 0 and blanks is a class, and one of other words an attribute: whether a
+    mask is worn.
     """
     if MASK not in table.columns or any(name in table.columns for name in LABELS):
         return False
-    return not all(is_entry(row[MASK]) for row in table.rows)
+    return any(_is_file(table.path.parent, row[MASK]) for row in table.rows)
+
+
+def _is_file(folder: Path, cell: str) -> bool:
+    """Whether a cell has an ending, or is a file without one."""
+    if is_entry(cell):
+        return False
+    return bool(PureWindowsPath(cell).suffix) or (folder / cell).is_file()
 
 
 def read_mask_table(table: Table, *, plane: Plane = "axial", workers: int = 0) -> ImageSet:

@@ -107,10 +107,14 @@ def test_a_volume_without_a_group_is_a_group(tmp_path: Path) -> None:
         (("path,mask,label", "1.png,m.png,a", "2.png,m.png,b"), False),
         (("path,mask,labels", "1.png,m.png,a"), False),
         (("path,mask,glasses", "1.png,1,0", "2.png,,1"), False),
+        (("path,mask,edema", "1.png,yes,0", "2.png,no,1"), False),
+        (("path,mask,edema", "1.png,,0", r"2.png,.\m.png,1"), True),
+        (("path,mask", "1.png,drawn"), True),
         (("path,edema", "1.png,1"), False),
     ],
 )
 def test_which_column_is_one_of_masks(tmp_path: Path, lines: tuple[str, ...], masks: bool) -> None:
+    (tmp_path / "drawn").touch()
     assert names_masks(load_table(_write(tmp_path, *lines))) == masks
 
 
