@@ -38,7 +38,7 @@ def interface(manifest: Manifest) -> list[str]:
         f"Output `{_logits(graph)}`: float32 of shape (N, {classes}{map_sides}), scores in the "
         "order of the classes, to be divided by the temperature",
         "The script leaves out what `medistill predict` adds: DICOM and NIfTI with their gray "
-        "scale, 16 bits, prediction sets, and the gate against strange images",
+        "scale, 16 bits, transparency, prediction sets, and the gate against strange images",
     ]
 
 
@@ -58,7 +58,7 @@ def _head(manifest: Manifest, graph: Graph) -> str:
     return f"""\
 import numpy as np
 import onnxruntime
-from PIL import Image
+from PIL import Image, ImageOps
 
 CLASSES = {list(manifest.classes)!r}
 THRESHOLDS = np.array({_values(limits)})
@@ -85,7 +85,8 @@ def _pixels(seen: Preprocessing) -> str:
     if seen.channels == "gray":
         planes = "(colours @ [0.299, 0.587, 0.114])[None]"
     return f"""\
-colours = np.asarray(Image.open("image.png").convert("RGB")) / 255
+upright = ImageOps.exif_transpose(Image.open("image.png"))
+colours = np.asarray(upright.convert("RGB")) / 255
 planes = {planes}.astype(np.float32)
 height, width = planes.shape[1:]
 scale = STORED / min(height, width)

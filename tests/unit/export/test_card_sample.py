@@ -50,7 +50,9 @@ def weighing_graph(channels: int) -> bytes:
 def picture(folder: Path, side: tuple[int, int]) -> Path:
     colours = np.random.default_rng(0).integers(0, 256, (*side, 3), dtype=np.uint8)
     colours[: side[0] // 2] = 0
-    Image.fromarray(colours).save(folder / "image.png")
+    turned = Image.Exif()
+    turned[274] = 6  # Orientation: to be turned by a quarter
+    Image.fromarray(colours).save(folder / "image.png", exif=turned)
     return folder / "image.png"
 
 
