@@ -124,9 +124,8 @@ def _refuse_patients(root: Path, found: Sequence[Found], known: Mapping[str, Ide
     """Folders of one patient each are patients: as classes none of them could be split."""
     held: dict[str, set[str]] = {}
     for name, _, word, _ in found:
-        if name in known and known[name].patient:
-            held.setdefault(word, set()).add(known[name].patient)
-    alone = {next(iter(ids)) for ids in held.values() if len(ids) == 1}
+        held.setdefault(word, set()).add(known[name].patient if name in known else "")
+    alone = {next(iter(ids)) for ids in held.values() if len(ids) == 1} - {""}
     if len(held) >= _PATIENTS and len(alone) == len(held):
         raise DataError(
             where=root,

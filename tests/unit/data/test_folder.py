@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom.uid import ComprehensiveSRStorage
 
 from medistill.core.errors import DataError
@@ -222,6 +223,13 @@ def test_folders_of_one_patient_each_are_no_classes(tmp_path: Path) -> None:
         read_folder(root)
     (root / "PAT4" / "3-0").rename(root / "PAT1" / "3-0")  # a class then holds two patients
     assert len(read_folder(root).classes) == 4
+
+
+def test_one_class_without_patients_leaves_the_others_classes(tmp_path: Path) -> None:
+    root = _patients(tmp_path, "one", "two", "three", "four")
+    (root / "five").mkdir()
+    Image.new("L", (8, 8)).save(root / "five" / "a.png")
+    assert len(read_folder(root).classes) == 5
 
 
 def test_classes_of_several_patients_are_classes(tmp_path: Path) -> None:
