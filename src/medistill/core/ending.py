@@ -11,9 +11,10 @@ from typing import NoReturn
 from medistill.core.errors import MENDABLE, MedistillError
 
 _MEND = "Free space or mend the permissions, then run it again; finished stages are kept."
-# What full memory is called: by Python, by a GPU's allocator, and by torch's on a processor.
+# What full memory is called: by Python, by a GPU's allocator, and by torch's on a processor; and by
+# a driver whose GPU others have filled.
 _FULL_NAMES = frozenset({"MemoryError", "OutOfMemoryError"})
-_FULL_WORDS = "can't allocate memory"
+_FULL_WORDS = ("can't allocate memory", "error: out of memory")
 _LESS = (
     "Take smaller batches (train.batch_size, teacher.fit.batch_size; predict --batch-size) or "
     "fewer data.workers; 'medistill run --dry-run' tells what a run needs. Finished stages are "
@@ -59,7 +60,7 @@ def run_program(work: Callable[[], object], name: str) -> None:
 
 def _is_full(error: Exception) -> bool:
     """By name, since this package knows no torch."""
-    return type(error).__name__ in _FULL_NAMES or _FULL_WORDS in str(error)
+    return type(error).__name__ in _FULL_NAMES or any(words in str(error) for words in _FULL_WORDS)
 
 
 def _stop(signum: int, frame: object) -> NoReturn:

@@ -50,6 +50,10 @@ def crowded_gpu() -> NoReturn:
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has\nmore")
 
 
+def filled_by_others() -> NoReturn:
+    raise RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be reported later")
+
+
 def interrupted() -> None:
     os.kill(os.getpid(), signal.SIGINT)
     Path.cwd()  # a Python call, at which the signal is delivered
@@ -63,6 +67,7 @@ def interrupted() -> None:
         (crowded, 2, "program: the memory is full. Take smaller batches (train.batch_size"),
         (crowded_processor, 2, "program: the memory is full ([enforce fail at alloc_cpu"),
         (crowded_gpu, 2, "program: the memory is full (CUDA out of memory. Tried to allocate 2.00"),
+        (filled_by_others, 2, "program: the memory is full (CUDA error: out of memory). Take"),
         (interrupted, 130, "program: stopped. Finished stages are kept"),
     ],
 )
