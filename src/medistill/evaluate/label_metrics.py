@@ -13,7 +13,13 @@ import numpy as np
 
 from medistill.evaluate.arrays import Floats, ratio, weighting
 from medistill.evaluate.calibration import BINS, binned_gaps
-from medistill.evaluate.metrics import METRICS, SMALLEST_PROBABILITY, Metric, MetricFunction
+from medistill.evaluate.metrics import (
+    METRICS,
+    SMALLEST_PROBABILITY,
+    Metric,
+    MetricFunction,
+    f1_of_sums,
+)
 from medistill.evaluate.ranking import binary_auroc, binary_average_precision
 
 NO_LABEL = "no label has ten groups with it and ten without, five of each in every fold"
@@ -45,7 +51,7 @@ def specificity_of(labels: Floats, chances: Floats, weights: Floats) -> Floats:
 def f1_of(labels: Floats, chances: Floats, weights: Floats) -> Floats:
     """Harmonic mean of precision and sensitivity at a probability of 0.5."""
     there, called = labels == 1, np.isfinite(labels) & (chances >= 0.5)
-    return ratio(2 * (weights @ (there & called)), weights @ there + weights @ called)
+    return f1_of_sums(weights @ (there & called), weights @ there, weights @ called)
 
 
 def brier_of(labels: Floats, chances: Floats, weights: Floats) -> Floats:

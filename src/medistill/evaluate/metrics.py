@@ -55,7 +55,15 @@ def f1(labels: Ints, probabilities: Floats, weights: Floats | None = None) -> Fl
     """Harmonic mean of a class's precision and sensitivity, shape (..., C), in [0, 1]."""
     actual, called = _members(labels, probabilities)
     weights = weighting(weights, labels.size)
-    return ratio(2 * (weights @ (actual * called)), weights @ (actual + called))
+    return f1_of_sums(weights @ (actual * called), weights @ actual, weights @ called)
+
+
+def f1_of_sums(found: Floats, there: Floats, called: Floats) -> Floats:
+    """F1 from how many were found, are there and were called.
+
+    Undefined where none is there: every call would be wrong, whoever makes it.
+    """
+    return np.where(there > 0, ratio(2 * found, there + called), np.nan)
 
 
 def balanced_accuracy(labels: Ints, probabilities: Floats, weights: Floats | None = None) -> Floats:

@@ -111,6 +111,7 @@ def test_absent_class_is_undefined_without_a_warning():
         assert np.isnan(metrics.METRICS[name].function(labels, probabilities, None)), name
     assert np.isnan(metrics.sensitivity(labels, probabilities)[1])
     assert np.isnan(metrics.specificity(labels, probabilities)[0])
+    np.testing.assert_equal(metrics.f1(labels, probabilities[:, ::-1]), [0, np.nan])
     assert metrics.accuracy(labels, probabilities) == 1
 
 
