@@ -17,8 +17,8 @@ from medistill.imaging.sniff import is_dicom_file
 from medistill.imaging.tiff import full_page, is_tiff
 
 Size = tuple[int, int]
-# Of the EXIF orientations 1 to 8 those from 5 exchange width and height.
-_ORIENTATION, _ON_ITS_SIDE = 0x0112, 5
+# Those of the EXIF orientations that exchange width and height; there is none above 8.
+_ORIENTATION, _ON_ITS_SIDE = 0x0112, range(5, 9)
 
 
 def check_sizes(pairs: Sequence[tuple[Path, Path]], *, workers: int = 0) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ def _size_of_one_page(stream: BinaryIO) -> Size:
     with Image.open(stream, formats=FORMATS) as image:
         # Of a PNG without these bytes before its pixels the pixels would be decoded.
         told = image.format != "PNG" or "exif" in image.info
-        turned = told and image.getexif().get(_ORIENTATION, 1) >= _ON_ITS_SIDE
+        turned = told and image.getexif().get(_ORIENTATION, 1) in _ON_ITS_SIDE
         return (image.height, image.width) if turned else (image.width, image.height)
 
 

@@ -17,7 +17,7 @@ from tests.unit.imaging.dicom_files import save
 def test_sizes_are_those_of_upright_pictures(tmp_path: Path) -> None:
     assert picture_size(save_noise(tmp_path / "a.png", 0, size=(24, 16))) == (24, 16)
     assert picture_size(save(tmp_path / "IM1", np.zeros((3, 5), np.uint8))) == (5, 3)
-    for orientation, expected in ((1, (24, 16)), (3, (24, 16)), (6, (16, 24))):
+    for orientation, expected in ((1, (24, 16)), (3, (24, 16)), (6, (16, 24)), (9, (24, 16))):
         exif = Image.Exif()
         exif[0x0112] = orientation
         Image.new("L", (24, 16)).save(tmp_path / "b.jpg", exif=exif)
