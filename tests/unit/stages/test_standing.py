@@ -64,7 +64,8 @@ def test_it_is_said_before_targets_are_made_and_students_trained(
         monkeypatch.setattr(stages, name, lambda *_, name=name: order.append(name))
     monkeypatch.setattr(stages, "caution", lambda *_: "Caution: no better")
     distill(finished, reporter=Heard())
-    assert order == [
+    *stages_and_words, ending = order
+    assert stages_and_words == [
         "fit_teacher",
         "train_control",
         "Caution: no better",
@@ -72,3 +73,4 @@ def test_it_is_said_before_targets_are_made_and_students_trained(
         "train_student",
         "train_control",
     ]
+    assert ending.startswith("Student and control are trained; ")
