@@ -80,8 +80,8 @@ def plan(recipe: Recipe, out: Path) -> str:
     seen = survey(recipe)
     sizes = _sizes(recipe, seen)
     said = [f"Caution: {caveat}" for caveat in seen.caveats]
-    rows = sizes.fit + sizes.unlabelled
-    rehearse_given(recipe, Given(task=seen.task, classes=seen.classes, rows=rows), said.append)
+    given = Given(task=seen.task, classes=len(seen.classes), rows=sizes.seen)
+    rehearse_given(recipe, given, said.append)
     costs = _costs(recipe)
     lines = _lines(recipe, sizes, costs)
     total = sum(seconds for _, _, seconds in lines)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from medistill.core.errors import RecipeError
-from medistill.core.types import ImageSet, Task
+from medistill.core.types import Task
 from medistill.evaluate.operating import positive_class
 from medistill.methods.guided import Guided
 from medistill.methods.method import Method
@@ -98,23 +98,28 @@ def rehearse(context: Context, prepared: Prepared) -> None:
         RecipeError: a method cannot do what the recipe, the data or the networks ask of it.
         WeightsError: weights that a network is to start from cannot be used or had.
     """
-    _check_decisions(context.recipe.decide, prepared.images)
+    images = prepared.images
+    check_decisions(context.recipe.decide, images.task, images.classes)
     given = Given(
-        task=prepared.images.task,
-        classes=len(prepared.images.classes),
+        task=images.task,
+        classes=len(images.classes),
         rows=min(len(distil_rows(prepared, fold)) for fold in context.folds()),
         settled=settled_roles(context, prepared),
     )
     rehearse_given(context.recipe, given, context.reporter.say)
 
 
-def _check_decisions(block: DecideBlock, images: ImageSet) -> None:
-    """What the evaluation would refuse after all trainings."""
-    if images.task != "single-label" and block.positive is not None:
-        what = f"no one class is the positive one of a {images.task} task"
+def check_decisions(block: DecideBlock, task: Task, classes: Sequence[str]) -> None:
+    """Refuse what the evaluation would refuse after all trainings.
+
+    Raises:
+        RecipeError: a positive class that is none, or images of other kinds that are not there.
+    """
+    if task != "single-label" and block.positive is not None:
+        what = f"no one class is the positive one of a {task} task"
         raise RecipeError(where="decide.positive", what=what, cure="Leave it null.")
-    if images.task == "single-label" and (block.rule or block.positive):
-        positive_class(block.positive, images.classes)
+    if task == "single-label" and (block.rule or block.positive):
+        positive_class(block.positive, classes)
     for folder in block.strange:
         if not Path(folder).exists():
             cure = "Mend decide.strange, or remove it."

@@ -14,6 +14,7 @@ from medistill.data.unlabelled import read_unlabelled
 from medistill.recipe import DataBlock, Recipe
 from medistill.stages.cutting import refuse_uncuttable, unused_split
 from medistill.stages.data import nothing_named
+from medistill.stages.rehearsal import check_decisions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,14 +23,14 @@ class Survey:
 
     Attributes:
         task: what the labels are.
-        classes: how many.
+        classes: their names.
         labelled: images with labels.
         unlabelled: images without.
         caveats: what is known of the set before a run that must stay with its figures.
     """
 
     task: Task
-    classes: int
+    classes: tuple[str, ...]
     labelled: int
     unlabelled: int
     caveats: tuple[str, ...] = ()
@@ -40,12 +41,14 @@ def survey(recipe: Recipe) -> Survey:
 
     Raises:
         DataError: no images were named, they cannot be read, or cannot be cut into parts.
+        RecipeError: what is to be decided cannot be, of these classes.
     """
     data = recipe.data
     if data.path is None:
         raise nothing_named()
     with tempfile.TemporaryDirectory() as cache:
         seen = _seen(data, data.path, Path(cache))
+        check_decisions(recipe.decide, seen.task, seen.classes)
         return dataclasses.replace(seen, unlabelled=_unlabelled(data.unlabelled, Path(cache)))
 
 
@@ -55,7 +58,7 @@ def _seen(data: DataBlock, spec: str, cache: Path) -> Survey:
         numbers, asked = phantom_settings(spec)
         kind = phantom_task(asked)
         return Survey(
-            task=kind.task, classes=len(kind.classes), labelled=numbers["count"], unlabelled=0
+            task=kind.task, classes=tuple(kind.classes), labelled=numbers["count"], unlabelled=0
         )
     images = read_data(
         spec, layout=data.layout, cache=cache, workers=data.workers, plane=data.plane
@@ -64,7 +67,7 @@ def _seen(data: DataBlock, spec: str, cache: Path) -> Survey:
     refuse_uncuttable(images, data)
     return Survey(
         task=images.task,
-        classes=len(images.classes),
+        classes=tuple(images.classes),
         labelled=len(images.samples),
         unlabelled=0,
         caveats=(*images.caveats, *unused_split(images, data.folds)),

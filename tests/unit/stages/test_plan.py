@@ -38,13 +38,19 @@ def test_what_a_run_would_refuse_its_plan_refuses(tmp_path: Path) -> None:
         planned("data.path=phantom:count=40,size=32,task=lesions")
     with pytest.raises(DataError, match="no images were named"):
         planned("data.path=null")
+    with pytest.raises(RecipeError, match="no class is called 'lesions'"):
+        planned("decide.positive=lesions")
+    with pytest.raises(RecipeError, match="there is no elsewhere"):
+        planned("decide.strange=[elsewhere]")
     assert "Caution: the student has" in planned("student.width=64")
 
 
 def test_the_disk_is_what_a_finished_run_took(finished: Path) -> None:
     recipe = open_run(finished).recipe
     seen = survey(recipe)
-    assert seen == Survey(task="single-label", classes=2, labelled=140, unlabelled=12)
+    assert seen == Survey(
+        task="single-label", classes=("normal", "lesion"), labelled=140, unlabelled=12
+    )
     sizes = Sizes(labelled=140, unlabelled=12, fit=42, select=14, folds=1, phantoms=True)
     needs = recipe.method.needs
     costs = Costs(
