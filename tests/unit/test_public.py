@@ -36,6 +36,10 @@ def test_a_package_of_the_same_name_takes_no_ones_place() -> None:
     assert not packages & set(medistill.__all__)
 
 
+def test_public_names_are_listed_before_they_are_imported() -> None:
+    assert {"run", "evaluate_on", "Predictor"} <= set(dir(medistill))
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nosuch'"):
         medistill.nosuch  # noqa: B018
