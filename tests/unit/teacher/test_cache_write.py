@@ -97,27 +97,36 @@ plan = cache_plan()
 object.__setattr__(plan, "teacher", Counting(list(plan.teacher.members)))
 write_cache(cache_plan(), folder / "whole", batch_size=4)
 random.seed(int(sys.argv[2]))
-kills = 0
-while True:
-    enough = rows_asked() + random.randrange(45)
-    child = os.fork()
-    if child == 0:
-        write_cache(plan, folder / "killed", batch_size=4)
-        os._exit(0)
-    ended = (0, 0)
-    while ended == (0, 0) and rows_asked() < enough:
-        ended = os.waitpid(child, os.WNOHANG)
-    if ended == (0, 0):
-        # Anywhere between two rows, and so while a shard is written, synced or renamed too.
-        time.sleep(random.uniform(0, 0.01))
-        os.kill(child, signal.SIGKILL)
-        ended = os.waitpid(child, 0)
-    if os.WIFEXITED(ended[1]):
-        assert os.WEXITSTATUS(ended[1]) == 0
-        break
-    kills += 1
-    assert kills < 100
-print(kills)
+
+def killed_until_whole(target):
+    kills = 0
+    while True:
+        enough = rows_asked() + random.randrange(45)
+        child = os.fork()
+        if child == 0:
+            write_cache(plan, target, batch_size=4)
+            os._exit(0)
+        ended = (0, 0)
+        while ended == (0, 0) and rows_asked() < enough:
+            ended = os.waitpid(child, os.WNOHANG)
+        if ended == (0, 0):
+            # Anywhere between two rows, and so while a shard is written, synced or renamed too.
+            time.sleep(random.uniform(0, 0.01))
+            os.kill(child, signal.SIGKILL)
+            ended = os.waitpid(child, 0)
+        if os.WIFEXITED(ended[1]):
+            assert os.WEXITSTATUS(ended[1]) == 0
+            return kills
+        kills += 1
+        assert kills < 100
+
+# How often a cache can be killed before it is whole depends on the machine: so the kills are
+# counted, and not hoped for.
+kills = []
+while sum(kills) < 6:
+    kills.append(killed_until_whole(folder / f"killed-{len(kills)}"))
+    assert len(kills) < 100
+print(*kills)
 """
 
 
@@ -134,16 +143,15 @@ def run(program: str, *arguments: object) -> str:
 
 
 def test_a_kill_at_any_moment_loses_at_most_one_shard(tmp_path: Path) -> None:
-    kills = int(run(KILLING, tmp_path, 1))
-    plan = cache_plan()
-    assert kills >= 3
+    kills = [int(count) for count in run(KILLING, tmp_path, 1).split()]
     asked = (tmp_path / "asked.log").stat().st_size
-    assert 87 <= asked <= 87 + kills * 16
-    np.testing.assert_array_equal(
-        numbers(plan, tmp_path / "killed"), numbers(plan, tmp_path / "whole")
-    )
-    names = {path.name for path in (tmp_path / "killed").iterdir()}
-    assert names == {path.name for path in (tmp_path / "whole").iterdir()}
+    assert 87 * len(kills) <= asked <= 87 * len(kills) + sum(kills) * 16
+    whole = tmp_path / "whole"
+    names = {path.name for path in whole.iterdir()}
+    for number in range(len(kills)):
+        killed = tmp_path / f"killed-{number}"
+        np.testing.assert_array_equal(numbers(cache_plan(), killed), numbers(cache_plan(), whole))
+        assert {path.name for path in killed.iterdir()} == names
 
 
 def test_too_small_a_disk_is_refused_before_anything_is_written(
