@@ -1,15 +1,17 @@
-"""Kernels that train slowly in bfloat16 on a processor, against what replaces them.
+"""Kernels that are slow on a processor, against what replaces them.
 
     python -m benchmarks.kernels --threads 1
 
-Why ``models.kernels`` replaces them. Milliseconds of processor time, best of a few.
+Why ``models.kernels`` replaces them; linear layers only where MKL leaves AVX-512 unused.
+Milliseconds of processor time, best of a few.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -31,6 +33,8 @@ CONVOLUTIONS = (
     (32, 672, 8, 5, 1),
     (32, 1152, 4, 5, 1),
 )
+#: Rows, width before and after: of the small recipes' student, DeiT-Ti and DeiT-B, 16 or 32 images.
+LINEAR = ((2080, 96, 288), (2080, 96, 384), (3152, 192, 576), (3152, 768, 192), (3152, 768, 2304))
 Shape = tuple[int, ...]
 Function = Callable[..., Tensor]
 
@@ -59,6 +63,14 @@ def convolution(shape: Shape, kind: torch.dtype) -> tuple[Function, list[Tensor]
     return convolved, [each.requires_grad_() for each in given]
 
 
+def linear(shape: Shape, kind: torch.dtype) -> tuple[Function, list[Tensor]]:
+    """A linear layer, and what it is given."""
+    rows, before, after = shape
+    sizes = ((rows, before), (after, before), (after,))
+    given = [torch.randn(size, dtype=kind, requires_grad=True) for size in sizes]
+    return functional.linear, given
+
+
 def milliseconds(work: Function, given: Sequence[Tensor], repeats: int) -> tuple[float, float]:
     """The way forwards and the way back; one untimed round first."""
     rounds: list[tuple[float, float]] = []
@@ -72,27 +84,40 @@ def milliseconds(work: Function, given: Sequence[Tensor], repeats: int) -> tuple
     return min(forwards), min(backwards)
 
 
-def row(
-    make: Callable[[Shape, torch.dtype], tuple[Function, list[Tensor]]], shape: Shape, repeats: int
-) -> str:
-    """A line of the table: float32, bfloat16, bfloat16 with replacements."""
+def row(make: Make, shape: Shape, ways: Sequence[Way], repeats: int) -> str:
+    """A line of the table: one cell a way."""
     cells = []
-    for kind, replaced in ((torch.float32, False), (torch.bfloat16, False), (torch.bfloat16, True)):
+    for kind, replaced in ways:
         work, given = make(shape, kind)
-        with (
-            torch.autocast("cpu", torch.bfloat16, enabled=replaced),
-            quick_kernels(torch.device("cpu")),
-        ):
+        with _replacing(kind) if replaced else contextlib.nullcontext():
             there, back = milliseconds(work, given, repeats)
         cells.append(f"{there:.1f} + {back:.1f}")
     return f"| {', '.join(map(str, shape))} | {' | '.join(cells)} |"
 
 
-TABLES: Mapping[
-    str, tuple[Callable[[Shape, torch.dtype], tuple[Function, list[Tensor]]], Sequence[Shape]]
-] = {
-    "attention: batch, heads, tokens, width": (attention, ATTENTION),
-    "convolution: batch, channels, side, kernel, stride": (convolution, CONVOLUTIONS),
+@contextlib.contextmanager
+def _replacing(kind: torch.dtype) -> Iterator[None]:
+    with (
+        torch.autocast("cpu", torch.bfloat16, enabled=kind == torch.bfloat16),
+        quick_kernels(torch.device("cpu")),
+    ):
+        yield
+
+
+Make = Callable[[Shape, torch.dtype], tuple[Function, list[Tensor]]]
+#: The type of numbers, and whether the kernel is replaced.
+Way = tuple[torch.dtype, bool]
+_FLOAT32, _BFLOAT16 = (torch.float32, False), (torch.bfloat16, False)
+_ALL_WAYS: Mapping[str, Way] = {
+    "float32": _FLOAT32,
+    "bfloat16": _BFLOAT16,
+    "replaced": (torch.bfloat16, True),
+}
+_TWO_WAYS: Mapping[str, Way] = {"float32": _FLOAT32, "replaced": (torch.float32, True)}
+TABLES: Mapping[str, tuple[Make, Sequence[Shape], Mapping[str, Way]]] = {
+    "attention: batch, heads, tokens, width": (attention, ATTENTION, _ALL_WAYS),
+    "convolution: batch, channels, side, kernel, stride": (convolution, CONVOLUTIONS, _ALL_WAYS),
+    "linear: rows, width before, width after": (linear, LINEAR, _TWO_WAYS),
 }
 
 
@@ -104,10 +129,10 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     keep_freed_memory()
-    for title, (make, shapes) in TABLES.items():
-        print(f"\n| {title} | float32 | bfloat16 | replaced |\n|---|---|---|---|")
+    for title, (make, shapes, ways) in TABLES.items():
+        print(f"\n| {title} | {' | '.join(ways)} |\n|---{'|---' * len(ways)}|")
         for shape in shapes:
-            print(row(make, shape, options.repeats), flush=True)
+            print(row(make, shape, list(ways.values()), options.repeats), flush=True)
 
 
 if __name__ == "__main__":

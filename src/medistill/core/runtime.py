@@ -31,6 +31,12 @@ def has_fast_bf16() -> bool:
     return False
 
 
+def is_intel() -> bool:
+    """Whether Intel made the processor; false where that is unknown."""
+    names = [line for line in _lines(_CPUINFO) if line.startswith("vendor_id")]
+    return "GenuineIntel" in (names[0] if names else platform.processor())
+
+
 def cpu_threads() -> int:
     """Threads that this process may run at once: its affinity, cut by a container's quota."""
     try:

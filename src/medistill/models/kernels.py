@@ -1,8 +1,8 @@
-"""Kernels that train slowly in bfloat16 on a processor, and what replaces them.
+"""Kernels that are slow on a processor, and what replaces them.
 
-oneDNN has no quick way back for some convolutions of bfloat16, and the fused attention goes back
-through it slower than plain products (``python -m benchmarks.kernels``). The replacements compute
-the same, up to rounding.
+In bfloat16 oneDNN has no quick way back for some convolutions, and the fused attention goes back
+slower than plain products; in float32 MKL's products are slow on processors that are not Intel's
+(``python -m benchmarks.kernels``). The replacements compute the same, up to rounding.
 """
 
 from __future__ import annotations
@@ -15,24 +15,41 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
+
+from medistill.models.quick_linear import leaves_speed_to_onednn, quick_linear
+
+_Replacements = Mapping[Callable[..., Any], Callable[..., Any]]
 
 # Depth by depth, kernels of 3 x 3 that move by one pixel are quick.
 _QUICK_SIDE, _QUICK_STRIDE = 3, 1
 
 
 def quick_kernels(device: torch.device) -> contextlib.AbstractContextManager[object]:
-    """Replace slow kernels in this context, where it trains in bfloat16 on a processor."""
-    slow = (
-        device.type == "cpu"
-        and torch.is_grad_enabled()
-        and torch.is_autocast_enabled("cpu")
-        and torch.get_autocast_dtype("cpu") == torch.bfloat16
-    )
-    return _Replaced() if slow else contextlib.nullcontext()
+    """Replace, in this context, the kernels that are slow on this processor in this precision.
+
+    Nothing is replaced while something watches the operators themselves: an exporter, a compiler,
+    a counter of operations.
+    """
+    if device.type != "cpu" or torch.compiler.is_compiling() or is_in_torch_dispatch_mode():
+        return contextlib.nullcontext()
+    replacements = _replacements()
+    return _Replaced(replacements) if replacements else contextlib.nullcontext()
+
+
+def _replacements() -> _Replacements:
+    if not torch.is_autocast_enabled("cpu"):
+        return _IN_FLOAT32 if leaves_speed_to_onednn() else {}
+    half = torch.get_autocast_dtype("cpu") == torch.bfloat16
+    return _IN_BFLOAT16 if half and torch.is_grad_enabled() else {}
 
 
 class _Replaced(TorchFunctionMode):
     """Calls the replacement of a function wherever the function is called."""
+
+    def __init__(self, replacements: _Replacements) -> None:
+        super().__init__()
+        self._replacements = replacements
 
     def __torch_function__(
         self,
@@ -41,7 +58,7 @@ class _Replaced(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        return _REPLACEMENTS.get(func, func)(*args, **(kwargs or {}))
+        return self._replacements.get(func, func)(*args, **(kwargs or {}))
 
 
 def _convolved(
@@ -84,7 +101,8 @@ def _attended(
     return torch.softmax(scaled @ key.transpose(-2, -1), dim=-1) @ value
 
 
-_REPLACEMENTS: Mapping[Callable[..., Any], Callable[..., Any]] = {
+_IN_BFLOAT16: _Replacements = {
     functional.conv2d: _convolved,
     functional.scaled_dot_product_attention: _attended,
 }
+_IN_FLOAT32: _Replacements = {functional.linear: quick_linear}

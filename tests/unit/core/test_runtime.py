@@ -39,6 +39,26 @@ def test_fast_bf16_is_what_the_flags_say(system: Path, line: str, expected: bool
     assert runtime.has_fast_bf16() is expected
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [("vendor_id\t: GenuineIntel", True), ("vendor_id\t: AuthenticAMD", False), ("", False)],
+)
+def test_the_processors_maker_is_what_the_system_says(
+    system: Path, said: str, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.processor", lambda: "")
+    (system / "cpuinfo").write_text(f"processor\t: 0\n{said}\nmodel name\t: GenuineIntel?\n")
+    assert runtime.is_intel() is expected
+
+
+def test_without_a_list_of_processors_the_platform_names_the_maker(
+    system: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, expected in (("Intel64 Family 6, GenuineIntel", True), ("AuthenticAMD", False)):
+        monkeypatch.setattr("platform.processor", lambda name=name: name)
+        assert runtime.is_intel() is expected
+
+
 def test_nothing_known_is_no_bf16_and_no_memory(
     system: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

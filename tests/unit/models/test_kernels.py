@@ -7,6 +7,7 @@ import contextlib
 import pytest
 import torch
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from medistill.models.build import build_model
 from medistill.models.kernels import quick_kernels
@@ -84,12 +85,59 @@ def test_masked_attention_keeps_its_kernel() -> None:
     torch.testing.assert_close(found.float(), given[2], rtol=0.01, atol=0.01)
 
 
-@pytest.mark.parametrize(
-    ("half", "learns"), [(False, True), (True, False)], ids=["float32", "no gradient"]
-)
-def test_nothing_is_replaced_elsewhere(half: bool, learns: bool) -> None:
-    with _half(half), torch.set_grad_enabled(learns):
+@pytest.fixture
+def slow_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor whose products in float32 are slow, whatever this one is."""
+    monkeypatch.setattr("medistill.models.kernels.leaves_speed_to_onednn", lambda: True)
+
+
+def test_nothing_is_replaced_in_bfloat16_without_gradients(slow_float32: None) -> None:
+    with _half(), torch.no_grad():
         assert isinstance(quick_kernels(CPU), contextlib.nullcontext)
+
+
+def test_float32_is_replaced_where_its_products_are_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    for slow in (True, False):
+        monkeypatch.setattr("medistill.models.kernels.leaves_speed_to_onednn", lambda s=slow: s)
+        for learns in (True, False):
+            with torch.set_grad_enabled(learns):
+                assert isinstance(quick_kernels(CPU), contextlib.nullcontext) is not slow
+    assert isinstance(quick_kernels(torch.device("meta")), contextlib.nullcontext)
+
+
+@pytest.mark.skipif(
+    not hasattr(torch.ops.mkldnn, "_linear_pointwise"), reason="PyTorch without oneDNN"
+)
+@pytest.mark.parametrize("name", ["mobilevit_xxs", "pvt_v2_b0", "vit"])
+def test_networks_in_float32_ask_onednn_and_say_and_learn_the_same(
+    name: str, slow_float32: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medistill.models.quick_linear._WORTH_IT", 1 << 12)
+    torch.manual_seed(0)
+    shape = {"width": 24, "heads": 3, "depth": 2} if name == "vit" else {}
+    network = build_model(ModelSpec(name=name, image_size=64, **shape), classes=2).eval()
+    images, found = torch.rand(4, 1, 64, 64), []
+    for replaced in (False, True):
+        network.zero_grad()
+        if not replaced:
+            logits = network.backbone(network.normalised(images)).logits
+        else:
+            assert "mkldnn::_linear_pointwise" in _operators(lambda: network(images))
+            logits = network(images).logits
+        logits.square().sum().backward()
+        found.append([logits.detach(), *(p.grad.clone() for p in network.parameters())])
+    for plain, quick in zip(*found, strict=True):
+        torch.testing.assert_close(quick, plain, rtol=1e-3, atol=1e-5 * plain.abs().max().item())
+
+
+def test_counters_and_exporters_see_the_usual_operators(slow_float32: None) -> None:
+    spec = ModelSpec(name="vit", image_size=224, width=192, heads=3, depth=2)
+    network = build_model(spec, classes=2).eval()
+    with FlopCounterMode(display=False) as counted:
+        network(torch.rand(2, 1, 224, 224))
+    assert "aten.addmm" in {str(each) for each in counted.get_flop_counts()["Global"]}
+    program = torch.export.export(network, (torch.rand(2, 1, 224, 224),))
+    assert "mkldnn" not in str(program.graph)
 
 
 @pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "mobilevit_xxs", "pvt_v2_b0", "vit"])
