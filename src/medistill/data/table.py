@@ -7,9 +7,9 @@ from pathlib import Path
 
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Plane, Sample
-from medistill.data.table_file import LABELS, Table, filled, load_table, missing_column
+from medistill.data.table_file import Table, load_table, missing_column
 from medistill.data.table_images import OWN_COLUMNS, PATH, Listed, listed_images
-from medistill.data.table_labels import Labels, masked, read_class_columns, read_labels
+from medistill.data.table_labels import Labels, attributes_of_rows, labels_of, masked
 from medistill.data.table_masks import names_masks, read_mask_table
 
 
@@ -56,13 +56,7 @@ def read_table(
 
 
 def _labels(table: Table, least_classes: int) -> Labels:
-    """From the column ``label`` or ``labels``, else from one column of 1, 0, -1, blank a class."""
-    column = table.one_of(LABELS)
-    if column is not None:
-        cells = filled(table, column)
-        return read_labels(cells, where=table.path, column=column, least_classes=least_classes)
-    others = {name: [row[name] for row in table.rows] for name in table.columns}
-    labels = read_class_columns({k: v for k, v in others.items() if k not in OWN_COLUMNS})
+    labels = labels_of(table, OWN_COLUMNS, least_classes=least_classes)
     if labels is None:
         _refuse_blank(table, [name for name in table.columns if name not in OWN_COLUMNS])
         missing_column(table, "label")
@@ -81,10 +75,9 @@ def _refuse_blank(table: Table, columns: Sequence[str]) -> None:
 
 
 def _samples(table: Table, listed: Listed, labels: Labels) -> tuple[Sample, ...]:
-    # Columns that are labels are no subgroups as well.
-    known = OWN_COLUMNS if table.one_of(LABELS) else OWN_COLUMNS.union(labels.classes)
+    attributes = attributes_of_rows(table, OWN_COLUMNS, labels)
     rows = zip(
-        table.rows, listed.files.items(), labels.values, listed.groups, listed.splits, strict=True
+        attributes, listed.files.items(), labels.values, listed.groups, listed.splits, strict=True
     )
     found = [
         Sample(
@@ -93,9 +86,9 @@ def _samples(table: Table, listed: Listed, labels: Labels) -> tuple[Sample, ...]
             label=label,
             group=group,
             split=split,
-            attributes={k: v for k, v in row.items() if k not in known},
+            attributes=held,
             guessed=not listed.named and split is None,
         )
-        for row, (name, file), label, group, split in rows
+        for held, (name, file), label, group, split in rows
     ]
     return tuple(sorted(found, key=lambda sample: sample.name))

@@ -61,7 +61,7 @@ def listed_images(table: Table) -> Listed:
     names = _names(table, cells)
     root = _root(table.path, names)
     files = {name: root / cell for name, cell in zip(names, cells, strict=True)}
-    column = table.one_of(_GROUPS) or table.one_of(PATIENT_IDS)
+    column = group_column(table)
     patients = None if column else _patients(names)
     if patients is not None:
         groups = patients
@@ -73,10 +73,24 @@ def listed_images(table: Table) -> Listed:
         root=root,
         files=files,
         groups=tuple(groups),
-        splits=tuple(_split(table, number) for number in range(len(table.rows))),
+        splits=splits_of(table),
         group_word=named or "image",
         named=named is not None,
     )
+
+
+def group_column(table: Table) -> str | None:
+    """Which column says what must not be cut by a split, if any does."""
+    return table.one_of(_GROUPS) or table.one_of(PATIENT_IDS)
+
+
+def splits_of(table: Table) -> tuple[str | None, ...]:
+    """What the column ``split`` says: train, val, test or None, one a row.
+
+    Raises:
+        DataError: another word.
+    """
+    return tuple(_split(table, number) for number in range(len(table.rows)))
 
 
 def lists_images(path: Path) -> bool:

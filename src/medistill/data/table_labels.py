@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from medistill.core.errors import DataError
 from medistill.data.folder import UNLABELLED
+from medistill.data.table_file import LABELS, Table, filled
 
 _BAR = "|"
 _WHOLE = re.compile(r"(-?\d+)\.0+")
@@ -37,6 +38,34 @@ class Labels:
     uncertain: int = 0
     missing: int = 0
     never: tuple[str, ...] = ()
+
+
+def labels_of(table: Table, own: Collection[str], *, least_classes: int = 2) -> Labels | None:
+    """Labels of the column ``label`` or ``labels``, else of one column of 1, 0, -1, blank a class.
+
+    Args:
+        table: the table.
+        own: columns that mean something else.
+        least_classes: how many classes it must name, unless it is multi-label.
+
+    Returns:
+        One label a row, or None without such a column.
+
+    Raises:
+        DataError: an empty cell of a column ``label``, or as of :func:`read_labels`.
+    """
+    column = table.one_of(LABELS)
+    if column is None:
+        others = {name: [row[name] for row in table.rows] for name in table.columns}
+        return read_class_columns({k: v for k, v in others.items() if k not in own})
+    cells = filled(table, column)
+    return read_labels(cells, where=table.path, column=column, least_classes=least_classes)
+
+
+def attributes_of_rows(table: Table, own: Collection[str], labels: Labels) -> list[dict[str, str]]:
+    """Every other column of a row; those that are labels are no subgroups as well."""
+    known = {*own} if table.one_of(LABELS) else {*own, *labels.classes}
+    return [{k: v for k, v in row.items() if k not in known} for row in table.rows]
 
 
 def is_entry(cell: str) -> bool:

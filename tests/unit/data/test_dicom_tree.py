@@ -90,7 +90,7 @@ def test_labels_join_the_patient_id_without_its_issuer(tmp_path: Path) -> None:
 
 
 def test_table_without_a_key_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="Name one column label, and one path"):
+    with pytest.raises(DataError, match="Name one column label .*, and one path"):
         read_dicom_tree(_tree(tmp_path, "who,label\np1,a\np2,b\n"))
 
 
@@ -151,3 +151,19 @@ def test_zeros_that_a_spreadsheet_dropped_are_named(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("patient,label\n7,ill\n12,well\n")
     with pytest.raises(DataError, match="2 values of 'patient' match no file.*spreadsheets drop"):
         read_dicom_tree(tmp_path)
+
+
+def test_files_without_a_row_go_where_the_table_puts_their_patient(tmp_path: Path) -> None:
+    table = "path,group,label\np1/1.1/IM0,family,ill\np2/2.1/IM2,other,well\n"
+    images = read_dicom_tree(_tree(tmp_path, table))
+    assert [s.group for s in images.samples] == ["family", "family", "other"]
+    assert [s.label for s in images.samples] == [0, None, 1]
+    assert images.group_word == "group"
+
+
+def test_a_patient_of_the_files_in_several_groups_of_the_table_is_said(tmp_path: Path) -> None:
+    rows = ("p1/1.1/IM0,a,ill", "p1/1.2/IM1,b,ill", "p2/2.1/IM2,c,well")
+    images = read_dicom_tree(_tree(tmp_path, "\n".join(["path,patient,label", *rows])))
+    assert [s.group for s in images.samples] == ["a", "b", "c"]
+    assert images.group_word == "patient"
+    assert "several groups of the table, for example 'p1'" in images.caveats[0]
