@@ -3,10 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from medistill.core.errors import DataError
+from medistill.data.duplicates import identical_files
 from medistill.imaging.identity import Identity, read_identity
+
+
+@dataclass(frozen=True)
+class FileGroups:
+    """What files themselves say of what no split may cut.
+
+    Attributes:
+        groups: by name: of DICOM the patient, else the study; of others, files of the same bytes.
+        word: what a group is.
+        known: identifiers of the DICOM files by name.
+    """
+
+    groups: Mapping[str, str]
+    word: str
+    known: Mapping[str, Identity]
+
+
+def groups_of_files(
+    paths: Mapping[str, Path], known: Mapping[str, Identity] | None = None
+) -> FileGroups:
+    """Groups of files of any kind, where nothing else names them.
+
+    Args:
+        paths: files by name.
+        known: identifiers of those that are DICOM, or None to read them.
+    """
+    held = identities(paths) if known is None else known
+    patients = all(name in held and held[name].patient for name in paths)
+    word = "patient" if patients else "patient or study" if held else "image"
+    return FileGroups(groups_of(held, identical_files(paths)), word, held)
 
 
 def identities(paths: Mapping[str, Path]) -> dict[str, Identity]:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
-from medistill.data.dicom_groups import attributes_of, groups_of, identities, study_of
+from medistill.data.dicom_groups import attributes_of, groups_of_files, identities, study_of
 from medistill.data.dicom_objects import left_out, without_picture
-from medistill.data.duplicates import identical_files
 from medistill.data.listing import archives_below, images_below, images_in, subfolders
 from medistill.data.paired_folders import refuse_mask_folders
 from medistill.data.split_folders import split_folders
@@ -55,14 +54,13 @@ def read_folder(root: Path, *, least_classes: int = 2) -> ImageSet:
     _refuse_patients(root, found, known)
     classes = _classes(root, {class_name for _, _, class_name, _ in found}, least_classes)
     paths = {name: path for name, path, _, _ in found}
-    patients = all(name in known and known[name].patient for name in paths)
-    group = groups_of(known, identical_files(paths))
+    grouped = groups_of_files(paths, {name: known[name] for name in paths if name in known})
     samples = tuple(
         Sample(
             path=path,
             name=name,
             label=classes.get(word),
-            group=group[name],
+            group=grouped.groups[name],
             split=split,
             attributes=attributes_of(known.get(name)),
             guessed=split is None and name not in known,
@@ -76,8 +74,8 @@ def read_folder(root: Path, *, least_classes: int = 2) -> ImageSet:
         task="single-label",
         classes=tuple(classes),
         samples=samples,
-        group_word="patient" if patients else "patient or study" if known else "image",
-        caveats=(*(() if patients else (NO_PATIENTS,)), *left_out(other)),
+        group_word=grouped.word,
+        caveats=(*(() if grouped.word == "patient" else (NO_PATIENTS,)), *left_out(other)),
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
-from medistill.data.duplicates import identical_files
+from medistill.data.dicom_groups import FileGroups, attributes_of, groups_of_files, study_of
 from medistill.data.folder import NO_PATIENTS
 from medistill.data.listing import images_below, is_image_file
 from medistill.data.mask_classes import mask_classes
@@ -50,30 +50,42 @@ def read_mask_folders(root: Path, *, workers: int = 0) -> ImageSet:
     sizes = check_sizes([(each.image, each.mask) for each in files], workers=workers)
     found = mask_classes([each.mask for each in files], where=pairs[0].masks, workers=workers)
     shown = [shown_classes(values, len(found.names)) for values in found.values]
+    grouped = groups_of_files({_name(root, each): each.image for each in files})
     return ImageSet(
         name="masks",
         root=root,
         task="segmentation",
         classes=found.names,
-        samples=_samples(root, files, shown),
-        group_word="image",
-        caveats=(NO_PATIENTS, *sizes, *spare_masks(spare, root), *found.caveats),
+        samples=_samples(root, files, shown, grouped),
+        group_word=grouped.word,
+        caveats=(
+            *(() if grouped.word == "patient" else (NO_PATIENTS,)),
+            *sizes,
+            *spare_masks(spare, root),
+            *found.caveats,
+        ),
     )
 
 
-def _samples(root: Path, files: list[FilePair], shown: list[Shown]) -> tuple[Sample, ...]:
-    names = [each.image.relative_to(root).as_posix() for each in files]
-    paths = {name: each.image for name, each in zip(names, files, strict=True)}
-    group = identical_files(paths)
+def _samples(
+    root: Path, files: list[FilePair], shown: list[Shown], grouped: FileGroups
+) -> tuple[Sample, ...]:
     return tuple(
         Sample(
             path=each.image,
             name=name,
             label=label,
-            group=group[name],
+            group=grouped.groups[name],
             split=each.split,
             mask=each.mask,
-            guessed=each.split is None,
+            attributes=attributes_of(grouped.known.get(name)),
+            guessed=each.split is None and name not in grouped.known,
+            study=study_of(grouped.known.get(name)),
         )
-        for name, each, label in zip(names, files, shown, strict=True)
+        for each, label in zip(files, shown, strict=True)
+        for name in [_name(root, each)]
     )
+
+
+def _name(root: Path, pair: FilePair) -> str:
+    return pair.image.relative_to(root).as_posix()

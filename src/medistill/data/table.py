@@ -7,6 +7,7 @@ from pathlib import Path
 
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Plane, Sample
+from medistill.data.dicom_groups import attributes_of, study_of
 from medistill.data.table_file import Table, load_table, missing_column
 from medistill.data.table_images import OWN_COLUMNS, PATH, Listed, listed_images
 from medistill.data.table_labels import Labels, attributes_of_rows, labels_of, masked
@@ -23,7 +24,8 @@ def read_table(
     label. Without both, ``mask``: as ``data.table_masks``; else every column of 1, 0, -1
     (uncertain) and blank (unknown) is a class, as in CheXpert: what is uncertain or unknown is
     masked. ``patient`` (also ``patient_id``, ``PatientID``) or ``group`` (optional): what must not
-    be cut by a split; without them a folder ``patient00001`` in every path is the patient.
+    be cut by a split; without them a folder ``patient00001`` in every path is the patient, else
+    what a DICOM file says of itself.
     ``split`` (optional): train, val or test. Every other column becomes an attribute of the sample.
 
     Args:
@@ -77,7 +79,13 @@ def _refuse_blank(table: Table, columns: Sequence[str]) -> None:
 def _samples(table: Table, listed: Listed, labels: Labels) -> tuple[Sample, ...]:
     attributes = attributes_of_rows(table, OWN_COLUMNS, labels)
     rows = zip(
-        attributes, listed.files.items(), labels.values, listed.groups, listed.splits, strict=True
+        attributes,
+        listed.files.items(),
+        labels.values,
+        listed.groups,
+        listed.splits,
+        listed.named,
+        strict=True,
     )
     found = [
         Sample(
@@ -86,9 +94,10 @@ def _samples(table: Table, listed: Listed, labels: Labels) -> tuple[Sample, ...]
             label=label,
             group=group,
             split=split,
-            attributes=held,
-            guessed=not listed.named and split is None,
+            attributes={**attributes_of(listed.known.get(name)), **held},
+            guessed=not named and split is None,
+            study=study_of(listed.known.get(name)),
         )
-        for held, (name, file), label, group, split in rows
+        for held, (name, file), label, group, split, named in rows
     ]
     return tuple(sorted(found, key=lambda sample: sample.name))

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from medistill.core.errors import DataError
-from medistill.data.duplicates import identical_files
+from medistill.data.dicom_groups import groups_of_files, identities
 from medistill.data.folder import NO_PATIENTS
 from medistill.data.split_folders import SPLIT_FOLDERS
 from medistill.data.table_file import LABELS, Table, filled, load_table
+from medistill.imaging.identity import Identity
 
 PATH = "path"
 _GROUPS = ("patient", "group")
@@ -34,7 +35,8 @@ class Listed:
         groups: what must not be cut by a split, one a row.
         splits: train, val, test or None, one a row.
         group_word: what a group is.
-        named: whether the table says the groups; else they are a guess.
+        named: whether the table or the file says the group; else it is a guess. One a row.
+        known: identifiers of the files that are DICOM, by name.
     """
 
     root: Path
@@ -42,7 +44,8 @@ class Listed:
     groups: tuple[str, ...]
     splits: tuple[str | None, ...]
     group_word: str
-    named: bool
+    named: tuple[bool, ...]
+    known: Mapping[str, Identity]
 
     @property
     def caveats(self) -> tuple[str, ...]:
@@ -53,6 +56,8 @@ class Listed:
 def listed_images(table: Table) -> Listed:
     """The images of a table's column ``path``, relative to its folder.
 
+    Where the table names no patients, DICOM files do.
+
     Raises:
         DataError: an empty cell, an image listed twice, an unknown split, or groups that differ in
             the zeros before a number alone.
@@ -61,21 +66,26 @@ def listed_images(table: Table) -> Listed:
     names = _names(table, cells)
     root = _root(table.path, names)
     files = {name: root / cell for name, cell in zip(names, cells, strict=True)}
+    known = identities(files)
     column = group_column(table)
     patients = None if column else _patients(names)
-    if patients is not None:
-        groups = patients
+    if column or patients:
+        groups = filled(table, column) if column else patients or []
+        word = "group" if column == "group" else "patient"
+        named = (True,) * len(names)
     else:
-        groups = filled(table, column) if column else [*identical_files(files).values()]
+        own = groups_of_files(files, known)
+        groups, word = [own.groups[name] for name in names], own.word
+        named = tuple(name in known for name in names)
     _refuse_other_zeros(table, groups if column else ())
-    named = "group" if column == "group" else "patient" if column or patients else None
     return Listed(
         root=root,
         files=files,
         groups=tuple(groups),
         splits=splits_of(table),
-        group_word=named or "image",
-        named=named is not None,
+        group_word=word,
+        named=named,
+        known=known,
     )
 
 

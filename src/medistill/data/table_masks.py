@@ -7,6 +7,7 @@ from pathlib import Path, PureWindowsPath
 
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Plane, Sample
+from medistill.data.dicom_groups import attributes_of, study_of
 from medistill.data.mask_classes import mask_classes
 from medistill.data.mask_sizes import check_sizes
 from medistill.data.nifti_pairs import is_volume, refuse_other_grid, slices_of
@@ -104,9 +105,11 @@ def _refuse_other_kind(pair: FilePair) -> None:
 def _samples(
     table: Table, listed: Listed, pairs: list[FilePair], shown: list[list[Shown]], plane: Plane
 ) -> Iterator[Sample]:
-    rows = zip(table.rows, pairs, listed.groups, shown, strict=True)
-    for row, pair, group, labels in sorted(rows, key=lambda each: each[1].stem):
-        attributes = {k: v for k, v in row.items() if k not in {*OWN_COLUMNS, MASK}}
+    rows = zip(table.rows, pairs, listed.groups, listed.named, shown, strict=True)
+    for row, pair, group, named, labels in sorted(rows, key=lambda each: each[1].stem):
+        identity = listed.known.get(pair.stem)
+        further = {k: v for k, v in row.items() if k not in {*OWN_COLUMNS, MASK}}
+        attributes = {**attributes_of(identity), **further}
         if is_volume(pair.image):
             yield from slices_of(
                 pair, labels, plane, name=pair.stem, group=group, attributes=attributes
@@ -120,5 +123,6 @@ def _samples(
                 split=pair.split,
                 mask=pair.mask,
                 attributes=attributes,
-                guessed=not listed.named and pair.split is None,
+                guessed=not named and pair.split is None,
+                study=study_of(identity),
             )

@@ -9,6 +9,7 @@ import numpy as np
 from medistill.data.dicom_groups import (
     attributes_of,
     groups_of,
+    groups_of_files,
     identities,
     shared_ids,
     study_of,
@@ -65,3 +66,15 @@ def test_attributes_name_no_person_and_the_study_is_apart() -> None:
     identity = Identity(patient="7", study="1.2", series="3", device="A B", view="PA")
     assert attributes_of(identity) == {"device": "A B", "view": "PA"}
     assert (attributes_of(None), study_of(identity), study_of(None)) == ({}, "1.2", "")
+
+
+def test_files_say_their_groups_and_what_a_group_is(tmp_path: Path) -> None:
+    save(tmp_path / "a.dcm", np.zeros((4, 4), np.uint8), PatientID="p1")
+    for name in ("b.png", "c.png"):
+        save_noise(tmp_path / name, 0)
+    paths = {name: tmp_path / name for name in ("a.dcm", "c.png", "b.png")}
+    found = groups_of_files(paths)
+    assert found.groups == {"a.dcm": "patient p1", "b.png": "b.png", "c.png": "b.png"}
+    assert (found.word, [*found.known]) == ("patient or study", ["a.dcm"])
+    assert groups_of_files({"a.dcm": paths["a.dcm"]}).word == "patient"
+    assert groups_of_files({"b.png": paths["b.png"]}).word == "image"

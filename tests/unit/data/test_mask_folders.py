@@ -13,6 +13,7 @@ from medistill.data.layouts import read_data
 from medistill.data.mask_folders import is_mask_folders, read_mask_folders
 from medistill.data.masks import Masks
 from tests.unit.data.pictures import save_noise
+from tests.unit.imaging.dicom_files import save
 
 
 def test_pairs_are_found(tmp_path: Path) -> None:
@@ -104,3 +105,16 @@ def test_other_files_beside_images_and_masks_are_passed_over(tmp_path: Path) -> 
     save_noise(tmp_path / "images" / "preview2.png", 1)
     with pytest.raises(DataError, match=r"for example preview2\.png .* Give preview2\.png a mask"):
         read_data(tmp_path, cache=tmp_path / "cache")
+
+
+def test_patients_of_dicom_images_are_groups(tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    for name, who in (("a", "p1"), ("b", "p1"), ("c", "p2")):
+        save(
+            tmp_path / "images" / f"{name}.dcm", np.full((4, 4), ord(name), np.uint8), PatientID=who
+        )
+        Image.fromarray(np.eye(4, dtype=np.uint8)).save(tmp_path / "masks" / f"{name}.png")
+    images = read_mask_folders(tmp_path)
+    assert [s.group for s in images.samples] == ["patient p1", "patient p1", "patient p2"]
+    assert (images.group_word, images.caveats) == ("patient", ())
+    assert not any(s.guessed for s in images.samples)

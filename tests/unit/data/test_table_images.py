@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from medistill.core.errors import DataError
 from medistill.data.table import read_table
 from medistill.data.table_images import lists_images
 from tests.unit.data.pictures import save_noise
+from tests.unit.imaging.dicom_files import save
 
 
 def _write(folder: Path, *lines: str) -> Path:
@@ -104,3 +106,23 @@ def test_patients_that_differ_in_zeros_in_front_are_refused(tmp_path: Path) -> N
     # In words zeros mean something.
     rows = ("1.png,a,x07", "2.png,b,x7", "3.png,b,0x7")
     assert len(read_table(_write(tmp_path, "path,label,patient", *rows)).samples) == 3
+
+
+def test_patients_of_dicom_files_are_groups_where_no_column_names_them(tmp_path: Path) -> None:
+    for number, who in enumerate(("p1", "p1", "p2")):
+        pixels = np.full((4, 4), number, np.uint8)
+        save(tmp_path / f"{number}.dcm", pixels, PatientID=who, Manufacturer="Maker")
+    rows = [f"{number}.dcm,{label}" for number, label in enumerate(("ill", "well", "well"))]
+    images = read_table(_write(tmp_path, "path,label", *rows))
+    assert [s.group for s in images.samples] == ["patient p1", "patient p1", "patient p2"]
+    assert (images.group_word, images.caveats) == ("patient", ())
+    assert not any(s.guessed for s in images.samples)
+    assert images.samples[0].attributes == {"device": "Maker"}
+    save_noise(tmp_path / "3.png", 0)
+    images = read_table(_write(tmp_path, "path,label", *rows, "3.png,ill"))
+    assert images.group_word == "patient or study"
+    assert [s.guessed for s in images.samples] == [False, False, False, True]
+    # What a column says goes before.
+    rows = [f"{row},g{number}" for number, row in enumerate(rows)]
+    images = read_table(_write(tmp_path, "path,label,group", *rows))
+    assert [s.group for s in images.samples] == ["g0", "g1", "g2"]

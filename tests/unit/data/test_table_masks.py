@@ -15,6 +15,7 @@ from medistill.data.table import read_table
 from medistill.data.table_file import load_table
 from medistill.data.table_masks import names_masks, read_mask_table
 from tests.unit.data.pictures import save_noise
+from tests.unit.imaging.dicom_files import save
 
 
 def _write(folder: Path, *lines: str) -> Path:
@@ -132,3 +133,12 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
         table = load_table(_write(tmp_path, "path,mask", *rows))
         with pytest.raises(DataError, match=message):
             read_mask_table(table)
+
+
+def test_patients_of_dicom_images_are_groups(tmp_path: Path) -> None:
+    for number in range(2):
+        save(tmp_path / f"{number}.dcm", np.full((16, 24), number, np.uint8), PatientID="p1")
+        _mask(tmp_path / f"{number}.png", 255)
+    images = read_table(_write(tmp_path, "path,mask", "0.dcm,0.png", "1.dcm,1.png"))
+    assert [s.group for s in images.samples] == ["patient p1"] * 2
+    assert not any(s.guessed for s in images.samples)
