@@ -13,6 +13,7 @@ from medistill.check.subject import Subject
 from medistill.core.errors import DataError
 from medistill.core.files import write_text
 from medistill.core.types import ImageSet, Sample
+from medistill.data.label_cells import SEPARATORS, split_cells
 from medistill.data.parts import holdout_parts
 from medistill.data.table_images import OWN_COLUMNS
 from medistill.data.table_labels import NO_FINDING, read_class_columns
@@ -59,6 +60,7 @@ def write_proposal(subject: Subject, path: Path) -> str | None:
     """
     try:
         found = proposed(subject)
+        _refuse_joining(subject.images, path)
     except DataError as error:
         return error.what
     samples = _one_a_file(subject, found)
@@ -80,6 +82,14 @@ def write_proposal(subject: Subject, path: Path) -> str | None:
     writer.writerows(zip(*columns.values(), strict=True))
     write_text(path, text.getvalue())
     return None
+
+
+def _refuse_joining(images: ImageSet, where: Path) -> None:
+    """One class an image must come back as one."""
+    if images.task == "single-label" and split_cells(images.classes, where=where, column="label"):
+        name = next(filter(_joins, images.classes))
+        what = f"in a table the class '{name}' would be several"
+        raise DataError(where=where, what=what, cure="Rename it.")
 
 
 def _one_a_file(subject: Subject, found: Collection[str]) -> list[Sample]:
@@ -117,7 +127,12 @@ def _labels(subject: Subject, samples: Sequence[Sample], attributes: Columns) ->
 def _are_words(columns: Columns) -> bool:
     """Whether one cell an image can say it all: nothing is unknown, and no name means nothing."""
     known = all(all(cells) for cells in columns.values())
-    return known and not any("|" in name or name.lower() in NO_FINDING for name in columns)
+    return known and not any(_joins(name) or name.lower() in NO_FINDING for name in columns)
+
+
+def _joins(name: str) -> bool:
+    """Whether a table would take the name of a class for several."""
+    return any(mark in name for mark in SEPARATORS)
 
 
 def _is_class(cells: Sequence[str]) -> bool:

@@ -20,13 +20,13 @@ def read_table(
     """Read a CSV file with the columns below, in any order and any case.
 
     ``path``: image, relative to the file's folder. ``label``: one class; or ``labels``: classes
-    joined by ``|`` (also in ``label``), ``none`` for no finding. The class ``unlabelled`` means no
-    label. Without both, ``mask``: as ``data.table_masks``; else every column of 1, 0, -1
-    (uncertain) and blank (unknown) is a class, as in CheXpert: what is uncertain or unknown is
-    masked. ``patient`` (also ``patient_id``, ``PatientID``) or ``group`` (optional): what must not
-    be cut by a split; without them a folder ``patient00001`` in every path is the patient, else
-    what a DICOM file says of itself.
-    ``split`` (optional): train, val or test. Every other column becomes an attribute of the sample.
+    joined by ``|`` or ``;`` (also in ``label``) or by commas, ``none`` for no finding. The class
+    ``unlabelled`` means no label. Without both, ``mask``: as ``data.table_masks``; else every
+    column of 1, 0, -1 (uncertain) and blank (unknown) is a class, as in CheXpert: what is uncertain
+    or unknown is masked. ``patient`` (also ``patient_id``, ``PatientID``) or ``group`` (optional):
+    what must not be cut by a split; without them a folder ``patient00001`` in every path is the
+    patient, else what a DICOM file says of itself. ``split`` (optional): train, val or test. Every
+    other column becomes an attribute of the sample.
 
     Args:
         path: the CSV file (comma, semicolon or tab; UTF-8).

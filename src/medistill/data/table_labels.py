@@ -1,4 +1,4 @@
-"""The label column of a table: one class an image, or several joined by a bar."""
+"""The label columns of a table: one class an image, or several."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 from medistill.core.errors import DataError
 from medistill.data.folder import UNLABELLED
+from medistill.data.label_cells import split_cells
 from medistill.data.table_file import LABELS, Table, filled
 
-_BAR = "|"
 _WHOLE = re.compile(r"(-?\d+)\.0+")
 #: Words for an image on which nothing was found, in a multi-label column.
 _ENTRIES = {"": "", "0": "0", "0.0": "0", "1": "1", "1.0": "1", "-1": "-1", "-1.0": "-1"}
@@ -124,8 +124,9 @@ def read_labels(
 ) -> Labels:
     """Read filled cells of a column ``label`` or ``labels``.
 
-    The set is multi-label if the column is called ``labels`` or any cell holds a bar. In a
-    single-label set -1 means no label where the others are 0, 1 and further numbers.
+    The set is multi-label if the column is called ``labels`` or any cell joins several, as
+    ``label_cells`` tells. In a single-label set -1 means no label where the others are 0, 1 and
+    further numbers.
 
     Args:
         cells: one a row, none empty.
@@ -134,15 +135,16 @@ def read_labels(
         least_classes: how many classes it must name.
 
     Raises:
-        DataError: fewer classes (one is enough in a multi-label set), or classes that differ in
-            capitals or spaces alone.
+        DataError: fewer classes (one is enough in a multi-label set), classes that differ in
+            capitals or spaces alone, or as of ``label_cells``.
     """
     cells = _as_one_number(cells)
-    several = column == "labels" or any(_BAR in cell for cell in cells)
+    found = split_cells(cells, where=where, column=column)
+    several = column == "labels" or found is not None
     unknown = frozenset[str]() if several else _uncertain(cells)
     words = [
-        None if cell.lower() in UNLABELLED or cell in unknown else _words(cell, several)
-        for cell in cells
+        None if cell.lower() in UNLABELLED or cell in unknown else _named(parts, several)
+        for cell, parts in zip(cells, found or ((cell,) for cell in cells), strict=True)
     ]
     classes = _ordered({word for found in words if found is not None for word in found})
     if len(classes) < (1 if several else least_classes):
@@ -190,11 +192,9 @@ def _uncertain(cells: Sequence[str]) -> frozenset[str]:
     return frozenset(cell for cell in cells if _ENTRIES.get(cell) == "-1")
 
 
-def _words(cell: str, several: bool) -> tuple[str, ...]:
-    if not several:
-        return (cell,)
-    words = (word.strip() for word in cell.split(_BAR))
-    return tuple(word for word in words if word and word.lower() not in NO_FINDING)
+def _named(words: tuple[str, ...], several: bool) -> tuple[str, ...]:
+    """The classes among the words of a cell."""
+    return tuple(w for w in words if w.lower() not in NO_FINDING) if several else words
 
 
 def _value(

@@ -204,3 +204,20 @@ def test_no_readable_image_is_said_as_such(images: ImageSet, tmp_path: Path) -> 
     assert write_proposal(subject, tmp_path / "parts.csv") == "no image can be read"
     (finding,) = (f for f in quality_findings(subject) if f.check == "unreadable")
     assert "a table's paths begin at its own folder" in finding.cure
+
+
+@pytest.mark.parametrize("mark", ["|", ";"])
+def test_a_class_that_a_table_would_take_for_several_is_said(
+    images: ImageSet, cache: Path, tmp_path: Path, mark: str
+) -> None:
+    given = dataclasses.replace(images, classes=(images.classes[0], f"one{mark}two"))
+    why = write_proposal(subject_of(given, cache=cache), tmp_path / "parts.csv")
+    assert why == f"in a table the class 'one{mark}two' would be several"
+    assert not (tmp_path / "parts.csv").exists()
+
+
+def test_names_that_hold_a_comma_come_back(images: ImageSet, cache: Path, tmp_path: Path) -> None:
+    given = _as_labels(images, ("Mass, large", "Edema"), unknown=False)
+    table = _read_again(given, cache, tmp_path)
+    assert table.classes == ("mass, large", "edema")
+    assert _known(table) == _known(given)

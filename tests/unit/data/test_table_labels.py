@@ -31,6 +31,13 @@ def test_a_bar_makes_the_set_multi_label() -> None:
     assert labels.several
 
 
+@pytest.mark.parametrize("column", ["label", "labels"])
+def test_a_semicolon_joins_labels_as_a_bar_does(column: str) -> None:
+    labels = read_labels(["a; c", "b", "none"], where=WHERE, column=column)
+    assert labels.classes == ("a", "b", "c")
+    assert labels.values == ((1, 0, 1), (0, 1, 0), (0, 0, 0))
+
+
 def test_column_labels_is_multi_label_without_a_bar() -> None:
     labels = read_labels(["a", "none"], where=WHERE, column="labels")
     assert (labels.classes, labels.values) == (("a",), ((1.0,), (0.0,)))
