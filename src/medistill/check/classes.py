@@ -11,6 +11,7 @@ from typing import Any
 
 from medistill.check.finding import Finding, share
 from medistill.check.subject import Subject
+from medistill.core.counting import agreeing, plural
 from medistill.core.types import ImageSet, Sample
 
 #: A class this many times rarer than the largest is said; one in fewer groups cannot be split.
@@ -66,7 +67,8 @@ def _empty(subject: Subject) -> Iterator[Finding]:
     yield Finding(
         check="empty-masks",
         severity="note",
-        text=f"{share(counts.images, len(known))} masks are empty",
+        text=f"{share(counts.images, len(known), 'mask')} "
+        f"{agreeing(counts.images, 'is|are')} empty",
         figures=counts.figures(),
     )
 
@@ -110,7 +112,7 @@ def _rare(subject: Subject, groups: dict[str, int]) -> Iterator[Finding]:
         yield Finding(
             check="rare-classes",
             severity="fatal" if single else "warning",
-            text=f"classes in fewer than {FEWEST_GROUPS} groups "
+            text=f"{agreeing(len(rare), 'class|classes')} in fewer than {FEWEST_GROUPS} groups "
             f"({subject.images.group_word}): {words}",
             cure="Add images of other groups, or drop or merge the class.",
             figures=rare,
@@ -138,8 +140,8 @@ def group_findings(subject: Subject) -> Iterator[Finding]:
     yield Finding(
         check="groups",
         severity="note",
-        text=f"{len(images.samples):,} images in {len(sizes):,} groups ({images.group_word}), "
-        f"the largest of {max(sizes.values()):,}",
+        text=f"{plural('image', len(images.samples))} in {plural('group', len(sizes))} "
+        f"({images.group_word}), the largest of {max(sizes.values()):,}",
         figures={"images": len(images.samples), "groups": len(sizes), "word": images.group_word},
     )
     held: dict[str, dict[str, list[str]]] = {}
@@ -153,7 +155,8 @@ def group_findings(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             check="shared-groups",
             severity="warning",
-            text=f"{len(cut)} groups ({images.group_word}) with {affected} images lie in two parts",
+            text=f"{plural('group', len(cut))} ({images.group_word}) with {affected:,} images "
+            f"{agreeing(len(cut), 'lies|lie')} in two parts",
             cure="Training leaves their images out of the earlier part; or use the proposed parts.",
             figures={"groups": len(cut), "images": affected},
             groups=[[n for names in parts.values() for n in names] for parts in cut.values()],
@@ -195,7 +198,8 @@ def _shared_numbers(
         yield Finding(
             check=f"person-in-two-{what}",
             severity="warning",
-            text=f"{len(shared)} of {len(held)} numbers of persons in file names occur in two "
+            text=f"{len(shared):,} of {plural('number', len(held))} of persons in file names "
+            f"{agreeing(len(shared), 'occurs|occur')} in two "
             f"{what} ({images} images), for example {min(shared)}",
             cure=cure,
             figures={"persons": len(held), "shared": len(shared), "images": images},
@@ -218,7 +222,8 @@ def label_findings(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             check="unlabelled",
             severity="note",
-            text=f"{share(len(bare), len(images.samples))} images have no label",
+            text=f"{share(len(bare), len(images.samples), 'image')} "
+            f"{agreeing(len(bare), 'has|have')} no label",
             figures={"images": len(bare)},
         )
     entries = [v for s in images.samples if isinstance(s.label, tuple) for v in s.label]
@@ -228,8 +233,8 @@ def label_findings(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             check="unknown-labels",
             severity="warning" if grave else "note",
-            text=f"{share(unknown, len(entries))} entries of the labels are missing or uncertain: "
-            "they are masked",
+            text=f"{share(unknown, len(entries), 'entry')} of the labels "
+            f"{agreeing(unknown, 'is|are')} missing or uncertain, and masked",
             cure="Read blanks as 0 yourself if your source says so." if grave else "",
             figures={"entries": len(entries), "unknown": unknown},
         )

@@ -13,6 +13,7 @@ from medistill.check.facts import Facts
 from medistill.check.finding import Finding, share
 from medistill.check.near import by, root_of, tight_clusters
 from medistill.check.subject import Subject
+from medistill.core.counting import agreeing, plural
 from medistill.core.types import ImageSet, Sample
 from medistill.data.closest import CLOSEST
 
@@ -33,7 +34,8 @@ def copy_findings(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             check="exact-copies",
             severity="warning",
-            text=f"{share(count, len(names))} images are copies of another, pixel by pixel",
+            text=f"{share(count, len(names), 'image')} "
+            f"{agreeing(count, 'is|are copied from')} another, pixel by pixel",
             cure="Remove the copies; until then give each cluster one group.",
             figures={"copies": count, "clusters": len(several)},
             groups=several,
@@ -52,8 +54,8 @@ def near_findings(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             check="near-copies",
             severity="warning",
-            text=f"{share(count, len(names))} images have a near copy (re-encoded, shifted, "
-            f"cropped), in {len(near):,} clusters, the largest of {max(map(len, near))}",
+            text=f"{share(count, len(names), 'image')} have a near copy (re-encoded, shifted, "
+            f"cropped), in {plural('cluster', len(near))}, the largest of {max(map(len, near))}",
             cure="Keep each cluster in one part: the proposed groups do.",
             figures={"images": count, "clusters": len(near), "largest": max(map(len, near))},
             groups=sorted(near, key=len, reverse=True),
@@ -73,7 +75,8 @@ def _conflicts(
         yield Finding(
             check=check,
             severity="fatal" if severity == "fatal" else "warning",
-            text=f"{len(wrong)} clusters of copies hold images "
+            text=f"{plural('cluster', len(wrong))} of copies "
+            f"{agreeing(len(wrong), 'holds|hold')} images "
             + ("of different classes" if single else "whose labels contradict each other"),
             cure="Have their labels looked at: at most one can be right.",
             figures={"clusters": len(wrong)},
@@ -98,8 +101,9 @@ def _across(subject: Subject, clusters: Sequence[Sequence[str]], check: str) -> 
         yield Finding(
             check=check,
             severity="fatal" if certain else "warning",
-            text=f"{len(loose)} clusters of copies ({images} images) lie in two parts, "
-            f"{len(certain)} of them within {CLOSEST} bits",
+            text=f"{plural('cluster', len(loose))} of copies ({images:,} images) "
+            f"{agreeing(len(loose), 'lies|lie')} in two parts, {len(certain):,} of them "
+            f"within {CLOSEST} bits",
             cure="Use the proposed parts, or put each cluster into one group.",
             figures={"clusters": len(loose), "images": images, "certain": len(certain)},
             groups=[*certain, *(held for held in loose if held not in certain)],
@@ -155,7 +159,7 @@ def _large(clusters: Sequence[Sequence[str]], total: int) -> Iterator[Finding]:
         yield Finding(
             check="large-cluster",
             severity="fatal",
-            text=f"one cluster of near copies holds {share(len(largest), total)} images",
+            text=f"one cluster of near copies holds {share(len(largest), total, 'image')}",
             cure="Such a set has too few different images to be split; look at the pictures.",
             figures={"images": len(largest), "of": total},
             groups=[largest],

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from medistill.core.counting import plural
+
 Severity = Literal["fatal", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("fatal", "warning", "note")
 #: Most names that a finding keeps a group, and most groups.
@@ -39,6 +41,6 @@ class Finding:
         return value
 
 
-def share(part: int, whole: int) -> str:
-    """A count with its percentage, for example ``12 of 40 (30 %)``."""
-    return f"{part:,} of {whole:,} ({100 * part / max(1, whole):.1f} %)"
+def share(part: int, whole: int, word: str) -> str:
+    """A count with its percentage, for example ``12 of 40 images (30.0 %)``."""
+    return f"{part:,} of {plural(word, whole)} ({100 * part / max(1, whole):.1f} %)"

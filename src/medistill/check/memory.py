@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from medistill.check.finding import Finding, share
 from medistill.check.subject import Subject
+from medistill.core.counting import agreeing, plural
 
 #: Parts on which results are reported.
 JUDGED = ("evaluate", "test", "val")
@@ -21,8 +22,9 @@ def memory_findings(subject: Subject) -> Iterator[Finding]:
     yield Finding(
         check="teacher-fitted-on",
         severity="note",
-        text=f"the teacher was fitted on {len(subject.fitted_on):,} images; "
-        f"{share(len(seen), len(names))} here are among them",
+        text=f"the teacher was fitted on {plural('image', len(subject.fitted_on))}; "
+        f"{share(len(seen), len(names), 'image')} here "
+        f"{agreeing(len(seen), 'is|are')} among them",
         figures={"fitted_on": len(subject.fitted_on), "seen": len(seen)},
     )
     grave = judged or (seen and not subject.parts)
@@ -31,8 +33,8 @@ def memory_findings(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             check="teacher-saw-these",
             severity="fatal",
-            text=f"the teacher was fitted on {len(held):,} images on which results would be "
-            "reported",
+            text=f"the teacher was fitted on {plural('image', len(held))} "
+            "on which results would be reported",
             cure="Evaluate on other images, or fit the teacher without these.",
             figures={"images": len(held)},
             groups=[held],

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from medistill.check.finding import Finding, share
 from medistill.check.subject import Subject
+from medistill.core.counting import agreeing
 
 #: Gray between the 1st and 99th percentile below which a picture is constant, or hardly visible.
 CONSTANT, DIM = 0.004, 0.08
@@ -39,12 +40,14 @@ def quality_findings(subject: Subject) -> Iterator[Finding]:
         if facts.white > BURNT:
             burnt.append(name)
     total = len(names)
-    yield from _listed("constant", constant, total, "show one gray alone", "Remove them.")
+    yield from _listed("constant", constant, total, "shows|show one gray alone", "Remove them.")
     cure = "Set data.window for CT, or export with a display window: the gray scale is lost."
-    yield from _listed("dim", dim, total, "use less than a twelfth of the gray scale", cure)
-    yield from _listed("burnt-out", burnt, total, "are mostly full white", cure)
+    words = "uses|use less than a twelfth of the gray scale"
+    yield from _listed("dim", dim, total, words, cure)
+    yield from _listed("burnt-out", burnt, total, "is|are mostly full white", cure)
     cure = "Check MONOCHROME1 and how they were exported; invert or remove them."
-    yield from _listed("inverted", _inverted(subject, names), total, "look inverted", cure)
+    inverted = _inverted(subject, names)
+    yield from _listed("inverted", inverted, total, "looks|look inverted", cure)
     words = ", ".join(f"{kind} {count:,}" for kind, count in kinds.most_common(6))
     yield Finding(check="formats", severity="note", text=words, figures=dict(kinds))
 
@@ -57,7 +60,8 @@ def text_findings(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             check="burnt-in-text",
             severity="warning",
-            text=f"{share(len(names), len(subject.readable))} images seem to hold burnt-in text",
+            text=f"{share(len(names), len(subject.readable), 'image')} "
+            f"{agreeing(len(names), 'seems|seem')} to hold burnt-in text",
             cure="Look at the sheet: text may name a patient, a side or a hospital; crop or cover.",
             figures={"images": len(names)},
             groups=[ordered],
@@ -78,7 +82,7 @@ def _unreadable(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             check="unreadable",
             severity="fatal",
-            text=f"{share(len(problems), len(subject.facts))} images cannot be read, for example "
+            text=f"{share(len(problems), len(subject.facts), 'image')} cannot be read, for example "
             f"{first[0]}: {first[1]}",
             cure=_NOWHERE if len(problems) == len(subject.facts) else _SKIP,
             figures={"images": len(problems), "reasons": dict(Counter(problems.values()))},
@@ -91,7 +95,7 @@ def _listed(check: str, names: list[str], total: int, words: str, cure: str) -> 
         yield Finding(
             check=check,
             severity="warning",
-            text=f"{share(len(names), total)} images {words}",
+            text=f"{share(len(names), total, 'image')} {agreeing(len(names), words)}",
             cure=cure,
             figures={"images": len(names)},
             groups=[names],

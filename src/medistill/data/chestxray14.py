@@ -13,7 +13,7 @@ from types import MappingProxyType
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.listing import images_below
-from medistill.data.table_file import Table, agreed, filled, load_table
+from medistill.data.table_file import Table, agreed, filled, load_table, not_here
 
 FINDINGS = (
     "Atelectasis",
@@ -87,7 +87,7 @@ def read_chestxray14(root: Path) -> ImageSet:
     if not samples:
         raise DataError(where=root, what="holds no image of its table", cure="Unpack the images.")
     absent = len(listed) - len(samples)
-    left_out = (f"{absent} images of the table are not here.",) if absent else ()
+    left_out = not_here(absent)
     return ImageSet(
         name="chestxray14",
         root=root,

@@ -13,7 +13,7 @@ from pathlib import Path
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.listing import images_below
-from medistill.data.table_file import Table, agreed, filled, is_table, load_table
+from medistill.data.table_file import Table, agreed, filled, is_table, load_table, not_here
 
 CLASSES = ("Normal", "Pneumonia", "COVID")
 SOURCES = (
@@ -74,7 +74,7 @@ def read_deit_covid(path: Path) -> ImageSet:
         classes=CLASSES,
         samples=tuple(sorted(samples, key=lambda sample: sample.name)),
         group_word="article or patient",
-        caveats=(SOURCES, *((f"{absent} images of the table are not here.",) if absent else ())),
+        caveats=(SOURCES, *not_here(absent)),
     )
 
 

@@ -8,6 +8,11 @@ from pathlib import Path
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID
 
+from medistill.core.counting import counted
+
+_LEFT_OUT = (
+    "DICOM file|files holds|hold no picture (reports, structures, plans, maps) and is|are left out"
+)
 _STORAGE, _IMAGE = "Storage", "Image"
 
 
@@ -25,10 +30,7 @@ def left_out(names: Collection[str]) -> tuple[str, ...]:
     """A sentence on the files that hold no picture, if there are any."""
     if not names:
         return ()
-    return (
-        f"{len(names)} DICOM files hold no picture (reports, structures, plans, maps) and are left "
-        f"out, for example {min(names)}.",
-    )
+    return (f"{counted(len(names), _LEFT_OUT)}, for example {min(names)}.",)
 
 
 def _may_hold_picture(path: Path) -> bool:

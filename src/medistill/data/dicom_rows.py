@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from medistill.core.counting import counted
 from medistill.core.errors import DataError
 from medistill.data.dicom_groups import shared_ids
 from medistill.data.table_file import Table, agreed, filled
@@ -151,15 +152,15 @@ def _check(
     cure = "Remove these rows, or add the files."
     if {_without_zeros(value) for value in strangers} & {_without_zeros(each) for each in held}:
         cure = "Write them as the files do: spreadsheets drop the zeros in front of numbers."
-    _refuse(table, key, strangers, "match no file", cure)
+    _refuse(table, key, strangers, "matches|match no file", cure)
     if key == "file":
         several = [value for value in rows if held[value] > 1]
         cure = "Name a column path (with the folders) or patient instead of file."
-        _refuse(table, key, several, "are names of several files", cure)
+        _refuse(table, key, several, "stands|stand for several files", cure)
     if key == "patient":
         shared = sorted(shared_ids(known).intersection(rows))
         cure = "Name a column study or path instead of patient."
-        _refuse(table, key, shared, "are ids of several patients, by their issuers", cure)
+        _refuse(table, key, shared, "stands|stand for several patients, by their issuers", cure)
 
 
 def _without_zeros(value: str) -> str:
@@ -168,5 +169,6 @@ def _without_zeros(value: str) -> str:
 
 def _refuse(table: Table, key: str, values: Collection[str], fault: str, cure: str) -> None:
     if values:
-        what = f"{len(values)} values of '{key}' {fault}, for example '{min(values)}'"
+        fault = counted(len(values), f"value|values of '{key}' {fault}")
+        what = f"{fault}, for example '{min(values)}'"
         raise DataError(where=table.path, what=what, cure=cure)

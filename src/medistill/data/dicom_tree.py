@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from itertools import islice
 from pathlib import Path
 
+from medistill.core.counting import counted
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.dicom_groups import attributes_of, groups_of, identities, study_of
@@ -55,7 +56,8 @@ def read_dicom_tree(root: Path, *, least_classes: int = 2) -> ImageSet:
     pictures = {name: path for name, path in paths.items() if name not in other}
     groups, cut = _groups(known, pictures, found.said)
     absent = sum(name not in found.said for name in pictures)
-    missing = (f"{absent} files have no row in the table: they are unlabelled.",) if absent else ()
+    words = counted(absent, "file|files has|have no row in the table, and no label")
+    missing = (f"{words}.",) if absent else ()
     patients = all(name in known and known[name].patient for name in pictures)
     word = found.group_word or ("patient" if patients else "patient or study")
     return ImageSet(
@@ -116,8 +118,9 @@ def _groups(
     cut = sorted(own for own, held in homes.items() if len(held) > 1 and own.startswith("patient"))
     if not cut:
         return found, ()
+    words = "patient id|ids of the files lies|lie in several groups of the table"
     return found, (
-        f"{len(cut)} patient ids of the files lie in several groups of the table, for example "
+        f"{counted(len(cut), words)}, for example "
         f"'{cut[0].removeprefix('patient ')}': the table is believed.",
     )
 

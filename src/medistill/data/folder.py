@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from medistill.core.counting import counted
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.dicom_groups import attributes_of, groups_of_files, identities, study_of
@@ -113,7 +114,8 @@ def _refuse_loose(folder: Path) -> None:
     if loose:
         raise DataError(
             where=folder,
-            what=f"{len(loose)} images lie outside of any class folder, for example {loose[0]}",
+            what=f"{counted(len(loose), 'image|images lies|lie outside of any class folder')}, "
+            f"for example {loose[0]}",
             cure="Move them into a subfolder named after their class, or away.",
         )
 

@@ -50,7 +50,11 @@ def mask_classes(paths: Sequence[Path], *, where: Path, workers: int = 0) -> Mas
     held = dict(zip(paths, (each for piece in found for each in piece), strict=True))
     if not any(value > 0 for each in held.values() for value in each.values):
         cure = "Check that these are the masks: at least one must show something."
-        raise DataError(where=where, what=f"all {len(held)} masks are empty", cure=cure)
+        raise DataError(
+            where=where,
+            what="the only mask is empty" if len(held) == 1 else f"all {len(held)} masks are empty",
+            cure=cure,
+        )
     values = tuple(held[path].values for path in paths)
     lossy = any(each.lossy for each in held.values())
     if all(is_binary(each.values) for each in held.values()):

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from PIL import Image
 from pydicom import dcmread
 
+from medistill.core.counting import agreeing, counted, plural
 from medistill.core.errors import DataError
 from medistill.data.processes import in_order, piece_size
 from medistill.imaging.raster import FORMATS
@@ -45,12 +46,13 @@ def check_sizes(pairs: Sequence[tuple[Path, Path]], *, workers: int = 0) -> tupl
         raise DataError(
             where=mask,
             what=f"is {_words(two)} pixels, its image {image.name} {_words(one)}; "
-            f"{len(wrong)} of {len(pairs)} masks are of another shape than their image",
+            f"{len(wrong)} of {plural('mask', len(pairs))} "
+            f"{agreeing(len(wrong), 'is|are of another shape than its|their image')}",
             cure="Save each mask at the size and in the orientation of its image.",
         )
-    return (f"{len(other)} of {len(pairs)} masks are of another size than their image.",) * bool(
-        other
-    )
+    of = counted(len(pairs), "mask|masks")
+    words = agreeing(len(other), "is|are of another size than its|their image")
+    return (f"{len(other)} of {of} {words}.",) if other else ()
 
 
 def _sizes(pairs: Sequence[tuple[Path, Path]]) -> list[tuple[Size | None, Size | None]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from medistill.core.counting import counted
 from medistill.core.errors import DataError
 from medistill.data.listing import found_below, images_below, subfolders
 from medistill.data.split_folders import split_folders
@@ -114,7 +115,8 @@ def spare_masks(spare: Sequence[Path], root: Path) -> tuple[str, ...]:
     if not spare:
         return ()
     example = min(spare).relative_to(root).as_posix()
-    return (f"{len(spare)} masks have no image and are left out, for example {example}.",)
+    words = "mask|masks has|have no image and is|are left out"
+    return (f"{counted(len(spare), words)}, for example {example}.",)
 
 
 def refuse_mask_folders(root: Path, folders: Iterable[Path]) -> None:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from medistill.core.counting import plural
 from medistill.core.errors import DataError
 from medistill.core.types import PART_NAMES, ImageSet, PartName, Parts
 from medistill.data.grouped_folds import GroupedFolds
@@ -226,7 +227,7 @@ def check_folds(images: ImageSet, rows: Rows, folds: int) -> None:
     if folds < 2 or found < folds:
         raise DataError(
             where=images.root,
-            what=f"{of} has {found} groups ({images.group_word}) for {folds} folds",
+            what=f"{of} has {plural('group', found)} ({images.group_word}) for {folds} folds",
             cure="Use at least 2 folds and at most as many as there are groups in each class.",
         )
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from medistill.core.counting import plural
 from medistill.core.errors import NO_ROOM, DataError
 from medistill.core.files import sha256_file, sha256_json, write_long_json
 from medistill.core.types import ImageSet, Sample
@@ -149,7 +150,7 @@ def _check_skipped(
     )
     raise DataError(
         where=images.root,
-        what=f"{len(skipped)} of {len(images.samples)} images cannot be read: {first}"
+        what=f"{len(skipped)} of {plural('image', len(images.samples))} cannot be read: {first}"
         + (f"; and {more} more" if more > 0 else ""),
         cure=cure if left else "Give a folder that holds readable images.",
     )

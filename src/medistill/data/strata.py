@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from medistill.core.counting import plural
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, PartName
 
@@ -72,7 +73,7 @@ def check_classes(images: ImageSet, parts: Mapping[PartName, Sequence[int]]) -> 
         if absent is not None:
             raise DataError(
                 where=images.root,
-                what=f"part '{part}' has not {absent} ({len(rows)} images)",
+                what=f"part '{part}' has not {absent} ({plural('image', len(rows))})",
                 cure="Add images of other groups, use fewer folds, or choose another seed.",
             )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TextIO, TypeVar
 
+from medistill.core.counting import counted
 from medistill.core.errors import DataError
 
 LABELS = ("label", "labels")
@@ -131,6 +132,12 @@ def filled(table: Table, column: str) -> list[str]:
             else "Fill it in, or remove the rows.",
         )
     return cells
+
+
+def not_here(images: int) -> tuple[str, ...]:
+    """A sentence on images that a table lists and that are absent, if there are any."""
+    words = "image|images of the table is|are not here"
+    return (f"{counted(images, words)}.",) if images else ()
 
 
 def agreed(table: Table, keys: Sequence[str], values: Sequence[Value]) -> dict[str, Value]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from medistill.core.counting import plural
 from medistill.core.errors import DataError
 from medistill.data.dicom_groups import groups_of_files, identities
 from medistill.data.folder import NO_PATIENTS
@@ -126,7 +127,7 @@ def _names(table: Table, cells: Sequence[str]) -> list[str]:
     if twice:
         raise DataError(
             where=table.path,
-            what=f"lists {len(twice)} images more than once, for example {twice[0]}",
+            what=f"lists {plural('image', len(twice))} more than once, for example {twice[0]}",
             cure="Keep one row for each image (join several labels by |).",
         )
     return names

@@ -8,11 +8,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from medistill.core.counting import agreeing, counted
 from medistill.core.errors import DataError
 from medistill.data.folder import UNLABELLED
 from medistill.data.label_cells import split_cells
 from medistill.data.table_file import LABELS, Table, filled
 
+_UNCERTAIN = "image|images is|are labelled -1 and taken for unlabelled"
+_NEVER = "Column|Columns without a single 1 is|are no class|classes"
 _WHOLE = re.compile(r"(-?\d+)\.0+")
 #: Words for an image on which nothing was found, in a multi-label column.
 _ENTRIES = {"": "", "0": "0", "0.0": "0", "1": "1", "1.0": "1", "-1": "-1", "-1.0": "-1"}
@@ -107,15 +110,15 @@ def masked(labels: Labels) -> tuple[str, ...]:
     """Sentences on entries that are masked, and on columns that are no classes, if any are."""
     found = []
     if labels.uncertain and not labels.several:
-        found.append(f"{labels.uncertain} images are labelled -1: they are taken for unlabelled.")
+        found.append(f"{counted(labels.uncertain, _UNCERTAIN)}.")
     elif labels.uncertain + labels.missing:
         found.append(
-            f"{labels.uncertain} uncertain (-1) and {labels.missing} blank entries of the labels "
-            "are unknown: they are masked."
+            f"{labels.uncertain:,} uncertain (-1) and {labels.missing:,} blank of the entries of "
+            "the labels are unknown: they are masked."
         )
     if labels.never:
         names = ", ".join(f"'{name}'" for name in labels.never)
-        found.append(f"Columns without a single 1 are no classes: {names}.")
+        found.append(f"{agreeing(len(labels.never), _NEVER)}: {names}.")
     return tuple(found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from medistill.core.counting import counted
 from medistill.core.errors import DataError
 from medistill.data.listing import archives_below, is_archive
 from medistill.imaging.reader import is_image_name
@@ -26,7 +27,8 @@ def _refuse_loose(path: Path) -> None:
     if loose:
         raise DataError(
             where=path,
-            what=f"{len(loose)} images lie directly in it, for example {loose[0]}, and no folders",
+            what=f"{counted(len(loose), 'image|images lies|lie directly in it')}, "
+            f"for example {loose[0]}, and no folders",
             cure="Give the folder above it, which holds one subfolder of images for each class.",
         )
 

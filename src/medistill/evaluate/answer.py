@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from medistill.core.counting import plural
 from medistill.evaluate.difference import FEWEST_SEEDS, Difference, SeedsDifference
-from medistill.evaluate.intervals import Estimate, plural
+from medistill.evaluate.intervals import Estimate
 from medistill.evaluate.metrics import Metric
 
 NO_CONTROL = (

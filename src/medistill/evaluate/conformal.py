@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medistill.bundle.conformal import Conformal, fewest_groups
+from medistill.core.counting import plural
 from medistill.core.types import Task
 from medistill.evaluate.arrays import Floats, Ints
-from medistill.evaluate.intervals import plural
 from medistill.evaluate.one_per_group import one_per_group
 
 

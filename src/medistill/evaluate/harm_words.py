@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from medistill.core.counting import plural
 from medistill.evaluate.harm import Hurt
-from medistill.evaluate.intervals import Estimate, plural
+from medistill.evaluate.intervals import Estimate
 
 KINDS = ("class", "subgroup")
 

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
+from medistill.core.counting import plural
 from medistill.evaluate.arrays import Floats
 
 LEVEL = 0.95
@@ -143,14 +144,6 @@ def degrees(support: Support) -> float:
 def t_quantile(freedom: float) -> float:
     """Student's t that leaves half of 5 % above it."""
     return float(stats.t.ppf((1 + LEVEL) / 2, freedom))
-
-
-def plural(word: str, count: int) -> str:
-    """``1 study``, ``2 studies``."""
-    if count == 1:
-        return f"1 {word}"
-    ending = f"{word[:-1]}ies" if word.endswith("y") and word[-2] not in "aeiou" else f"{word}s"
-    return f"{count:,} {ending}"
 
 
 def _too_little(undefined_share: float, support: Support) -> str | None:

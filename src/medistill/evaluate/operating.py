@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medistill.bundle.thresholds import Rule, ThresholdChoice, positive_score
+from medistill.core.counting import plural
 from medistill.core.errors import RecipeError
 from medistill.core.types import Task
 from medistill.evaluate.arrays import Floats
-from medistill.evaluate.intervals import FEWEST_GROUPS, plural
+from medistill.evaluate.intervals import FEWEST_GROUPS
 from medistill.evaluate.one_per_group import groups_among
 
 _WISHES = {"sensitivity": (0.0, 1.0), "specificity": (0.0, 1.0), "cost": (0.0, np.inf)}

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from medistill.core.counting import plural
 from medistill.evaluate.ages import age_band, is_age
 from medistill.evaluate.grouped import fail
-from medistill.evaluate.intervals import FEWEST_GROUPS, plural
+from medistill.evaluate.intervals import FEWEST_GROUPS
 from medistill.evaluate.table_files import read_rows, write_rows
 
 MOST_VALUES = 12

@@ -14,9 +14,10 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from medistill.bundle.calibration import Calibration
+from medistill.core.counting import plural
 from medistill.core.types import Task
 from medistill.evaluate.arrays import Floats, Ints
-from medistill.evaluate.intervals import FEWEST_GROUPS, plural
+from medistill.evaluate.intervals import FEWEST_GROUPS
 from medistill.evaluate.mask_confidence import UNKNOWN
 from medistill.evaluate.one_per_group import groups_among
 from medistill.evaluate.operating import too_few

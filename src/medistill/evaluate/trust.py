@@ -17,9 +17,9 @@ from medistill.bundle.trust import (
     feature_distance,
     log_distance,
 )
+from medistill.core.counting import plural
 from medistill.core.types import Task
 from medistill.evaluate.arrays import Floats, Ints
-from medistill.evaluate.intervals import plural
 from medistill.evaluate.one_per_group import one_per_group
 
 MOST_DIRECTIONS = 32

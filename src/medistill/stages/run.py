@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from medistill.core.allocator import keep_freed_memory
+from medistill.core.counting import plural
 from medistill.core.errors import RunFolderError
 from medistill.core.files import write_text
 from medistill.core.run_folder import RECIPE, RunFolder
@@ -224,7 +225,7 @@ def _say_data(context: Context, prepared: Prepared) -> None:
     parts, unlabelled = prepared.parts[fold], prepared.unlabelled[fold]
     counts = ", ".join(f"{name} {len(rows)}" for name, rows in parts.named().items())
     context.reporter.say(
-        f"Data: {len(prepared.store)} images ({images.name}), classes "
+        f"Data: {plural('image', len(prepared.store))} ({images.name}), classes "
         f"{', '.join(images.classes)}; {counts}"
         + (f"; unlabelled {len(unlabelled.rows)}" if unlabelled.rows else "")
     )
@@ -233,7 +234,7 @@ def _say_data(context: Context, prepared: Prepared) -> None:
         context.reporter.say(left_out)
     if prepared.removed:
         context.reporter.say(
-            f"Left out: {prepared.removed} training images whose {images.group_word} "
+            f"Left out: {plural('training image', prepared.removed)} whose {images.group_word} "
             "lies in the evaluation part."
         )
     for caveat in images.caveats:

@@ -169,7 +169,7 @@ def test_masks_are_counted_by_what_they_show() -> None:
     assert counted.figures["lung"]["parts"] == {"train": {"images": 13, "groups": 7}}
     empty = named(found, "empty-masks")
     assert empty is not None
-    assert empty.text == "3 of 16 (18.8 %) masks are empty"
+    assert empty.text == "3 of 16 masks (18.8 %) are empty"
     assert empty.figures["parts"] == {
         "test": {"images": 2, "groups": 1},
         "train": {"images": 1, "groups": 1},
@@ -182,3 +182,13 @@ def test_masks_are_counted_by_what_they_show() -> None:
         {"ratio": 13.0, "rarest": "lesion"},
         True,
     )
+
+
+def test_sentences_agree_with_their_numbers() -> None:
+    one = _subject([0, None], groups=["p", "p"], splits=["train", "test"])
+    texts = {f.check: f.text for check in (group_findings, label_findings) for f in check(one)}
+    assert texts == {
+        "groups": "2 images in 1 group (patient), the largest of 2",
+        "shared-groups": "1 group (patient) with 2 images lies in two parts",
+        "unlabelled": "1 of 2 images (50.0 %) has no label",
+    }

@@ -16,5 +16,6 @@ def test_json_is_bounded() -> None:
 
 
 def test_share() -> None:
-    assert share(12, 40) == "12 of 40 (30.0 %)"
-    assert share(0, 0) == "0 of 0 (0.0 %)"
+    assert share(12, 40, "image") == "12 of 40 images (30.0 %)"
+    assert share(0, 0, "entry") == "0 of 0 entries (0.0 %)"
+    assert share(1, 1, "image") == "1 of 1 image (100.0 %)"

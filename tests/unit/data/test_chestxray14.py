@@ -36,7 +36,7 @@ def test_labels_patients_and_lists(tmp_path: Path) -> None:
     assert second.label == (0.0,) * 14
     assert (first.group, second.group, first.split) == ("patient 1", "patient 1", "train")
     assert first.attributes == {"view": "PA", "sex": "F", "age": "50"}
-    assert "1 images of the table are not here." in images.caveats
+    assert "1 image of the table is not here." in images.caveats
 
 
 def test_unknown_finding_is_refused(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_equal_rows_are_one_image_and_others_are_refused(tmp_path: Path) -> None
     table.write_text(table.read_text() + "\n1_1.png,No Finding,9,1,51,AP,F")
     images = read_chestxray14(tmp_path)
     assert len(images.samples) == 2
-    assert "1 images of the table are not here." in images.caveats
+    assert "1 image of the table is not here." in images.caveats
     table.write_text(table.read_text() + "\n1_1.png,Mass,1,1,51,AP,F")
     with pytest.raises(DataError, match="rows 2 and 5 contradict each other about '1_1.png'"):
         read_chestxray14(tmp_path)

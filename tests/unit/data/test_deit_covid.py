@@ -30,7 +30,7 @@ def test_labels_folds_and_articles(tmp_path: Path) -> None:
     assert [s.label for s in images.samples] == [0, 2, 2]
     assert [s.split for s in images.samples] == ["train", "train", "test"]
     assert images.samples[1].group == images.samples[2].group == "ciaa199.pdf"
-    assert "1 images of the table are not here." in images.caveats
+    assert "1 image of the table is not here." in images.caveats
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_unknown_entries_contradict_nothing_but_known_ones(tmp_path: Path) -> No
 def test_names_may_lack_the_ending_of_dicom_alone(tmp_path: Path) -> None:
     found = _joined(tmp_path, "file,label", "IM0,ill", "IM1,ill", "IM2,well")
     assert [row.label for row in found.said.values()] == [0, 0, 1]
-    with pytest.raises(DataError, match="match no file, for example 'IM3'"):
+    with pytest.raises(DataError, match="matches no file, for example 'IM3'"):
         _joined(tmp_path, "file,label", "IM0,ill", "IM3,well")
 
 

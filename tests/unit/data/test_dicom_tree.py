@@ -47,11 +47,11 @@ def test_without_patients_the_study_is_the_group(tmp_path: Path) -> None:
     images = read_dicom_tree(_tree(tmp_path, "study,label\n1.1,a\n2.1,b\n", patient=False))
     assert [s.group for s in images.samples] == ["study 1.1", "study 1.2", "study 2.1"]
     assert [s.label for s in images.samples] == [0, None, 1]
-    assert "1 files have no row" in images.caveats[-1]
+    assert "1 file has no row" in images.caveats[-1]
 
 
 def test_rows_without_file_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="1 values of 'patient' match no file, for example 'p9'"):
+    with pytest.raises(DataError, match="1 value of 'patient' matches no file, for example 'p9'"):
         read_dicom_tree(_tree(tmp_path, "patient,label\np1,a\np2,b\np9,a\n"))
 
 
@@ -68,7 +68,7 @@ def test_file_names_of_several_folders_are_refused(tmp_path: Path) -> None:
         save(tmp_path / who / "IM1.dcm", PIXELS, PatientID=who)
     save(tmp_path / "p3" / "IM2.dcm", PIXELS, PatientID="p3")
     (tmp_path / "labels.csv").write_text("file,label\nIM1.dcm,ill\nIM2.dcm,well\n")
-    words = r"1 values of 'file' are names of several files, .* 'IM1\.dcm'.* path .* or patient"
+    words = r"1 value of 'file' stands for several files, .* 'IM1\.dcm'.* path .* or patient"
     with pytest.raises(DataError, match=words):
         read_dicom_tree(tmp_path)
 
@@ -84,7 +84,7 @@ def test_labels_join_the_patient_id_without_its_issuer(tmp_path: Path) -> None:
     assert [s.label for s in images.samples] == [0, 0, 1]
     assert [s.group for s in images.samples] == ["patient p1", "patient p1", "patient p2"]
     save(tmp_path / "d.dcm", PIXELS, PatientID="p1", IssuerOfPatientID="there")
-    words = r"ids of several patients, by their issuers, for example 'p1'\. Name a column study"
+    words = r"stands for several patients, by their issuers, for example 'p1'\. Name a column study"
     with pytest.raises(DataError, match=words):
         read_dicom_tree(tmp_path)
 
@@ -108,7 +108,7 @@ def test_reports_are_left_out_and_counted(tmp_path: Path) -> None:
     images = read_dicom_tree(root)
     assert [s.name for s in images.samples] == ["p1/1.1/IM0", "p1/1.2/IM1", "p2/2.1/IM2"]
     (caveat,) = images.caveats
-    assert caveat.startswith("1 DICOM files hold no picture")
+    assert caveat.startswith("1 DICOM file holds no picture")
     assert caveat.endswith("for example p2/2.1/SR1.")
 
 
@@ -122,7 +122,7 @@ def test_linked_folders_are_read(tmp_path: Path) -> None:
 def test_uncertain_labels_are_not_said_to_have_no_row(tmp_path: Path) -> None:
     images = read_dicom_tree(_tree(tmp_path, "study,label\n1.1,0\n1.2,1\n2.1,-1\n"))
     assert [s.label for s in images.samples] == [0, 1, None]
-    assert images.caveats == ("1 images are labelled -1: they are taken for unlabelled.",)
+    assert images.caveats == ("1 image is labelled -1 and taken for unlabelled.",)
 
 
 @pytest.mark.parametrize("head", ["PatientID", "patient_id"])

@@ -112,7 +112,7 @@ def test_class_without_an_image_is_refused(tmp_path: Path) -> None:
 
 def test_images_outside_of_a_class_are_refused(tmp_path: Path) -> None:
     _save_all(tmp_path, "ill/1.png", "well/2.png", "loose.jpg")
-    with pytest.raises(DataError, match=r"1 images lie outside .* loose\.jpg"):
+    with pytest.raises(DataError, match=r"1 image lies outside .* loose\.jpg"):
         read_folder(tmp_path)
 
 
@@ -144,13 +144,13 @@ def test_dicom_without_an_ending_is_an_image_and_a_report_is_none(tmp_path: Path
     assert [s.name for s in images.samples] == ["ill/1.2.840.5", "ill/IM0001", "well/b.dcm"]
     assert images.group_word == "patient"
     (caveat,) = images.caveats
-    assert caveat.startswith("1 DICOM files hold no picture")
+    assert caveat.startswith("1 DICOM file holds no picture")
 
 
 def test_loose_dicom_without_an_ending_is_refused(tmp_path: Path) -> None:
     _save_all(tmp_path, "ill/1.png", "well/2.png")
     save(tmp_path / "IM1", np.zeros((4, 4), dtype=np.uint8))
-    with pytest.raises(DataError, match=r"1 images lie outside .* IM1"):
+    with pytest.raises(DataError, match=r"1 image lies outside .* IM1"):
         read_folder(tmp_path)
 
 

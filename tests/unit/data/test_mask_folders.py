@@ -51,7 +51,7 @@ def test_masks_that_show_nothing_are_refused(tmp_path: Path) -> None:
     save_noise(tmp_path / "images" / "a.png", 0)
     (tmp_path / "masks").mkdir()
     Image.new("L", (24, 16)).save(tmp_path / "masks" / "a.png")
-    with pytest.raises(DataError, match=r"masks: all 1 masks are empty\. Check that these are"):
+    with pytest.raises(DataError, match=r"masks: the only mask is empty\. Check that these are"):
         read_mask_folders(tmp_path)
 
 
@@ -72,7 +72,7 @@ def test_masks_without_an_image_are_said(tmp_path: Path) -> None:
         save_noise(tmp_path / name, 0)
     images = read_mask_folders(tmp_path)
     assert len(images.samples) == 1
-    assert "1 masks have no image and are left out, for example masks/b.jpg." in images.caveats
+    assert "1 mask has no image and is left out, for example masks/b.jpg." in images.caveats
 
 
 def test_labels_say_what_masks_show(tmp_path: Path) -> None:
@@ -99,9 +99,7 @@ def test_other_files_beside_images_and_masks_are_passed_over(tmp_path: Path) -> 
             (tmp_path / folder / name).write_bytes(b"no picture")
     images = read_data(tmp_path, cache=tmp_path / "cache")
     assert [sample.name for sample in images.samples] == ["images/a.png"]
-    assert (
-        "1 masks have no image and are left out, for example masks/preview.png." in images.caveats
-    )
+    assert "1 mask has no image and is left out, for example masks/preview.png." in images.caveats
     save_noise(tmp_path / "images" / "preview2.png", 1)
     with pytest.raises(DataError, match=r"for example preview2\.png .* Give preview2\.png a mask"):
         read_data(tmp_path, cache=tmp_path / "cache")

@@ -42,9 +42,7 @@ def test_other_sizes_are_counted_and_one_is_named(tmp_path: Path, workers: int) 
         )
         for number, (one, two) in enumerate(sizes)
     ]
-    words = (
-        r"m1.png: is 16 x 24 pixels, its image i1.png 24 x 16; 1 of 4 masks are of another shape"
-    )
+    words = r"m1.png: is 16 x 24 pixels, its image i1.png 24 x 16; 1 of 4 masks is of another shape"
     with pytest.raises(DataError, match=words):
         check_sizes(pairs, workers=workers)
     assert check_sizes(pairs[:1], workers=workers) == ()

@@ -77,7 +77,7 @@ def test_bars_make_a_multi_label_set(tmp_path: Path) -> None:
         (("path,label", "1.png,a", ",b"), "column 'path' is empty in row 2"),
         (("path,label,patient", "1.png,a,", "2.png,b,p"), "'patient' is empty in row 1"),
         (("path,label,split", "1.png,a,dev", "2.png,b,"), "row 1 has the unknown split 'dev'"),
-        (("path,label", "1.png,a", "./1.png,b"), r"lists 1 images more than once.* 1\.png"),
+        (("path,label", "1.png,a", "./1.png,b"), r"lists 1 image more than once.* 1\.png"),
         (("path,label", "1.png,a", "x/../1.png,b"), r"more than once.* 1\.png"),
         (("path,label", "1.png,a", "2.png,a"), "has only the class 'a'"),
         (("path,label", '1.png,"a', "2.png,b"), "is not a CSV file"),
@@ -105,10 +105,10 @@ def test_uncertain_labels_of_one_column_are_no_class_and_said(tmp_path: Path) ->
     images = read_table(_write(tmp_path, "path,label", *lines))
     assert images.classes == ("0", "1")
     assert [sample.label for sample in images.samples] == [1, 0, None]
-    assert "1 images are labelled -1: they are taken for unlabelled." in images.caveats
+    assert "1 image is labelled -1 and taken for unlabelled." in images.caveats
 
 
 def test_columns_without_a_finding_are_said(tmp_path: Path) -> None:
     images = read_table(_write(tmp_path, "path,edema,fracture", "1.png,1,0", "2.png,0,-1"))
     assert images.classes == ("edema",)
-    assert "Columns without a single 1 are no classes: 'fracture'." in images.caveats
+    assert "Column without a single 1 is no class: 'fracture'." in images.caveats

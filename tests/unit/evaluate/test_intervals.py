@@ -11,7 +11,6 @@ from medistill.evaluate.intervals import (
     Support,
     estimate_with_interval,
     p_of_no_difference,
-    plural,
     standard_error,
 )
 
@@ -175,10 +174,3 @@ def test_undefined_value_says_why():
     assert averaged.reason == "a class is absent, in a fold"
     pooled = estimate_with_interval(float("nan"), support=replace(folds, pooled=True), **absent)
     assert pooled.reason == "a class is absent"
-
-
-def test_plurals():
-    assert plural("study", 1) == "1 study"
-    assert plural("study", 2) == "2 studies"
-    assert plural("near-duplicate cluster", 1200) == "1,200 near-duplicate clusters"
-    assert plural("array", 2) == "2 arrays"
