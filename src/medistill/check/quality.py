@@ -71,7 +71,7 @@ def text_findings(subject: Subject) -> Iterator[Finding]:
 _SKIP = "Replace or remove them, or set data.skip_unreadable=true."
 _NOWHERE = (
     "Look at one of them; if it is said not to exist: a table's paths begin at its own folder, and "
-    "capitals and endings count."
+    "capitals and endings count. Where a window is to be named: --window, in a run data.window."
 )
 
 

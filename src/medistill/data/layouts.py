@@ -107,12 +107,12 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
             lambda path, manner: read_medmnist(path, cache=manner.cache),
         ),
         "nifti": Layout(
-            "imagesTr and labelsTr of NIfTI volumes",
+            "NIfTI volumes and label maps, as in imagesTr and labelsTr",
             is_nifti_pairs,
             lambda root, manner: read_nifti_pairs(root, plane=manner.plane, workers=manner.workers),
         ),
         "masks": Layout(
-            "folders 'images' and 'masks' of files with the same names",
+            "a folder of images and one of masks with the same names",
             is_mask_folders,
             lambda root, manner: read_mask_folders(root, workers=manner.workers),
         ),

@@ -12,7 +12,13 @@ from medistill.data.listing import images_below, is_image_file
 from medistill.data.mask_classes import mask_classes
 from medistill.data.mask_sizes import check_sizes
 from medistill.data.nifti_pairs import is_volume
-from medistill.data.paired_folders import FilePair, file_pairs, folder_pairs, spare_masks
+from medistill.data.paired_folders import (
+    FilePair,
+    file_pairs,
+    folder_pairs,
+    seen_pairs,
+    spare_masks,
+)
 from medistill.data.shown_classes import Shown, shown_classes
 
 _TRIED = 50
@@ -60,6 +66,7 @@ def read_mask_folders(root: Path, *, workers: int = 0) -> ImageSet:
         group_word=grouped.word,
         caveats=(
             *(() if grouped.word == "patient" else (NO_PATIENTS,)),
+            *seen_pairs(pairs, root),
             *sizes,
             *spare_masks(spare, root),
             *found.caveats,

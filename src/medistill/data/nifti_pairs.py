@@ -14,6 +14,7 @@ from medistill.data.paired_folders import (
     FilePair,
     file_pairs,
     folder_pairs,
+    seen_pairs,
     spare_masks,
 )
 from medistill.data.shown_classes import Shown, shown_in_slices
@@ -71,7 +72,7 @@ def read_nifti_pairs(root: Path, *, plane: Plane = "axial", workers: int = 0) ->
         classes=found.names,
         samples=tuple(samples),
         group_word="volume",
-        caveats=(_NO_PATIENTS, *spare_masks(spare, root), *found.caveats),
+        caveats=(_NO_PATIENTS, *seen_pairs(pairs, root), *spare_masks(spare, root), *found.caveats),
     )
 
 

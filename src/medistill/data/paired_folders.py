@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medistill.core.counting import counted
 from medistill.core.errors import DataError
 from medistill.data.listing import found_below, images_below, subfolders
+from medistill.data.mask_likeness import masks_of_images
 from medistill.data.split_folders import split_folders
 from medistill.imaging.reader import is_image_name
 
@@ -16,7 +18,7 @@ from medistill.imaging.reader import is_image_name
 IMAGES = ("imagestr", "images", "image", "imgs", "img", "cxrs")
 MASKS = (
     *("masks", "mask", "labelstr", "labels", "label", "gt", "groundtruth", "ground_truth"),
-    *("annotations", "annotation", "segmentations", "segmentation"),
+    *("annotations", "annotation", "segmentations", "segmentation", "seg", "segs"),
 )
 #: As ``MASKS`` beside volumes, whose masks may show no more than the body.
 LABEL_MAPS = tuple(sorted(MASKS, key=lambda name: not name.startswith("label")))
@@ -24,15 +26,26 @@ LABEL_MAPS = tuple(sorted(MASKS, key=lambda name: not name.startswith("label")))
 _MASK_ENDS = ("", "_mask", "_seg", "_segmentation", "_label", "_gt")
 # nnU-Net numbers the channels of an image.
 _CHANNEL = "_0000"
+_FURTHER_CHANNEL = re.compile(r"(.+)_(?!0000)\d{4}")
+# Its folders of a published test set.
+_TEST = ("imagests", "labelsts")
 
 
 @dataclass(frozen=True)
 class FolderPair:
-    """A folder of images, that of their masks, and the published split that they are of."""
+    """A folder of images, that of their masks, and the published split that they are of.
+
+    Attributes:
+        images: the one.
+        masks: the other.
+        split: the published split, or None.
+        seen: whether what the files show says which is which, and no name.
+    """
 
     images: Path
     masks: Path
     split: str | None = None
+    seen: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,9 @@ class FilePair:
 def folder_pairs(root: Path, masks: Sequence[str] = MASKS) -> list[FolderPair]:
     """Folders of images and masks in a folder, alone or below or above train, val and test.
 
+    Two folders of other names are a pair if their files are called alike and those of one alone
+    look like masks. Beside ``imagesTr`` and ``labelsTr``, ``imagesTs`` and ``labelsTs`` are a test.
+
     Args:
         root: the folder.
         masks: names of folders of masks, the likeliest first.
@@ -66,7 +82,7 @@ def folder_pairs(root: Path, masks: Sequence[str] = MASKS) -> list[FolderPair]:
         return []
     alone = _pair(root, masks)
     if alone is not None:
-        return _by_split(alone)
+        return _with_test(root, alone) or _by_split(alone)
     splits = split_folders(root)
     found = {place: _pair(place, masks) for place in splits}
     bare = sorted(place for place, pair in found.items() if pair is None)
@@ -77,7 +93,7 @@ def folder_pairs(root: Path, masks: Sequence[str] = MASKS) -> list[FolderPair]:
             cure="Add the masks, or move this folder away.",
         )
     pairs = ((pair, splits[place]) for place, pair in found.items() if pair is not None)
-    return [FolderPair(pair.images, pair.masks, split) for pair, split in pairs]
+    return [replace(pair, split=split) for pair, split in pairs]
 
 
 def file_pairs(
@@ -110,6 +126,15 @@ def file_pairs(
     return found, spare
 
 
+def seen_pairs(pairs: Iterable[FolderPair], root: Path) -> tuple[str, ...]:
+    """A sentence on folders that are taken for masks by what they show, if there are any."""
+    for pair in pairs:
+        if pair.seen:
+            images, masks = (p.relative_to(root).as_posix() for p in (pair.images, pair.masks))
+            return (f"'{masks}' is taken for the masks of '{images}', by what its files show.",)
+    return ()
+
+
 def spare_masks(spare: Sequence[Path], root: Path) -> tuple[str, ...]:
     """A sentence on masks without an image, if there are any."""
     if not spare:
@@ -127,16 +152,19 @@ def refuse_mask_folders(root: Path, folders: Iterable[Path]) -> None:
         folders: the folders.
 
     Raises:
-        DataError: some are called as images are, and some that hold images as masks are.
+        DataError: some are called, or look, as images do, and some that hold images as masks do.
     """
     held = {folder.name.lower(): folder for folder in folders}
     one, two = (next((held[n] for n in names if n in held), None) for names in (IMAGES, MASKS))
+    how = "are called like images and their masks, and not like classes"
     # Of boxes or texts beside the images nothing is read.
-    if one and two and images_below(two):
+    if not (one and two and images_below(two)):
+        one, two = masks_of_images([*held.values()], _names) or (None, None)
+        how = "look like images and their masks of the same names, and not like classes"
+    if one and two:
         raise DataError(
             where=root,
-            what=f"holds '{one.name}' and '{two.name}', which are called like images and their "
-            "masks, and not like classes",
+            what=f"holds '{one.name}' and '{two.name}', which {how}",
             cure="For segmentation put images into 'images' and masks of the same names into "
             "'masks', alone or in train, val and test; else rename the classes or move the masks.",
         )
@@ -145,7 +173,25 @@ def refuse_mask_folders(root: Path, folders: Iterable[Path]) -> None:
 def _pair(root: Path, masks: Sequence[str]) -> FolderPair | None:
     held = {path.name.lower(): path for path in subfolders(root)}
     one, two = (next((held[n] for n in names if n in held), None) for names in (IMAGES, masks))
-    return FolderPair(one, two) if one and two else None
+    if one and two:
+        return FolderPair(one, two)
+    unnamed = masks_of_images([*held.values()], _names) if len(held) == 2 else None
+    return FolderPair(*unnamed, seen=True) if unnamed else None
+
+
+def _names(path: Path, folder: Path) -> list[str]:
+    """What an image and its mask are both called, whatever each has more."""
+    stem = _stem(path, folder)
+    plain = stem.removesuffix(_CHANNEL)
+    return [plain.removesuffix(end) for end in _MASK_ENDS]
+
+
+def _with_test(root: Path, pair: FolderPair) -> list[FolderPair]:
+    held = {path.name.lower(): path for path in subfolders(root)}
+    if pair.images.name.lower() != IMAGES[0] or not all(name in held for name in _TEST):
+        return []
+    images, masks = (held[name] for name in _TEST)
+    return [FolderPair(pair.images, pair.masks, "train"), FolderPair(images, masks, "test")]
 
 
 def _by_split(pair: FolderPair) -> list[FolderPair]:
@@ -154,7 +200,7 @@ def _by_split(pair: FolderPair) -> list[FolderPair]:
     beside = {path.name: path for path in masks}
     if not images or {path.name for path in images} != set(beside):
         return [pair]
-    return [FolderPair(path, beside[path.name], split) for path, split in images.items()]
+    return [FolderPair(path, beside[path.name], split, pair.seen) for path, split in images.items()]
 
 
 def _by_stem(folder: Path, paths: Sequence[Path], noun: str) -> dict[str, Path]:
@@ -185,6 +231,7 @@ def _matched(
         own = stem if held.startswith(stem) else stem.removesuffix(_CHANNEL)
         yield FilePair(own, path, masks[held], pair.split)
     if missing:
+        _refuse_channels([path for path, _ in missing], pair)
         (path, sought), count = missing[0], len(missing)
         names = ", ".join(f"'{name}'" for name in sought)
         raise DataError(
@@ -194,6 +241,18 @@ def _matched(
             f"{_instead(masks, count == len(images))})",
             cure=f"Give {path.name} a {nouns[1]} of its name; or move it out of "
             f"'{pair.images.name}', if it is no {nouns[0]} to be learnt from.",
+        )
+
+
+def _refuse_channels(paths: Sequence[Path], pair: FolderPair) -> None:
+    """Of an image in several files, one for each channel, one alone is read."""
+    further = [path for path in paths if _FURTHER_CHANNEL.fullmatch(_stem(path, pair.images))]
+    if further and len(further) == len(paths):
+        raise DataError(
+            where=pair.images,
+            what=f"holds further channels of its images, for example {further[0].name}: an image "
+            "has one",
+            cure=f"Keep the files of one channel, called ..{_CHANNEL}, and move the others away.",
         )
 
 

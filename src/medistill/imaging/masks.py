@@ -40,6 +40,8 @@ _INVERTED = 8
 _LOSSY = ("JPEG", "MPO")
 _SHOWN = 8
 _PIECE = 2**20
+# A picture with more values is no mask; a JPEG is one where this share is near black or white.
+_FEW, _GRAY, _PLAIN = 32, 32, 0.95
 
 
 class Held(NamedTuple):
@@ -102,6 +104,19 @@ def mask_values(path: Path) -> Held:
         volume = kept_volume(stream, path)
         with named_volume_faults(path):
             return Held(_volume_values(volume, path))
+
+
+def shows_labels(path: Path) -> bool:
+    """Whether a picture or volume looks like a mask.
+
+    It has few values, or is a JPEG with hardly a gray but black and white. What cannot be read as
+    a mask looks like none.
+    """
+    try:
+        held = mask_values(path)
+        return len(held.values) <= _FEW if not held.lossy else _is_black_and_white(path)
+    except DataError:
+        return False
 
 
 def is_binary(values: Collection[int]) -> bool:
@@ -170,6 +185,13 @@ def _of_pillow(image: Image.Image, path: Path) -> tuple[Whole, bool]:
         values = np.asarray(upright)
         return values.astype(np.uint8) if upright.mode == "1" else values, False
     return _gray(upright, path), False
+
+
+def _is_black_and_white(path: Path) -> bool:
+    """Whether hardly a pixel of a JPEG is gray: its edges alone are blurred."""
+    with _opened(path) as (stream, _), named_faults(path), opened_image(stream, None) as image:
+        gray = np.asarray(image.convert("L"))
+    return bool(((gray <= _GRAY) | (gray >= 255 - _GRAY)).mean() >= _PLAIN)
 
 
 def _of_tiff(deep: Deep, path: Path) -> Whole:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from medistill.core.errors import DataError
 from medistill.data.listing import is_image_file
@@ -15,6 +17,7 @@ from medistill.data.paired_folders import (
     file_pairs,
     folder_pairs,
     refuse_mask_folders,
+    seen_pairs,
     spare_masks,
 )
 
@@ -43,6 +46,7 @@ def _files(root: Path) -> tuple[list[tuple[str, str, str, str | None]], list[str
         ("img", "mask"),
         ("image", "label"),
         ("Images", "Annotations"),
+        ("imgs", "seg"),
         ("imagesTr", "labelsTr"),
         ("CXRs", "ground_truth"),
     ],
@@ -132,4 +136,69 @@ def test_no_image_at_all_is_refused(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     _touch(tmp_path, "masks/1.png")
     with pytest.raises(DataError, match="images: holds no image. Add them, or move 'masks' away"):
+        _files(tmp_path)
+
+
+def _drawn(folder: Path, *, masks: bool, numbers: range = range(6), end: str = "") -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in numbers:
+        draw = np.random.default_rng(number)
+        pixels = draw.integers(0, 256, (16, 16), np.uint8)
+        shown = (pixels > 128) * np.uint8(255) if masks else pixels
+        Image.fromarray(shown).save(folder / f"{number}{end}.png")
+
+
+@pytest.mark.parametrize("end", ["", "_seg"])
+@pytest.mark.parametrize("names", [("Bilder", "Masken"), ("z-scans", "a-drawn")])
+def test_folders_of_any_name_are_a_pair_by_what_they_show(
+    tmp_path: Path, names: tuple[str, str], end: str
+) -> None:
+    images, masks = (tmp_path / name for name in names)
+    _drawn(images, masks=False)
+    _drawn(masks, masks=True, end=end)
+    pairs = folder_pairs(tmp_path)
+    assert pairs == [FolderPair(images, masks, seen=True)]
+    assert seen_pairs(pairs, tmp_path) == (
+        f"'{names[1]}' is taken for the masks of '{names[0]}', by what its files show.",
+    )
+    found, spare = file_pairs(pairs, is_image_file, image="image", mask="mask")
+    assert (len(found), spare) == (6, [])
+    assert folder_pairs(tmp_path / "..") == []
+    with pytest.raises(DataError, match="which look like images and their masks of the same names"):
+        refuse_mask_folders(tmp_path, tmp_path.iterdir())
+
+
+def test_splits_of_folders_of_any_name(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        _drawn(tmp_path / split / "Bilder", masks=False)
+        _drawn(tmp_path / split / "Masken", masks=True)
+    assert [(p.masks.parent.name, p.split, p.seen) for p in folder_pairs(tmp_path)] == [
+        ("test", "test", True),
+        ("train", "train", True),
+    ]
+
+
+def test_masks_among_other_folders_are_refused_as_classes(tmp_path: Path) -> None:
+    for name in ("Bilder", "Vorschau"):
+        _drawn(tmp_path / name, masks=False)
+    _drawn(tmp_path / "Masken", masks=True)
+    assert folder_pairs(tmp_path) == []
+    with pytest.raises(DataError, match="holds 'Bilder' and 'Masken', which look like"):
+        refuse_mask_folders(tmp_path, sorted(tmp_path.iterdir()))
+
+
+def test_the_test_set_of_nnunet_is_a_split(tmp_path: Path) -> None:
+    tr, ts = "imagesTr/a_0000.png labelsTr/a.png", "imagesTs/b_0000.png labelsTs/b.png"
+    _touch(tmp_path, *tr.split(), *ts.split()[:1])
+    assert _files(tmp_path)[0] == [("a", "imagesTr/a_0000.png", "a.png", None)]
+    _touch(tmp_path, *ts.split())
+    assert _files(tmp_path)[0] == [
+        ("a", "imagesTr/a_0000.png", "a.png", "train"),
+        ("b", "imagesTs/b_0000.png", "b.png", "test"),
+    ]
+
+
+def test_further_channels_are_refused_as_such(tmp_path: Path) -> None:
+    _touch(tmp_path, "imagesTr/a_0000.png", "imagesTr/a_0001.png", "labelsTr/a.png")
+    with pytest.raises(DataError, match=r"further channels .* a_0001\.png: an image has one"):
         _files(tmp_path)

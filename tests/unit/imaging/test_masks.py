@@ -10,7 +10,15 @@ import pytest
 from PIL import Image
 
 from medistill.core.errors import DataError
-from medistill.imaging.masks import UNKNOWN, Held, is_binary, listed, mask_values, read_mask
+from medistill.imaging.masks import (
+    UNKNOWN,
+    Held,
+    is_binary,
+    listed,
+    mask_values,
+    read_mask,
+    shows_labels,
+)
 
 SHAPE = np.zeros((16, 16), dtype=np.uint8)
 SHAPE[4:12, 4:10] = 1
@@ -136,3 +144,19 @@ def test_values_in_words() -> None:
     assert is_binary((1,))
     assert not is_binary((0, 1, 255))
     assert listed(range(10)) == "the values 0, 1, 2, 3, 4, 5, 6, 7 and 2 more"
+
+
+def test_masks_look_like_masks_and_images_do_not(tmp_path: Path) -> None:
+    big = np.kron(SHAPE, np.ones((8, 8), np.uint8))
+    noise = np.random.default_rng(0).integers(0, 256, big.shape, np.uint8)
+    for name, values in {"m.png": big * 3, "m.jpg": big * 255, "white.jpg": big * 0 + 255}.items():
+        assert shows_labels(save(tmp_path / name, values)), name
+    for name, values in {"i.png": noise, "i.jpg": noise, "gray.jpg": big * 0 + 128}.items():
+        assert not shows_labels(save(tmp_path / name, values)), name
+    for name, values in {"m.nii": big, "i.nii": noise}.items():
+        path = tmp_path / name
+        nibabel.save(nibabel.Nifti1Image(values[..., None], np.eye(4)), path)
+        assert shows_labels(path) == (name == "m.nii")
+    (tmp_path / "text.png").write_text("no picture")
+    assert not shows_labels(tmp_path / "text.png")
+    assert not shows_labels(tmp_path / "absent.png")
