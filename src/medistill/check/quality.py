@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from medistill.check.finding import Finding, share
 from medistill.check.subject import Subject
 from medistill.core.counting import agreeing
+from medistill.core.errors import DataError
+from medistill.core.types import Sample
+from medistill.data.reading import Place
+from medistill.imaging.picture import REPLACE
 
 #: Gray between the 1st and 99th percentile below which a picture is constant, or hardly visible.
 CONSTANT, DIM = 0.004, 0.08
@@ -69,9 +73,10 @@ def text_findings(subject: Subject) -> Iterator[Finding]:
 
 
 _SKIP = "Replace or remove them, or set data.skip_unreadable=true."
+_OR_SKIP = "Or leave them out with data.skip_unreadable=true."
 _NOWHERE = (
     "Look at one of them; if it is said not to exist: a table's paths begin at its own folder, and "
-    "capitals and endings count. Where a window is to be named: --window, in a run data.window."
+    "capitals and endings count."
 )
 
 
@@ -79,15 +84,28 @@ def _unreadable(subject: Subject) -> Iterator[Finding]:
     problems = {n: f.problem for n, f in subject.facts.items() if f.problem}
     if problems:
         first = next(iter(problems.items()))
+        sample = next(s for s in subject.images.samples if s.name == first[0])
+        every = len(problems) == len(subject.facts)
+        own = _own_cure(sample) if sample.path.is_file() else ""
+        cure = " ".join(filter(None, (own, "" if every else _OR_SKIP)))
         yield Finding(
             check="unreadable",
             severity="fatal",
             text=f"{share(len(problems), len(subject.facts), 'image')} cannot be read, for example "
             f"{first[0]}: {first[1]}",
-            cure=_NOWHERE if len(problems) == len(subject.facts) else _SKIP,
+            cure=cure if own else _NOWHERE if every else _SKIP,
             figures={"images": len(problems), "reasons": dict(Counter(problems.values()))},
             groups=[list(problems)],
         )
+
+
+def _own_cure(sample: Sample) -> str:
+    """What its reader says is to be done, beyond replacing the file."""
+    try:
+        Place.of(sample).read(None)
+    except DataError as error:
+        return "" if error.cure == REPLACE else error.cure
+    return ""
 
 
 def _listed(check: str, names: list[str], total: int, words: str, cure: str) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TextIO, TypeVar
 
-from medistill.core.counting import counted
+from medistill.core.counting import agreeing, counted
 from medistill.core.errors import DataError
 
 LABELS = ("label", "labels")
@@ -167,4 +167,4 @@ def _rows(numbers: list[int]) -> str:
     """Rows as words, counted from 1 below the header."""
     shown = ", ".join(map(str, numbers[:_SHOWN]))
     more = f" and {len(numbers) - _SHOWN} more" if len(numbers) > _SHOWN else ""
-    return f"row {shown}{more}"
+    return f"{agreeing(len(numbers), 'row|rows')} {shown}{more}"

@@ -7,6 +7,8 @@ from pathlib import Path
 from medistill.core.counting import counted
 from medistill.core.errors import DataError
 from medistill.data.listing import archives_below, is_archive
+from medistill.data.table_file import is_table
+from medistill.data.table_images import lists_images
 from medistill.imaging.reader import is_image_name
 
 
@@ -24,6 +26,13 @@ def _refuse_loose(path: Path) -> None:
     """One class of a set may have been given instead of all of it."""
     names = sorted(path.iterdir()) if path.is_dir() else []
     loose = [each.name for each in names if is_image_name(each.name)]
+    table = next((each for each in names if loose and is_table(each) and lists_images(each)), None)
+    if table is not None:
+        raise DataError(
+            where=path,
+            what=f"holds images, and {table.name} that lists them",
+            cure=f"Give the table ({table}).",
+        )
     if loose:
         raise DataError(
             where=path,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -12,6 +14,7 @@ from medistill.check.quality import quality_findings, text_findings
 from medistill.core.types import ImageSet
 from tests.unit.check import planted
 from tests.unit.check.planted import altered, named, subject_of
+from tests.unit.imaging.dicom_files import save
 
 CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "constant": planted.blank,
@@ -45,3 +48,28 @@ def test_unreadable_files_are_fatal(
     found = named(list(quality_findings(subject_of(subject, cache=cache))), "unreadable")
     assert found is not None
     assert (found.severity, found.figures["images"]) == ("fatal", count)
+
+
+@pytest.mark.parametrize("every", [True, False])
+def test_what_a_reader_advises_is_said(
+    images: ImageSet, tmp_path: Path, cache: Path, every: bool
+) -> None:
+    path = tmp_path / "two.dcm"
+    save(path, np.zeros((16, 8), np.uint8), Rows=8, NumberOfFrames="2")
+    samples = [dataclasses.replace(images.samples[0], path=path), *images.samples[1:]]
+    subject = dataclasses.replace(images, samples=tuple(samples[:1] if every else samples))
+    found = named(list(quality_findings(subject_of(subject, cache=cache))), "unreadable")
+    assert found is not None
+    advice = "Choose one explicitly, from 0 to 1, or export single frames."
+    skip = "" if every else " Or leave them out with data.skip_unreadable=true."
+    assert found.cure == advice + skip
+
+
+def test_a_table_of_files_that_are_not_there_is_asked_for_its_paths(
+    images: ImageSet, tmp_path: Path, cache: Path
+) -> None:
+    samples = (dataclasses.replace(s, path=tmp_path / s.name) for s in images.samples)
+    subject = dataclasses.replace(images, samples=tuple(samples))
+    found = named(list(quality_findings(subject_of(subject, cache=cache))), "unreadable")
+    assert found is not None
+    assert "a table's paths begin at its own folder" in found.cure

@@ -73,7 +73,7 @@ def test_bars_make_a_multi_label_set(tmp_path: Path) -> None:
         (("path,label,Path", "1.png,a,1.png"), "has two columns called 'path'"),
         (("path,label", "1.png,a", "2.png"), "row 2 has 1 cells, the header 2"),
         (("path,label", "1.png,a,x", "2.png,b"), "row 1 has 3 cells, the header 2"),
-        (("path,label", "1.png,a", "2.png,", "3.png,"), "column 'label' is empty in row 2, 3"),
+        (("path,label", "1.png,a", "2.png,", "3.png,"), "column 'label' is empty in rows 2, 3"),
         (("path,label", "1.png,a", ",b"), "column 'path' is empty in row 2"),
         (("path,label,patient", "1.png,a,", "2.png,b,p"), "'patient' is empty in row 1"),
         (("path,label,split", "1.png,a,dev", "2.png,b,"), "row 1 has the unknown split 'dev'"),
@@ -90,7 +90,7 @@ def test_what_is_wrong_is_said(tmp_path: Path, lines: tuple[str, ...], message: 
 
 def test_many_empty_rows_are_counted(tmp_path: Path) -> None:
     rows = [f"{n}.png," for n in range(10)]
-    with pytest.raises(DataError, match="is empty in row 1, 2, 3 and 7 more"):
+    with pytest.raises(DataError, match="is empty in rows 1, 2, 3 and 7 more"):
         read_table(_write(tmp_path, "path,label", *rows))
 
 

@@ -30,3 +30,14 @@ def test_what_is_not_unpacked_is_named(tmp_path: Path) -> None:
         read_data(archive, cache=tmp_path)
     with pytest.raises(DataError, match=r"set: holds Bilder\.ZIP, and no images. Unpack it"):
         read_data(archive.parent, cache=tmp_path)
+
+
+def test_images_beside_the_table_that_lists_them_are_not_taken_for_one_class(
+    tmp_path: Path,
+) -> None:
+    save_noise(tmp_path / "1.png", 0)
+    (tmp_path / "notes.csv").write_text("who,when\na,b\n")
+    (tmp_path / "set.csv").write_text("path,label\n1.png,ill\n")
+    with pytest.raises(DataError, match=r"holds images, and set\.csv that lists them") as caught:
+        read_data(tmp_path, cache=tmp_path / "cache")
+    assert str(tmp_path / "set.csv") in caught.value.cure
