@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from medistill.core.errors import WeightsError
 from medistill.core.files import sha256_file
 from medistill.models.network import Network
+from medistill.models.plain import beyond_plain, has_decoder
 from medistill.models.positions import grid_side, resize_positions
 from medistill.models.published import CURE, published_weights, require_reachable
 from medistill.models.segmentation import Segmenter
-from medistill.models.shrinkage import Shrinkage
 from medistill.models.state_names import unwrapped, without_pretraining
 from medistill.models.timm_bridge import TimmModel
 from medistill.models.vit import VIT_SIZES, VisionTransformer
@@ -47,6 +47,7 @@ class WeightsProof:
         sha256: of the file, or of the tensors where there is no file.
         source: name of the file or of the published model.
         notes: what was changed or left out on the way.
+        whole: whether no part of the model, such as its classifier, was left as initialised.
     """
 
     loaded: int
@@ -54,6 +55,7 @@ class WeightsProof:
     sha256: str
     source: str
     notes: tuple[str, ...] = ()
+    whole: bool = True
 
     def __str__(self) -> str:
         text = f"{self.loaded} of {self.total} tensors, sha256 {self.sha256}"
@@ -61,7 +63,7 @@ class WeightsProof:
 
 
 def load_weights(
-    module: nn.Module, path: Path, *, strict: bool = True, ignore_head: bool = False
+    module: nn.Module, path: Path, *, ignore_head: bool = False, plain: bool = False
 ) -> WeightsProof:
     """Load a weights file.
 
@@ -72,8 +74,9 @@ def load_weights(
     Args:
         module: a backbone, or a network (its backbone is meant).
         path: see ``read_weights``.
-        strict: every tensor must find its place; else what fits is loaded and the rest noted.
         ignore_head: leave classifiers of another number of classes out, and say so.
+        plain: take weights of the plain model too, which lack relative positions, local parts,
+            shrinkage or a decoder; these are left as initialised, and the proof says so.
 
     Raises:
         WeightsError: unreadable, refused, or not fitting (the tensors are named); the model is
@@ -81,7 +84,7 @@ def load_weights(
     """
     notes: list[str] = []
     state = read_weights(path, notes)
-    proof = fit_weights(module, state, source=path.name, strict=strict, ignore_head=ignore_head)
+    proof = fit_weights(module, state, source=path.name, ignore_head=ignore_head, plain=plain)
     return replace(proof, sha256=sha256_file(path), notes=(*notes, *proof.notes))
 
 
@@ -101,21 +104,10 @@ def load_published(
         WeightsError: nothing was published, or it cannot be reached.
     """
     backbone = _backbone(module)
-    if isinstance(backbone, Segmenter):  # its decoder is always new
-        return load_published(backbone.encoder, model_name, ignore_head=True, cure=cure)
     name = _published_name(backbone, model_name, cure)
     state = published_weights(name, cure=cure)
-    # Relative positions start at zero, local parts and shrinkage at random: nobody published
-    # weights for them.
-    ours = isinstance(backbone, VisionTransformer) and bool(backbone.relative or backbone.local)
-    added = ours or any(isinstance(module, Shrinkage) for module in backbone.modules())
-    return fit_weights(
-        module,
-        state,
-        source=f"published {name}",
-        strict=not added,
-        ignore_head=ignore_head,
-    )
+    source = f"published {name}"
+    return fit_weights(module, state, source=source, ignore_head=ignore_head, plain=True)
 
 
 def require_published(module: nn.Module, model_name: str, *, cure: str = CURE) -> None:
@@ -134,8 +126,8 @@ def fit_weights(
     state: Mapping[str, Tensor],
     *,
     source: str,
-    strict: bool = True,
     ignore_head: bool = False,
+    plain: bool = False,
 ) -> WeightsProof:
     """Load tensors by name, whatever wrappers put before it; see ``load_weights``.
 
@@ -143,6 +135,8 @@ def fit_weights(
         WeightsError: the tensors do not fit, or hold values that are not finite.
     """
     backbone = _backbone(module)
+    if plain and isinstance(backbone, Segmenter) and not has_decoder(state):
+        return _fit_encoder(backbone.encoder, state, source)
     own: dict[str, Tensor] = backbone.state_dict()
     notes: list[str] = []
     named = without_pretraining(unwrapped(state, own, notes), own, notes)
@@ -150,27 +144,34 @@ def fit_weights(
     left_out = _other_heads(given, backbone, own) if ignore_head else set()
     if left_out:
         notes.append(f"classifier left as initialised: {', '.join(sorted(left_out))}")
+    beyond = left_out | (beyond_plain(backbone, given, own, notes) if plain else set())
     misfits = _misfits(
-        {key: value for key, value in given.items() if key not in left_out},
-        {key: value for key, value in own.items() if key not in left_out},
+        {key: value for key, value in given.items() if key not in beyond},
+        {key: value for key, value in own.items() if key not in beyond},
     )
-    fitting = {key: given[key] for key in own if _fits(given.get(key), own[key])}
-    if misfits and (strict or not fitting):
+    if misfits:
         raise WeightsError(
             where=source,
             what=f"does not fit the model: {'; '.join(misfits)}",
             cure="Give weights of the same architecture and sizes.",
         )
+    fitting = {key: given[key] for key in own if key not in beyond}
     _require_finite(fitting, source)
     backbone.load_state_dict({**own, **fitting})
-    digest = _digest(sorted(state.items()))
     return WeightsProof(
         loaded=len(fitting),
         total=len(own),
-        sha256=digest,
+        sha256=_digest(sorted(state.items())),
         source=source,
-        notes=tuple(notes + misfits),
+        notes=tuple(notes),
+        whole=not beyond & own.keys(),
     )
+
+
+def _fit_encoder(encoder: TimmModel, state: Mapping[str, Tensor], source: str) -> WeightsProof:
+    """The encoder's weights; no classifier, and the decoder stays new."""
+    proof = fit_weights(encoder, state, source=source, ignore_head=True, plain=True)
+    return replace(proof, whole=False, notes=(*proof.notes, "decoder left as initialised"))
 
 
 def state_hash(module: nn.Module) -> str:

@@ -223,7 +223,7 @@ def _check_starts(
     for role, network in starting.items():
         start = start_of(recipe, role)
         if start is not None and role not in given.settled:
-            check_start(network, start)
+            check_start(network, start, learns=role != "teacher" or recipe.teacher.fitted)
 
 
 def _check_method(lecture: Lecture, student: Network, teacher: Network) -> None:

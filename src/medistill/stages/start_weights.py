@@ -78,20 +78,29 @@ def load_start(network: Network, start: Start) -> WeightsProof:
     with _naming(start.key):
         if start.given == "published":
             return load_published(network.backbone, start.model, cure=start.cure)
-        return load_weights(network.backbone, Path(start.given), ignore_head=True)
+        return load_weights(network.backbone, Path(start.given), ignore_head=True, plain=True)
 
 
-def check_start(network: Network, start: Start) -> None:
+def check_start(network: Network, start: Start, *, learns: bool = True) -> None:
     """Refuse what ``load_start`` would refuse, without fetching anything; a file is loaded.
 
+    Args:
+        network: who starts from them; overwritten.
+        start: what they are.
+        learns: whether it is fitted on the labels afterwards; else the file must have all of it.
+
     Raises:
-        WeightsError: as ``load_start``.
+        WeightsError: as ``load_start``, or a part that nothing fits.
     """
-    if start.given != "published":
-        load_start(network, start)
-        return
-    with _naming(start.key):
-        require_published(network.backbone, start.model, cure=start.cure)
+    if start.given == "published":
+        with _naming(start.key):
+            require_published(network.backbone, start.model, cure=start.cure)
+    elif not load_start(network, start).whole and not learns:
+        raise WeightsError(
+            where=f"{start.key}: {Path(start.given).name}",
+            what=f"it lacks part of this network of {network.classes} classes, and nothing fits it",
+            cure="Add teacher.fit, or give weights that were fitted on these classes.",
+        )
 
 
 @contextmanager

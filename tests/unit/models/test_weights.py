@@ -155,19 +155,12 @@ def test_misfits_are_named_by_kind_the_first_five_of_each() -> None:
     assert state_hash(model) == before
 
 
-def test_not_strict_loads_what_fits_and_notes_the_rest() -> None:
-    model = vit()
-    state = {"norm.weight": torch.full((16,), 3.0), "other": torch.zeros(1)}
-    proof = fit_weights(model, state, source="test", strict=False)
-    assert proof.loaded == 1
-    assert model.norm.weight[0] == 3
-    assert "19 missing" in str(proof)
-    assert "1 unexpected (other)" in str(proof)
-
-
-def test_nothing_that_fits_is_refused_even_when_not_strict() -> None:
-    with pytest.raises(WeightsError, match="does not fit the model"):
-        fit_weights(vit(), {"other": torch.zeros(1)}, source="test", strict=False)
+def test_a_proof_says_whether_the_whole_model_was_loaded() -> None:
+    state = vit(classes=5).state_dict()
+    assert fit_weights(vit(classes=5), state, source="test", ignore_head=True).whole
+    assert not fit_weights(vit(), state, source="test", ignore_head=True).whole
+    feature = vit(classes=0)  # has no classifier to lack
+    assert fit_weights(feature, state, source="test", ignore_head=True).whole
 
 
 def test_values_that_are_not_finite_are_refused() -> None:

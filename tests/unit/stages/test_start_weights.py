@@ -12,6 +12,7 @@ import torch
 
 from medistill.core.errors import WeightsError
 from medistill.models import published
+from medistill.models.timm_bridge import TimmModel
 from medistill.recipe import load_recipe
 from medistill.stages import rehearsal
 from medistill.stages.context import Context
@@ -74,6 +75,21 @@ def test_weights_that_do_not_fit_or_are_not_there(
         planned(*(change.replace("{file}", str(file)) for change in changes))
 
 
+def test_a_teacher_that_is_not_fitted_must_come_with_its_classifier(tmp_path: Path) -> None:
+    file = tmp_path / "own.pth"
+    model = "teacher.model={name: resnet18, image_size: 32}"
+    given = (model, f"teacher.weights={file}", "teacher.fit=null", "teacher.cross_fit=false")
+    for classes, lacks in ((5, True), (2, False)):
+        torch.save(TimmModel("resnet18", classes=classes).state_dict(), file)
+        if lacks:
+            words = "it lacks part of this network of 2 classes, and nothing fits it. Add teacher.f"
+            with pytest.raises(WeightsError, match=f"teacher.weights: own.pth: {words}"):
+                planned(*given)
+            assert "teacher" in planned(model, f"teacher.weights={file}")  # a fitted one learns it
+        else:
+            assert "student" in planned(*given)
+
+
 def test_a_role_says_what_it_starts_from() -> None:
     recipe = load_recipe("kdvit-small", ("data.path=phantom", "student_weights=published"))
     elder, student = (start_of(recipe, role) for role in ("elder", "student"))
@@ -92,7 +108,7 @@ def test_a_role_says_what_it_starts_from() -> None:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Keys of the weights that a rehearsal asks for."""
     keys: list[str] = []
-    monkeypatch.setattr(rehearsal, "check_start", lambda _, start: keys.append(start.key))
+    monkeypatch.setattr(rehearsal, "check_start", lambda _, start, **__: keys.append(start.key))
     return keys
 
 
