@@ -17,7 +17,9 @@ from medistill.models.spec import ModelSpec
 from medistill.recipe import DecideBlock, Recipe
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
+from medistill.stages.label_rehearsal import check_label_values
 from medistill.stages.mask_rehearsal import check_masks
+from medistill.stages.member_rehearsal import check_members
 from medistill.stages.networks import build_for
 from medistill.stages.start_weights import Role, check_start, settled_roles, start_of
 from medistill.stages.targets import distil_rows
@@ -141,7 +143,8 @@ def rehearse_given(recipe: Recipe, given: Given, say: Callable[[str], None]) -> 
     for lecture in lectures(recipe):
         _check_task(lecture, given.task)
     check_masks(recipe, masks=given.task == "segmentation")
-    _check_balance(recipe, given.task)
+    check_label_values(recipe, given.task)
+    check_members(recipe)
     for lecture in lectures(recipe):
         _check_batch(lecture, given.rows)
         student, teacher = _pair(lecture, recipe, given.classes)
@@ -179,23 +182,6 @@ def _check_task(lecture: Lecture, task: Task) -> None:
             what=f"{named} is for {meant} images, and these are {task}: {reason}",
             cure=cure,
         )
-
-
-#: What there is for images that belong to no single class.
-_UNEVEN: Mapping[Task, str] = {
-    "multi-label": "for rare labels take the recipe rms-net, whose focal loss weighs them",
-    "segmentation": "the Dice term weighs rare and frequent classes of masks alike",
-}
-
-
-def _check_balance(recipe: Recipe, task: Task) -> None:
-    for key, settings in {"train": recipe.train, "teacher.fit": recipe.teacher.fit}.items():
-        if settings is not None and settings.balance and task != "single-label":
-            raise RecipeError(
-                where=f"{key}.balance",
-                what=f"it evens out classes that exclude each other, and these images are {task}",
-                cure=f"Set {key}.balance=0; {_UNEVEN[task]}.",
-            )
 
 
 def _check_batch(lecture: Lecture, rows: int) -> None:

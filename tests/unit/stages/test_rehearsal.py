@@ -79,22 +79,6 @@ def test_what_is_decided_at_the_end_is_looked_at_in_the_beginning(
 
 
 @pytest.mark.parametrize(
-    ("recipe", "task", "cure"),
-    [
-        ("multi-label-small", "multi-label", "take the recipe rms-net"),
-        ("rskd-small", "segmentation", "the Dice term"),
-    ],
-)
-@pytest.mark.parametrize("key", ["train", "teacher.fit"])
-def test_classes_that_an_image_has_several_of_are_not_balanced(
-    recipe: str, task: Any, cure: str, key: str
-) -> None:
-    given = Given(task=task, classes=3, rows=100)
-    with pytest.raises(RecipeError, match=rf"^{key}\.balance: .*{task}\. .*{cure}"):
-        rehearse_given(load_recipe(recipe, (f"{key}.balance=1",)), given, print)
-
-
-@pytest.mark.parametrize(
     ("recipe", "overrides", "words"),
     [
         ("deit-small", ("method.kind=hard", "method.per_class=true"), r"method\.per_class: .*deci"),
