@@ -63,6 +63,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("prepared")
 
 
+#: Recipes whose paper has a student of more parameters than its teacher; all others must not.
+AS_IN_THE_PAPER = {"deit-cxr", "deit-cxr-14-labels"}
 CLASSES: dict[Task, int] = {"single-label": 3, "multi-label": 14, "segmentation": 2}
 MASKS = (
     "data.path=phantom:count=80,size=32,task=segmentation",
@@ -121,10 +123,12 @@ def test_the_networks_that_a_recipe_names_fit_together(
     monkeypatch.setattr("medistill.stages.start_weights.require_published", lambda *_, **__: None)
     recipe = load_recipe(name)
     (task, *_) = (each for each in CLASSES if each in recipe.method.tasks)
-    given = Given(task=task, classes=CLASSES[task], rows=400)
+    given, said = Given(task=task, classes=CLASSES[task], rows=400), list[str]()
     # Segmentation networks switch autocast off, which only real devices know.
     with torch.device("cpu" if recipe.student.decoder else "meta"):
-        rehearse_given(recipe, given, lambda _: None)
+        rehearse_given(recipe, given, said.append)
+    larger = any("not fewer than its teacher's" in text for text in said)
+    assert larger == (name in AS_IN_THE_PAPER)
 
 
 @pytest.mark.parametrize("name", catalog.recipes())

@@ -266,7 +266,8 @@ def _say_larger(student: Network, teacher: Network, say: Callable[[str], None]) 
     if sizes[0] >= sizes[1]:
         say(
             f"Caution: the student has {sizes[0]:,} parameters, not fewer than its teacher's "
-            f"{sizes[1]:,}. Choose a narrower student (student.width, student.depth)."
+            f"{sizes[1]:,}. Choose a smaller student (student.name; of ours student.width and "
+            "student.depth)."
         )
 
 
