@@ -71,7 +71,7 @@ class Locality:
     Attributes:
         teacher_stages: the teacher's maps, from fine to coarse.
         student_layers: the student's layers that they guide, counted from 0; null takes the
-            first, the middle and the last.
+            first, the middle and the last (of one stage the last).
         guide_weight: w.
         normalise: layer-norm the teacher's maps over their channels.
         soft_weight: weight of Hinton's term; 0 leaves it out.
@@ -133,8 +133,15 @@ class Locality:
         """As many layers as there are stages, from the first to the last.
 
         Raises:
-            RecipeError: the student has too few, or makes no masks where they are asked for.
+            RecipeError: the student has too few, they are not counted from 0, or it makes no masks
+                where they are asked for.
         """
+        if min(self.student_layers or (0,)) < 0:
+            raise RecipeError(
+                where="method.student_layers",
+                what=f"{list(self.student_layers or ())} counts from the last",
+                cure="Count from 0, the first.",
+            )
         scores = require_scores(self.task, student.feature_names)
         count = max(len(self.teacher_stages), 1 + max(self.student_layers or (0,)))
         found = require_layers(student.feature_names, count, method="locality guidance")
@@ -143,8 +150,10 @@ class Locality:
 
     def _even(self, depth: int) -> list[int]:
         """First, middle and last layer; evenly more or fewer for more or fewer stages."""
-        last, count = depth - 1, len(self.teacher_stages)
-        return [min(last, round(last * (i + 0.01) / max(1, count - 1))) for i in range(count)]
+        last, gaps = depth - 1, len(self.teacher_stages) - 1
+        if not gaps:
+            return [last]
+        return [min(last, round(last * (i + 0.01) / gaps)) for i in range(gaps + 1)]
 
     def _goal(self, target: Tensor) -> Tensor:
         return normalised_map(target) if self.normalise else as_map(target)

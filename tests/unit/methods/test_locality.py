@@ -24,6 +24,18 @@ def test_first_middle_and_last_are_guided(depth: int, chosen: set[int]) -> None:
     assert Locality().wants(student(depth)) == {f"tokens.{i}" for i in chosen}
 
 
+def test_one_stage_guides_the_last_layer() -> None:
+    assert Locality(teacher_stages=("stage3",)).wants(student(6)) == {"tokens.5"}
+    two = Locality(teacher_stages=("stage2", "stage4"))
+    assert two.wants(student(6)) == {"tokens.0", "tokens.5"}
+
+
+def test_layers_counted_from_the_last_would_be_paired_with_other_stages() -> None:
+    method = Locality(teacher_stages=("stage2", "stage4"), student_layers=(-2, 1))
+    with pytest.raises(RecipeError, match=r"\[-2, 1\] counts from the last\. Count from 0"):
+        method.wants(student(6))
+
+
 def test_a_shallow_student_is_refused() -> None:
     with pytest.raises(RecipeError, match="it shows 2 layers, and locality guidance guides 3"):
         Locality().wants(student(2))
