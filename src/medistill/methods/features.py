@@ -71,6 +71,14 @@ def map_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return shape[1], side, side
 
 
+def is_placed(name: str, shape: tuple[int, ...]) -> bool:
+    """Whether a feature of this shape without the batch has a place in the image for each number.
+
+    An attention (H, N, N) has as many sides as a map, and says something of pairs.
+    """
+    return len(shape) in (2, 3) and not name.startswith("attention.")
+
+
 def require_maps(dims: Mapping[str, tuple[int, ...]], names: Sequence[str], *, key: str) -> None:
     """Refuse teacher features that are no maps.
 
@@ -78,7 +86,7 @@ def require_maps(dims: Mapping[str, tuple[int, ...]], names: Sequence[str], *, k
         RecipeError: a feature has neither height and width nor patches.
     """
     for name in names:
-        if len(dims[name]) not in (2, 3):
+        if not is_placed(name, dims[name]):
             raise RecipeError(
                 where=key,
                 what=f"the teacher's '{name}' has no positions",

@@ -43,6 +43,7 @@ from medistill.losses.attention import attention_transfer
 from medistill.losses.labels import binary_kl, focal
 from medistill.losses.similarity import similarity_preserving
 from medistill.methods.classes import check_same_classes
+from medistill.methods.features import is_placed
 from medistill.methods.method import MULTI_LABEL, Shapes
 from medistill.methods.multi_label import spoken_of
 from medistill.methods.ranges import check_focus, check_temperature, check_weights
@@ -172,7 +173,7 @@ class RMSNet:
 
 def _check_maps(owner: str, names: Iterable[str], dims: Shapes) -> None:
     for name in names:
-        if len(dims[name]) != 3:
+        if len(dims[name]) != 3 or not is_placed(name, dims[name]):
             raise RecipeError(
                 where="method.levels",
                 what=f"the {owner}'s '{name}' is no map",

@@ -51,3 +51,8 @@ def test_a_feature_without_positions_is_refused() -> None:
     require_maps({"stage1": (3, 4, 4), "tokens.1": (16, 3)}, ["stage1", "tokens.1"], key="method.f")
     with pytest.raises(RecipeError, match="method.f: the teacher's 'pooled' has no positions"):
         require_maps({"pooled": (1280,)}, ["pooled"], key="method.f")
+
+
+def test_an_attention_is_no_map_though_it_has_three_sides() -> None:
+    with pytest.raises(RecipeError, match="the teacher's 'attention.1' has no positions. Name a"):
+        require_maps({"attention.1": (3, 17, 17)}, ["attention.1"], key="guide.teacher_map")

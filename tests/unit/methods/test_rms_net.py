@@ -43,6 +43,12 @@ def test_the_control_keeps_the_focal_loss() -> None:
     assert control == SupervisedLabels(focus=2.0, positive=None)
 
 
+def test_the_attention_of_a_teacher_is_no_map() -> None:
+    method = RMSNet(levels=("stage2",), teacher_levels=("attention.1",))
+    with pytest.raises(RecipeError, match="the teacher's 'attention.1' is no map"):
+        method.adapters({"stage2": (3, 4, 4)}, {"attention.1": (3, 17, 17)})
+
+
 def test_a_student_without_maps_is_refused() -> None:
     student: Any = SimpleNamespace(feature_names=frozenset({"tokens.0", "pooled"}))
     with pytest.raises(RecipeError, match="it has no 'stage2', whose attention rms_net compares"):
