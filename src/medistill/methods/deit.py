@@ -19,6 +19,7 @@ Departures from the paper
   the paper; repeated augmentation, made for a million images, is left out (``views.repeats``).
 - A moving average of the weights remembers a tenth of the training at most (``train.ema``), so that
   the recipe's .99996 is less where steps are few.
+- The warm-up of the learning rate starts near zero, the authors' at 1e-6.
 - Unlabelled images count in the term of the distillation token alone.
 """
 

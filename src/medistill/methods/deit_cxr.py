@@ -29,7 +29,10 @@ Departures from the paper
 - A moving average of the weights remembers a tenth of the training at most (``train.ema``), so that
   the recipe's .99996 is less where steps are few.
 - The optional stage on 14 labels before is a run of its own (recipe ``deit-cxr-14-labels``), whose
-  weights are given as ``student_weights``; each image keeps all of its labels there.
+  weights are given as ``student_weights``. There each image keeps all of its labels, and the mean
+  of both heads learns from them and from the teacher's yes and no of each (``multi_label``); the
+  paper has one label an image, and the decision among 14 for the distillation token.
+- The warm-up of the learning rate starts near zero, the paper's at 1e-6.
 """
 
 from __future__ import annotations
