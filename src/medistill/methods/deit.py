@@ -38,7 +38,13 @@ from medistill.losses.task import cross_entropy
 from medistill.methods.classes import check_same_classes, check_standardise, score_pair
 from medistill.methods.heads import HEADS, require_heads
 from medistill.methods.method import SINGLE_LABEL, Shapes
-from medistill.methods.ranges import check_choice, check_heeded, check_share, check_temperature
+from medistill.methods.ranges import (
+    check_choice,
+    check_heeded,
+    check_share,
+    check_softens,
+    check_temperature,
+)
 from medistill.methods.undefined import ONE_CLASS, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
@@ -47,6 +53,7 @@ if TYPE_CHECKING:
     from medistill.data.batch import Batch
 
 Kind = Literal["hard", "soft"]
+DECIDED = "where the teacher's decision counts alone"
 SOFT_ALONE = "Leave it out, or set method.kind=soft."
 
 
@@ -97,7 +104,13 @@ class DeiT:
         """
         if self.kind == "hard":
             options = {"per_class": self.per_class, "standardise": self.standardise}
-            check_heeded("where the teacher's decision counts alone", SOFT_ALONE, **options)
+            check_heeded(DECIDED, SOFT_ALONE, **options)
+            check_softens(
+                self.temperature,
+                default=type(self).temperature,
+                because=DECIDED,
+                otherwise="set method.kind=soft",
+            )
         check_same_classes(student_dims, teacher_dims)
         check_standardise(self.standardise, student_dims)
         return nn.ModuleDict()

@@ -51,10 +51,16 @@ from medistill.losses.hard import hard_decision
 from medistill.losses.logits import softened_kl
 from medistill.losses.task import cross_entropy
 from medistill.methods.classes import check_same_classes, check_standardise, score_pair
-from medistill.methods.deit import SOFT_ALONE
+from medistill.methods.deit import DECIDED, SOFT_ALONE
 from medistill.methods.heads import HEADS, require_heads
 from medistill.methods.method import SINGLE_LABEL, Shapes
-from medistill.methods.ranges import check_choice, check_heeded, check_share, check_temperature
+from medistill.methods.ranges import (
+    check_choice,
+    check_heeded,
+    check_share,
+    check_softens,
+    check_temperature,
+)
 from medistill.methods.undefined import ONE_CLASS, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
@@ -125,8 +131,13 @@ class DeiTCXR:
                 student, another number of weights, or two classes to standardise.
         """
         if self.kind != "soft":
-            because = "where the teacher's decision counts alone"
-            check_heeded(because, SOFT_ALONE, standardise=self.standardise)
+            check_heeded(DECIDED, SOFT_ALONE, standardise=self.standardise)
+            check_softens(
+                self.temperature,
+                default=type(self).temperature,
+                because=DECIDED,
+                otherwise="set method.kind=soft",
+            )
         check_same_classes(student_dims, teacher_dims)
         check_standardise(self.standardise, student_dims)
         classes = student_dims["logits"][0]

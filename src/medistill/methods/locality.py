@@ -55,7 +55,13 @@ from medistill.methods.features import (
     require_maps,
 )
 from medistill.methods.method import Shapes
-from medistill.methods.ranges import check_choice, check_heeded, check_temperature, check_weights
+from medistill.methods.ranges import (
+    check_choice,
+    check_heeded,
+    check_softens,
+    check_temperature,
+    check_weights,
+)
 from medistill.methods.undefined import OTHER_TASK, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
@@ -168,6 +174,12 @@ class Locality:
         if not self.soft_weight:
             because, cure = "without Hinton's term", "Leave it out, or give method.soft_weight."
             check_heeded(because, cure, standardise=self.standardise)
+            check_softens(
+                self.temperature,
+                default=type(self).temperature,
+                because=because,
+                otherwise="give method.soft_weight",
+            )
         require_maps(teacher_dims, self.teacher_stages, key="method.teacher_stages")
         if self.soft_weight:
             check_answers(self.task, student_dims, teacher_dims, standardise=self.standardise)

@@ -70,6 +70,22 @@ def check_heeded(because: str, cure: str, **given: bool) -> None:
             raise RecipeError(where=f"method.{name}", what=f"it does nothing {because}", cure=cure)
 
 
+def check_softens(value: float, *, default: float, because: str, otherwise: str) -> None:
+    """Refuse a temperature other than the default where nothing reads it; as ``check_heeded``.
+
+    Args:
+        value: T.
+        default: what T is where nobody gives one.
+        because: why nothing does, as the end of a sentence.
+        otherwise: how something would.
+
+    Raises:
+        RecipeError: it is another.
+    """
+    cure = f"Set method.temperature={default}, or {otherwise}."
+    check_heeded(because, cure, temperature=value != default)
+
+
 def check_choice(name: str, value: str, known: Iterable[str]) -> None:
     """Refuse a word that is not among the known ones.
 

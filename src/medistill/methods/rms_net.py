@@ -46,7 +46,7 @@ from medistill.methods.classes import check_same_classes
 from medistill.methods.features import is_placed
 from medistill.methods.method import MULTI_LABEL, Shapes
 from medistill.methods.multi_label import spoken_of
-from medistill.methods.ranges import check_focus, check_temperature, check_weights
+from medistill.methods.ranges import check_focus, check_softens, check_temperature, check_weights
 from medistill.methods.undefined import EACH_LABEL, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
@@ -137,6 +137,14 @@ class RMSNet:
         _check_levels(*sides.values())
         if self.soft_weight:
             check_same_classes(student_dims, teacher_dims)
+        else:
+            without = "without Hinton's term"
+            check_softens(
+                self.temperature,
+                default=type(self).temperature,
+                because=without,
+                otherwise="give method.soft_weight",
+            )
         return nn.ModuleDict()
 
     def terms(

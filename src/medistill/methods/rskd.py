@@ -54,7 +54,13 @@ from medistill.losses.ranking import lambda_rank, list_mle, pairwise_hinge
 from medistill.methods.classes import check_same_classes, check_standardise, score_pair
 from medistill.methods.fusion import CascadeFusion, fits, pairs_differ
 from medistill.methods.method import SEGMENTATION, Shapes
-from medistill.methods.ranges import check_choice, check_temperature, check_weights
+from medistill.methods.ranges import (
+    check_choice,
+    check_heeded,
+    check_softens,
+    check_temperature,
+    check_weights,
+)
 from medistill.methods.supervised_masks import SupervisedMasks
 from medistill.methods.undefined import EACH_PIXEL, Undefined
 from medistill.models.network import Network
@@ -165,6 +171,12 @@ class RSKD:
             ours, theirs = ({"logits": dims["coarse"]} for dims in (student_dims, teacher_dims))
             check_same_classes(ours, theirs)
             check_standardise(self.standardise, ours)
+        else:
+            without, cure = "without the pixels' term", "give method.pixel_weight"
+            check_heeded(without, f"Leave it out, or {cure}.", standardise=self.standardise)
+            check_softens(
+                self.temperature, default=type(self).temperature, because=without, otherwise=cure
+            )
         self._check_sizes(student_dims, teacher_dims)
         made = nn.ModuleDict()
         if self.texture_weight:

@@ -35,7 +35,13 @@ from medistill.losses.embedding import embedding_match
 from medistill.methods.answers import check_answers, check_exclusive, label_terms, softened
 from medistill.methods.heads import HEADS, has_heads
 from medistill.methods.method import Shapes
-from medistill.methods.ranges import check_choice, check_temperature, check_weights
+from medistill.methods.ranges import (
+    check_choice,
+    check_heeded,
+    check_softens,
+    check_temperature,
+    check_weights,
+)
 from medistill.methods.undefined import POOLED, ImageTask, Undefined
 from medistill.models.network import Network
 from medistill.models.outputs import Outputs
@@ -91,6 +97,12 @@ class VkD:
             RecipeError: other classes, or two classes to standardise.
         """
         check_answers(self.task, student_dims, teacher_dims, standardise=self.standardise)
+        if not self.score_weight:
+            without, cure = "without the term of scores", "give method.score_weight"
+            check_heeded(without, f"Leave it out, or {cure}.", standardise=self.standardise)
+            check_softens(
+                self.temperature, default=type(self).temperature, because=without, otherwise=cure
+            )
         widths = student_dims["pooled"][0], teacher_dims["pooled"][0]
         return nn.ModuleDict({"pooled": orthogonal(nn.Linear(*widths, bias=False))})
 

@@ -86,6 +86,28 @@ def test_what_is_decided_at_the_end_is_looked_at_in_the_beginning(
         ("deit-cxr-small", ("method.kind=hard", "method.standardise=true"), "standardise: .*decis"),
         ("vitkd-small", ("method.normalised=false", "method.standardise=true"), "without NKD's"),
         ("locality-small", ("method.soft_weight=0", "method.standardise=true"), "without Hinton's"),
+        (
+            "locality-small",
+            ("method.temperature=4",),
+            r"temperature: .*Hinton's term\. Set .*=2\.0",
+        ),
+        (
+            "deit-small",
+            ("method.temperature=4",),
+            r"temperature: .*alone\. Set .*=1\.0, or .*=soft",
+        ),
+        ("deit-cxr-small", ("method.temperature=4",), r"temperature: .*alone\. Set .*=1\.0"),
+        ("drpl-vit-small", ("method.kind=hard",), r"temperature: .*alone\. Set .*=1\.0"),
+        (
+            "vkd-small",
+            ("method.score_weight=0", "method.temperature=4"),
+            "temperature: .*of scores",
+        ),
+        (
+            "vkd-small",
+            ("method.score_weight=0", "method.standardise=true"),
+            "standardise: .*scores",
+        ),
     ],
 )
 def test_an_option_that_nothing_reads_is_refused_before_training_and_only_then(
@@ -94,6 +116,21 @@ def test_an_option_that_nothing_reads_is_refused_before_training_and_only_then(
     chosen = load_recipe(recipe, overrides)
     given = Given(task="single-label", classes=3, rows=64)
     with pytest.raises(RecipeError, match=f"{words}.*"):
+        rehearse_given(chosen, given, lambda said: None)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "task", "without"),
+    [("rms-net-small", "multi-label", "soft"), ("rskd-small", "segmentation", "pixel")],
+)
+def test_a_temperature_of_a_term_without_weight_is_refused(
+    recipe: str, task: Task, without: str
+) -> None:
+    given = Given(task=task, classes=3, rows=64)
+    weightless = f"method.{without}_weight=0"
+    rehearse_given(load_recipe(recipe, (weightless,)), given, lambda said: None)
+    chosen = load_recipe(recipe, (weightless, "method.temperature=5"))
+    with pytest.raises(RecipeError, match=rf"temperature: .* or give method\.{without}_weight\."):
         rehearse_given(chosen, given, lambda said: None)
 
 
