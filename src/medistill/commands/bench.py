@@ -9,7 +9,10 @@ import typer
 
 Model = Annotated[Path, typer.Argument(help="Run folder or bundle.")]
 Out = Annotated[
-    Path | None, typer.Option("--out", help="Folder of bench.json, bench.md and bench.svg.")
+    Path | None,
+    typer.Option(
+        "--out", help="Folder of bench.json, bench.md and bench.svg; MODEL-bench if not given."
+    ),
 ]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Cores; all if not given.")]
 Memory = Annotated[str | None, typer.Option("--memory", help="Most data of a process, as 512M.")]

@@ -14,7 +14,9 @@ RunArgument = Annotated[Path, typer.Argument(help="Folder of a run.")]
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs or evaluations.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for a page and JSON.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for a page and JSON; else printed alone.")
+    ] = None,
 ) -> None:
     """Compare runs on the same images: who is served worse, differences, spread over seeds."""
     need_train("compare")
@@ -26,7 +28,14 @@ def compare(
 def explain(
     run_folder: RunArgument,
     images: Annotated[list[Path], typer.Argument(help="Images or folders of images.")],
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for the overlays.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Folder for the overlays; RUN/explained if not given. Earlier ones of other "
+            "images stay there.",
+        ),
+    ] = None,
 ) -> None:
     """Show where a run's teacher and student look on images."""
     need_train("explain")
@@ -38,7 +47,10 @@ def explain(
 
 def reproduce(
     run_folder: RunArgument,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder of the second run.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder of the second run; RUN-reproduced if not given."),
+    ] = None,
 ) -> None:
     """Run a finished run again from its manifest, and compare weights and figures."""
     need_train("reproduce")
@@ -58,7 +70,9 @@ def strange(
     known: Annotated[
         Path | None, typer.Option("--known", help="For a bundle: images as it was made for.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for strange.json.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for strange.json; else printed alone.")
+    ] = None,
 ) -> None:
     """Count images of other kinds that the trust gate stops, near (same modality) and far."""
     need_train("strange")

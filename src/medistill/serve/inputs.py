@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,19 @@ class Input:
     def name(self) -> str:
         """The path, and for a slice its plane and number: ``scan.nii.gz#axial00012``."""
         return f"{self.path}" if self.frame is None else f"{self.path}#{self.plane}{self.frame:05}"
+
+    @property
+    def stem(self) -> str:
+        """What files about this picture are called, without their ending: ``scan-1f0c9a3e``.
+
+        The picture's own, with eight digits of the hash of its whole name behind, so that equal
+        names of two folders stay apart and the same command writes the same files.
+        """
+        plain = self.path.name.removesuffix(".gz")
+        own = plain.rpartition(".")[0] or plain
+        slice_ = self.name.removeprefix(str(self.path)).replace("#", "-")
+        tag = hashlib.sha256(self.name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+        return f"{own}{slice_}-{tag}"
 
 
 def find_inputs(paths: Iterable[Path], plane: Plane = "axial") -> Iterator[Input]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import io
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,9 +26,8 @@ _ENDINGS = {"png": ".png", "nifti": ".nii.gz", "seg": ".dcm"}
 class MaskFolder:
     """Writes masks below a folder and tells each prediction the name of its file.
 
-    A file is called like its picture, with eight digits of the hash of the whole path behind, so
-    that equal names of two folders stay apart and the same command writes the same names. Slices
-    of a volume share one NIfTI file in the volume's own axes, affine and codes.
+    A file is called by its picture's ``stem``. Slices of a volume share one NIfTI file in the
+    volume's own axes, affine and codes.
 
     Args:
         folder: where they go; made if absent.
@@ -81,7 +79,7 @@ class MaskFolder:
         if self._map is None:
             return held
         (first, labels), self._map = self._map, None
-        name = self._name(first.path, str(first.path))
+        name = self._name(Input(first.path))
         labels.save(self._folder / name)
         return [_told(each, name) for each in held]
 
@@ -99,7 +97,7 @@ class MaskFolder:
     def _written(self, found: Prediction, source: Input | None) -> Prediction:
         if found.mask is None or source is None:
             return found
-        name = self._name(source.path, source.name)
+        name = self._name(source)
         try:
             self._write(self._folder / name, found.mask, source)
         except DataError as error:
@@ -118,12 +116,8 @@ class MaskFolder:
             Image.fromarray(mask).save(stream, "PNG")
             write_bytes(path, stream.getvalue())
 
-    def _name(self, path: Path, whole: str) -> str:
-        plain = path.name.removesuffix(".gz")
-        stem = plain.rpartition(".")[0] or plain
-        slice_ = whole.removeprefix(str(path)).replace("#", "-")
-        tag = hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-        return f"{stem}{slice_}-{tag}{_ENDINGS[self._form]}"
+    def _name(self, about: Input) -> str:
+        return f"{about.stem}{_ENDINGS[self._form]}"
 
 
 def _make(folder: Path) -> None:

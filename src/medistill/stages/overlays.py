@@ -44,8 +44,9 @@ def explain_images(
         reporter: where to speak; silent by default.
 
     Returns:
-        The folder; a file is called ``<number>-<image>.<role>.<method>.png``, and of a volume
-        ``<image>`` ends in the plane and number of the slice.
+        The folder; a file is called ``<stem>.<role>.<method>.png`` with the picture's
+        :attr:`~medistill.serve.inputs.Input.stem`, so that only overlays of the same picture are
+        replaced.
 
     Raises:
         DataError: not one image could be read, or the run makes masks.
@@ -67,10 +68,11 @@ def explain_images(
     for item, stored in _stored(images, context.recipe.data, speaker):
         done += 1
         for role, model in models.items():
-            stem = f"{done:04d}-{_stem(item)}.{role}"
-            speaker.say(_write(folder, stem, stored, model, prepared.images.classes))
+            said = _write(folder / f"{item.stem}.{role}", stored, model, prepared.images.classes)
+            speaker.say(f"{item.name}: {model.title} says {said}")
     if not done:
         raise DataError(where=images[0], what="no image could be read", cure="Check the files.")
+    speaker.say(f"Overlays: {folder}")
     return folder
 
 
@@ -88,21 +90,8 @@ def _stored(
             yield item, to_stored(picture, stored_size=data.stored_size, channels=data.channels)
 
 
-def _stem(item: Input) -> str:
-    """Name of a file without its ending; for a slice with its plane and number."""
-    if item.frame is None:
-        return item.path.stem
-    return f"{item.path.name.split('.nii')[0]}-{item.plane}{item.frame:05}"
-
-
-def _write(
-    folder: Path,
-    stem: str,
-    stored: np.ndarray,
-    model: ShownModel,
-    classes: Sequence[str],
-) -> str:
-    """Write the overlays of one image and model; what the model said of it."""
+def _write(start: Path, stored: np.ndarray, model: ShownModel, classes: Sequence[str]) -> str:
+    """Write the overlays of one image and model to ``<start>.<method>.png``; what it said."""
     network, seen = model.network, model.network.preprocessing
     image = render(stored, size=seen.size, fit=seen.fit)
     batch = torch.from_numpy(image[None])
@@ -111,5 +100,6 @@ def _write(
     for name, heat in explain_batch(network, batch, said.clone()).items():
         stream = io.BytesIO()
         Image.fromarray(overlay(image, heat[0].numpy())).save(stream, format="PNG")
-        write_bytes(folder / f"{stem}.{name.lower().replace(' ', '-')}.png", stream.getvalue())
-    return f"{stem}: {model.title} says {classes[int(said[0])]}"
+        method = name.lower().replace(" ", "-")
+        write_bytes(start.with_name(f"{start.name}.{method}.png"), stream.getvalue())
+    return classes[int(said[0])]

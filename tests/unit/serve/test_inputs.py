@@ -92,3 +92,11 @@ def test_a_closed_folder_is_a_problem_and_the_rest_goes_on(tmp_path: Path) -> No
         (tmp_path / "a").chmod(0o755)
     assert "cannot be listed" in str(closed.problem)
     assert image == Input(tmp_path / "b.png")
+
+
+def test_files_about_a_picture_are_called_by_it_and_by_where_it_lies() -> None:
+    # The first eight digits of `printf 'a/scan.png' | sha256sum`, and so on.
+    assert Input(Path("a/scan.png")).stem == "scan-18855671"
+    assert Input(Path("b/scan.png")).stem == "scan-e5c038b1"
+    assert Input(Path("a/v.nii.gz"), frame=12).stem == "v-axial00012-0b2b51f9"
+    assert Input(Path("a/IM0001")).stem == "IM0001-fa092273"

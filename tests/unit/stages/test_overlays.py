@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from medistill.serve.inputs import find_inputs
+from medistill.stages.context import SilentReporter
 from medistill.stages.overlays import explain_images
 from tests.unit.stages.scans import DEPTH, HU, lung, save_ct, save_volume, slice_of
 
@@ -30,7 +32,28 @@ def test_ct_and_volumes_are_explained_in_the_window_of_the_recipe(
     shown = explain_images(finished, scans, out=tmp_path / "shown")
     expected = explain_images(finished, plain, out=tmp_path / "expected")
     names = {path.name.split(".", 1)[0] for path in shown.iterdir()}
-    slices = {f"{number + 2:04d}-b-axial{number:05d}" for number in range(DEPTH)}
-    assert names == {"0001-a", *slices}
+    assert names == {item.stem for item in find_inputs(scans)}
     for found, right in zip(_pixels(shown), _pixels(expected), strict=True):
         np.testing.assert_allclose(found, right, atol=2)
+
+
+def test_overlays_of_other_images_stay_and_it_is_said_where_they_all_lie(
+    finished: Path, tmp_path: Path
+) -> None:
+    places = [tmp_path / folder / "a.png" for folder in ("first", "second")]
+    for path, level in zip(places, (40, 200), strict=True):
+        path.parent.mkdir()
+        Image.fromarray(np.full((32, 32), level, np.uint8)).save(path)
+    said: list[str] = []
+    speaker = SilentReporter()
+    speaker.say = said.append  # type: ignore[method-assign]
+    folder = explain_images(finished, places[:1], out=tmp_path / "out", reporter=speaker)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert said[-1] == f"Overlays: {folder}"
+    assert all(line.startswith(f"{places[0]}: ") for line in said[:-1])
+    explain_images(finished, places[1:], out=folder)
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert len(after) == 2 * len(before)
+    assert after.items() >= before.items()
+    explain_images(finished, places, out=folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == after
