@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+# Name, process and thread: see temporary_beside.
+_TORN = re.compile(r"\..+\.\d+\.\d+", re.DOTALL)
 
 
 def sha256_bytes(*parts: bytes | memoryview) -> str:
@@ -32,6 +36,23 @@ def sha256_json(value: object) -> str:
     return sha256_bytes(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
 
 
+def temporary_beside(path: Path) -> Path:
+    """Where this thread writes what ``path`` shall become; :func:`remove_torn` knows the name."""
+    return path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+
+
+def remove_torn(paths: Iterable[Path]) -> None:
+    """Remove those of some files and folders that a process which was killed had begun to write.
+
+    Only for places where no other process writes.
+    """
+    for found in [path for path in paths if _TORN.fullmatch(path.name)]:
+        if found.is_dir():
+            shutil.rmtree(found, ignore_errors=True)
+        else:
+            found.unlink(missing_ok=True)
+
+
 @contextmanager
 def atomic_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     """Open a temporary file beside ``path`` that replaces it when the block ends without error.
@@ -43,7 +64,7 @@ def atomic_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
         durable: the data are on disk before the rename, so that a power cut does no harm either;
             to wait for a disk costs from milliseconds to seconds.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    temporary = temporary_beside(path)
     try:
         with temporary.open("wb") as stream:
             yield stream

@@ -19,7 +19,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from medistill.core.errors import RunFolderError
-from medistill.core.files import read_json, sha256_json, write_json
+from medistill.core.files import read_json, remove_torn, sha256_json, write_json
 
 MANIFEST, RECIPE = "manifest.json", "recipe.yaml"
 _INPUTS = "inputs.json"
@@ -64,6 +64,7 @@ class RunFolder:
                 what="the run is in use by another process",
                 cure="Wait until it ends, or choose another folder with --out.",
             ) from None
+        remove_torn(self.path.glob(f".{RECIPE}.*"))
         try:
             yield
         finally:
@@ -179,6 +180,7 @@ def _claim(folder: Path, inputs: Mapping[str, Any]) -> bool:
     """Keep a partial folder made from the same inputs; start afresh otherwise."""
     marker = folder / _INPUTS
     if marker.exists() and sha256_json(read_json(marker)) == sha256_json(inputs):
+        remove_torn(folder.rglob(".*"))
         return True
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -190,8 +192,8 @@ def _put(new: Path, final: Path) -> None:
     """Rename ``new`` to ``final``; a kill in between leaves at least one whole folder."""
     old = final.with_name(f"{final.name}.old")
     shutil.rmtree(old, ignore_errors=True)
+    (new / _INPUTS).unlink(missing_ok=True)
     if final.exists():
         final.rename(old)
     new.rename(final)
     shutil.rmtree(old, ignore_errors=True)
-    (final / _INPUTS).unlink(missing_ok=True)

@@ -63,12 +63,6 @@ def shard_writer(folder: Path, layout: Layout, shard: int) -> Iterator[Callable[
         stream.write(digest.digest())
 
 
-def remove_torn(folder: Path) -> None:
-    """Remove the temporary files of a process that was killed while it wrote here."""
-    for torn in folder.glob(".*.npy.*"):
-        torn.unlink(missing_ok=True)
-
-
 def check_room(folder: Path, size: int) -> None:
     """Refuse to begin what cannot end.
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from medistill.core.errors import TargetsError
+from medistill.core.files import remove_torn
 from medistill.data.batch import Batch
 from medistill.data.loader import ordered_batches
 from medistill.teacher.cache_layout import Layout
@@ -21,7 +22,6 @@ from medistill.teacher.cache_shards import (
     check_room,
     full_disk_explained,
     missing_shards,
-    remove_torn,
     shard_writer,
 )
 
@@ -91,7 +91,7 @@ def write_cache(
     """
     layout = layout_of(plan.key, folder) or plan.layout
     folder.mkdir(parents=True, exist_ok=True)
-    remove_torn(folder)
+    remove_torn(folder.glob(".*"))
     missing = missing_shards(folder, layout)
     todo = sum(len(layout.span(shard)) for shard in missing)
     check_room(folder, todo * layout.row_bytes + plan.hashes.nbytes)

@@ -5,10 +5,12 @@ import pytest
 from medistill.core.files import (
     atomic_file,
     read_json,
+    remove_torn,
     replacing_folder,
     sha256_bytes,
     sha256_file,
     sha256_json,
+    temporary_beside,
     write_json,
     write_long_json,
     write_text,
@@ -41,6 +43,19 @@ def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path: Pat
         interrupted()
     assert path.read_text() == "old"
     assert [found.name for found in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    write_text(tmp_path / "whole.npy", "whole")
+    temporary_beside(tmp_path / "whole.npy").write_text("torn")
+    torn = temporary_beside(tmp_path / "drawn")
+    (torn / "images").mkdir(parents=True)
+    (torn / "images" / "a.png").write_text("torn")
+    for kept in (".gitignore", ".lock", ".a.1.b", "b.1.2"):
+        (tmp_path / kept).write_text("mine")
+    remove_torn(tmp_path.rglob(".*"))
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == [".a.1.b", ".gitignore", ".lock", "b.1.2", "whole.npy"]
 
 
 def test_json_without_a_number_is_refused(tmp_path: Path) -> None:

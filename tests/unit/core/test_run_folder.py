@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from medistill.core.errors import RunFolderError
+from medistill.core.files import temporary_beside
 from medistill.core.run_folder import RunFolder
 
 
@@ -52,6 +53,21 @@ def test_a_failed_stage_stays_partial_and_is_continued_with_the_same_inputs(tmp_
     with run.writing("stage", {"a": 1}) as stage:
         assert stage.resumed
         assert (stage.folder / "half").read_text() == "kept"
+
+
+def test_what_a_killed_attempt_had_begun_to_write_is_not_kept(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    with pytest.raises(KeyError):
+        write_half(run, "kept")
+    begun = run.stage("stage.partial") / "inner"
+    begun.mkdir()
+    temporary_beside(begun / "member-0.safetensors").write_text("torn")
+    temporary_beside(tmp_path / "recipe.yaml").write_text("torn")
+    (tmp_path / ".lock").touch()
+    with run.locked():
+        write(run, {"a": 1})
+    names = {path.name for path in tmp_path.rglob("*")}
+    assert names == {".lock", "stage", "file", "half", "inner", "manifest.json"}
 
 
 def test_a_partial_stage_of_other_inputs_is_dropped(tmp_path: Path) -> None:

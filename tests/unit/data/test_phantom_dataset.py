@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from medistill.core.errors import DataError, UnknownNameError
+from medistill.core.files import temporary_beside
 from medistill.data.phantom import LESIONS, TASKS, dataset, draw_phantom, read_phantom
 
 
@@ -102,6 +103,17 @@ def test_an_interrupted_drawing_leaves_nothing(
     assert not list(tmp_path.iterdir())
     monkeypatch.undo()
     assert len(read_phantom(tmp_path, count=4, size=48).samples) == 4
+
+
+def test_a_killed_drawing_of_the_same_process_number_is_no_hindrance(tmp_path: Path) -> None:
+    folder = read_phantom(tmp_path / "once", count=2, size=32).root
+    begun = temporary_beside(tmp_path / "again" / folder.name) / "images"
+    begun.mkdir(parents=True)
+    (begun / "phantom-000009.png").write_bytes(b"torn")
+    again = read_phantom(tmp_path / "again", count=2, size=32).root
+    assert [path.name for path in again.parent.iterdir()] == [folder.name]
+    names = {path.relative_to(folder) for path in folder.rglob("*")}
+    assert {path.relative_to(again) for path in again.rglob("*")} == names
 
 
 def test_the_table_of_labels_is_that_of_the_set(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from medistill.teacher.cache_shards import (
     full_disk_explained,
     map_shard,
     missing_shards,
-    remove_torn,
     shard_is_intact,
     shard_path,
     shard_writer,
@@ -74,14 +73,6 @@ def test_a_changed_number_is_found_by_the_digest(tmp_path: Path) -> None:
     shard_path(tmp_path, 0).write_bytes(data)
     assert missing_shards(tmp_path, LAYOUT) == [1, 2]
     assert not shard_is_intact(tmp_path, LAYOUT, 0)
-
-
-def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    write(tmp_path)
-    (tmp_path / ".shard-00001.npy.123.456").write_bytes(b"torn")
-    (tmp_path / "notes.txt").write_text("mine")
-    remove_torn(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", "shard-00000.npy"]
 
 
 def test_room_is_checked_with_both_numbers_in_the_message(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from medistill.core.errors import DataError
-from medistill.core.files import write_text
+from medistill.core.files import temporary_beside, write_text
 from medistill.core.types import ImageSet, Sample
 from medistill.data.phantom.drawing import (
     TASKS,
@@ -92,9 +91,11 @@ def _draw_folder(
     folder: Path, indices: range, *, size: int, seed: int, task: str, workers: int
 ) -> None:
     """Draw into a temporary folder and rename it; if another process was faster, keep its."""
+    part = temporary_beside(folder)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        # A killed process of the same number, as the first in a container is, may have left one.
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
     except OSError as error:
         raise DataError(
             where=folder.parent,
@@ -103,7 +104,6 @@ def _draw_folder(
         ) from error
     try:
         _write_slices(part, indices, size=size, seed=seed, task=task, workers=workers)
-        part.chmod(0o755)
         try:
             part.rename(folder)
         except OSError:
