@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from medistill.bundle.bundle import open_bundle
+from medistill.core.errors import BundleError
 from medistill.core.files import read_json, sha256_json
 from medistill.data.loader import plain_batches
 from medistill.export.bundle_writer import BundleText, provenance_now, publish_bundle
@@ -22,7 +24,7 @@ from medistill.stages.evaluation import EVALUATION, is_evaluated
 from medistill.stages.findings import findings_of
 from medistill.stages.finished import again
 from medistill.stages.gate import judged_rows, make_gate
-from medistill.stages.gate_record import GATE, PAGE, record_gate, show_variants
+from medistill.stages.gate_record import GATE, PAGE, is_judged, record_gate, show_variants
 from medistill.stages.judging import METRICS
 from medistill.stages.student import open_student, shipped_outputs
 
@@ -47,8 +49,10 @@ def write_student_bundle(context: Context, prepared: Prepared) -> None:
         text = dataclasses.replace(text, findings=(NOT_EVALUATED,))
         cure = f"{again(context.run.path)} makes one, and the bundle again."
         context.reporter.say(f"{NOT_EVALUATED} {cure}")
-    if not _is_published(folder, network, text):
+    judged = is_judged(context, judged_rows(prepared, fold), text.provenance.student)
+    if not (judged and _is_published(folder, text)):
         _publish(context, prepared, network, text)
+    context.reporter.say(f"Bundle: {folder} and {_archive(folder)}")
     # A report that is not current is about another student.
     if evaluated:
         show_variants(context)
@@ -76,22 +80,27 @@ def _publish(context: Context, prepared: Prepared, network: Network, text: Bundl
     )
     if published.tried:
         rows = judged_rows(prepared, fold)
-        record_gate(context, prepared, rows, published.tried, state_hash(network))
+        record_gate(context, prepared, rows, published.tried, text.provenance.student)
         context.reporter.say(f"Variants: {context.run.stage(GATE) / PAGE}")
     context.reporter.say(f"Export: {published.parity}")
-    context.reporter.say(f"Bundle: {folder} and {published.archive}")
 
 
-def _is_published(folder: Path, network: Network, text: BundleText) -> bool:
-    """Whether the bundle and its zip are there and say what would be said now."""
-    manifest = folder / "bundle.json"
-    if not manifest.exists() or not folder.with_name(f"{folder.name}.zip").exists():
+def _archive(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.zip")
+
+
+def _is_published(folder: Path, text: BundleText) -> bool:
+    """Whether bundle and zip are there, undamaged and the same, and say what would be said now."""
+    try:
+        bundle, zipped = open_bundle(folder), open_bundle(_archive(folder))
+    except BundleError:
         return False
-    said = read_json(manifest)
-    made_from: object = said["provenance"]["student"]
-    same_words = (said["findings"], said["caveats"]) == (list(text.findings), list(text.caveats))
-    same_recipe = said["provenance"]["recipe"] == text.provenance.recipe
-    return made_from == state_hash(network) and same_words and same_recipe
+    said, now = bundle.manifest, text.provenance
+    made_from = (said.provenance.student, said.provenance.recipe)
+    same_words = (said.findings, said.caveats) == (text.findings, text.caveats)
+    return (
+        made_from == (now.student, now.recipe) and same_words and zipped.identity == bundle.identity
+    )
 
 
 def _calibration_images(prepared: Prepared, network: Network, fold: int) -> Any:

@@ -40,13 +40,23 @@ def record_gate(
         tried: what was found of each.
         student: SHA-256 of the student's weights.
     """
-    with context.run.writing(GATE, {"student": student, "rows": list(rows)}) as stage:
+    with context.run.writing(GATE, _inputs(rows, student)) as stage:
         document = gate_document(tried, images=len(rows))
         write_json(stage.folder / FOUND, document)
         write_gate_page(stage.folder / PAGE, document)
         if prepared.images.task != "segmentation":
             for each in tried:
                 _write_answers(stage.folder, prepared, rows, each)
+
+
+def is_judged(context: Context, rows: Sequence[int], student: str) -> bool:
+    """Whether ``gate/`` is of this student on these rows, or the recipe asks for no variants."""
+    wanted = context.recipe.export.variants
+    return not wanted or context.run.is_current(GATE, _inputs(rows, student))
+
+
+def _inputs(rows: Sequence[int], student: str) -> dict[str, Any]:
+    return {"student": student, "rows": list(rows)}
 
 
 def show_variants(context: Context) -> None:

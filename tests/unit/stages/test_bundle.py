@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from medistill.bundle.bundle import open_bundle
 from medistill.core.files import write_json
 from medistill.stages.bundle import _findings
+from medistill.stages.context import SilentReporter
+from medistill.stages.run import export
 
 SAID = {
     "opening": None,
@@ -44,3 +50,20 @@ def test_the_card_says_how_good_the_shipped_file_is(tmp_path: Path) -> None:
 def test_an_evaluation_without_folds_has_nothing_more_to_say_of_it(tmp_path: Path) -> None:
     said = {key: text for key, text in SAID.items() if key != "no_harm"}
     assert of_run(tmp_path, {**said, "shipped": None})[-1] == "All students."
+
+
+@pytest.mark.parametrize("damaged", ["bundle/student.onnx", "bundle/README.md", "bundle.zip"])
+def test_a_damaged_bundle_is_made_again_and_it_is_said_where_it_lies(
+    finished: Path, tmp_path: Path, damaged: str
+) -> None:
+    run = shutil.copytree(finished, tmp_path / "run")
+    (run / damaged).write_bytes((run / damaged).read_bytes()[:-9])
+    said: list[str] = []
+    speaker = SilentReporter()
+    speaker.say = said.append  # type: ignore[method-assign]
+    export(run, reporter=speaker)
+    both = [open_bundle(run / name) for name in ("bundle", "bundle.zip")]
+    assert both[0].identity == both[1].identity
+    export(run, reporter=speaker)
+    assert said[0].startswith("Export: largest difference")
+    assert said[1:] == 2 * [f"Bundle: {run / 'bundle'} and {run / 'bundle.zip'}"]

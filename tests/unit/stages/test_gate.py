@@ -73,6 +73,10 @@ def test_int8_is_judged_and_recorded_and_predicts(
     assert "Every variant was published." in report
     export(run)  # is there already, and says the same
     assert (run / "evaluation/report.html").read_text(encoding="utf-8") == report
+    shutil.rmtree(run / "gate")  # as a kill leaves it between the bundle and its record
+    export(run)
+    found = read_json(run / "gate/gate.json")
+    assert [each["name"] for each in found["variants"]] == ["fp32", "int8"]
     _predicts_as_recorded(run, images, found["variants"][1], tmp_path)
 
 
