@@ -1,7 +1,9 @@
 """A run: one folder with one subfolder a stage, each with a manifest of what it was made from.
 
 A stage is written in ``NAME.partial`` and renamed when it is whole. A kill leaves the partial
-folder, which the next run continues when the inputs are the same and drops when they are not.
+folder, which the next run continues when the inputs are the same and drops when they are not. The
+manifest notes the size of what the stage cannot do without: where such a file is gone or was cut
+short later, the stage counts as unfinished and the next run makes it again.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from medistill.core.files import read_json, remove_torn, sha256_json, write_json
 
 MANIFEST, RECIPE = "manifest.json", "recipe.yaml"
 _INPUTS = "inputs.json"
+_RESUME = "Run 'medistill run' with the same recipe and --out; it resumes."
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,13 @@ class StageWriter:
         folder: where to write; renamed when the stage is whole.
         resumed: whether an earlier, killed attempt with the same inputs left files here.
         outputs: what the manifest shall record; fill it before the block ends.
+        needed: names of files without which the stage is not finished; likewise.
     """
 
     folder: Path
     resumed: bool
     outputs: dict[str, Any] = field(default_factory=dict)
+    needed: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -99,16 +104,25 @@ class RunFolder:
         """Manifest of a finished stage.
 
         Raises:
-            RunFolderError: the stage has not been finished.
+            RunFolderError: the stage has not been finished, or its manifest is damaged.
         """
-        path = self.stage(name) / MANIFEST
-        if not path.exists():
+        found = read_manifest(self.stage(name))
+        if found is None:
             raise RunFolderError(
-                where=self.path,
-                what=f"the stage '{name}' has not been finished",
-                cure="Run 'medistill run' with the same recipe and --out; it resumes.",
+                where=self.path, what=f"the stage '{name}' has not been finished", cure=_RESUME
             )
-        return read_json(path)
+        return found
+
+    def whole(self, name: str) -> Path:
+        """Folder of a finished stage whose needed files are all there.
+
+        Raises:
+            RunFolderError: the stage has not been finished, or a file of it is gone or cut short.
+        """
+        folder = self.stage(name)
+        if fault := _fault(folder, self.manifest(name)):
+            raise RunFolderError(where=folder, what=fault, cure=_RESUME)
+        return folder
 
     def outputs(self, name: str) -> Mapping[str, Any]:
         """What a finished stage recorded."""
@@ -116,7 +130,7 @@ class RunFolder:
         return outputs
 
     def is_current(self, name: str, inputs: Mapping[str, Any]) -> bool:
-        """Whether the stage is finished and was made from exactly these inputs.
+        """Whether the stage is finished, undamaged and was made from exactly these inputs.
 
         A stage that a kill hit while it was put into its place is put there now.
         """
@@ -151,6 +165,7 @@ class RunFolder:
                 "inputs": dict(inputs),
                 "inputs_hash": sha256_json(inputs),
                 "outputs": writer.outputs,
+                "files": {name: (folder / name).stat().st_size for name in writer.needed},
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),
                 "seconds": round(time.monotonic() - started, 2),
             },
@@ -163,10 +178,31 @@ def is_run(folder: Path) -> bool:
     return (folder / ".lock").exists() or (folder / RECIPE).exists()
 
 
+def read_manifest(folder: Path) -> Mapping[str, Any] | None:
+    """Manifest of a stage's folder; None where there is none, or none that can be read."""
+    try:
+        return read_json(folder / MANIFEST)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+
+
 def _made_from(folder: Path) -> str | None:
-    """Hash of the inputs in a folder's manifest; None where it has none."""
-    path = folder / MANIFEST
-    return str(read_json(path)["inputs_hash"]) if path.exists() else None
+    """Hash of the inputs in a whole stage's manifest; None where it is not whole."""
+    manifest = read_manifest(folder)
+    if manifest is None or _fault(folder, manifest):
+        return None
+    return str(manifest["inputs_hash"])
+
+
+def _fault(folder: Path, manifest: Mapping[str, Any]) -> str | None:
+    """What is wrong with the needed files, as a clause; earlier versions noted none."""
+    for name, size in manifest.get("files", {}).items():
+        file = folder / name
+        if not file.is_file():
+            return f"its file '{name}' is gone"
+        if (now := file.stat().st_size) != size:
+            return f"its file '{name}' has {now} bytes instead of {size}"
+    return None
 
 
 def _change(made: Any, now: Any, key: str) -> str | None:

@@ -44,12 +44,13 @@ def write_student_bundle(context: Context, prepared: Prepared) -> None:
     fold = context.folds()[0]
     network = open_student(context, prepared, fold, 0, "student")
     folder = context.run.stage(BUNDLE)
-    text, evaluated = _text(context, prepared, network, fold), is_evaluated(context, prepared)
+    evaluated = is_evaluated(context, prepared)
+    findings = _findings(context) if evaluated else (NOT_EVALUATED,)
+    text = _text(context, prepared, network, fold, findings)
     if not evaluated:
-        text = dataclasses.replace(text, findings=(NOT_EVALUATED,))
         cure = f"{again(context.run.path)} makes one, and the bundle again."
         context.reporter.say(f"{NOT_EVALUATED} {cure}")
-    judged = is_judged(context, judged_rows(prepared, fold), text.provenance.student)
+    judged = is_judged(context, judged_rows(prepared, fold), state_hash(network))
     if not (judged and _is_published(folder, text)):
         _publish(context, prepared, network, text)
     context.reporter.say(f"Bundle: {folder} and {_archive(folder)}")
@@ -80,7 +81,7 @@ def _publish(context: Context, prepared: Prepared, network: Network, text: Bundl
     )
     if published.tried:
         rows = judged_rows(prepared, fold)
-        record_gate(context, prepared, rows, published.tried, text.provenance.student)
+        record_gate(context, prepared, rows, published.tried, state_hash(network))
         context.reporter.say(f"Variants: {context.run.stage(GATE) / PAGE}")
     context.reporter.say(f"Export: {published.parity}")
 
@@ -115,7 +116,9 @@ def _calibration_images(prepared: Prepared, network: Network, fold: int) -> Any:
     return torch.cat([batch.images for batch in batches]).numpy()
 
 
-def _text(context: Context, prepared: Prepared, network: Network, fold: int) -> BundleText:
+def _text(
+    context: Context, prepared: Prepared, network: Network, fold: int, findings: tuple[str, ...]
+) -> BundleText:
     images, recipe = prepared.images, context.recipe
     return BundleText(
         name=recipe.name,
@@ -124,7 +127,7 @@ def _text(context: Context, prepared: Prepared, network: Network, fold: int) -> 
         stored_size=recipe.data.stored_size,
         caveats=images.caveats,
         acquisition=acquisition_of(context, prepared, fold),
-        findings=_findings(context),
+        findings=findings,
         provenance=provenance_now(
             recipe=sha256_json(dump_recipe(recipe)),
             data=prepared.store.data_hash,
@@ -135,8 +138,5 @@ def _text(context: Context, prepared: Prepared, network: Network, fold: int) -> 
 
 
 def _findings(context: Context) -> tuple[str, ...]:
-    """Sentences of the evaluation, when it is there."""
-    path = context.run.stage(EVALUATION) / METRICS
-    if not path.exists():
-        return ()
-    return findings_of(read_json(path))
+    """Sentences of the evaluation."""
+    return findings_of(read_json(context.run.stage(EVALUATION) / METRICS))

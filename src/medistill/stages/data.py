@@ -20,7 +20,7 @@ from medistill.data.layouts import read_data, refuse_unused_plane
 from medistill.data.masks import Masks
 from medistill.data.parts import conflicting_rows
 from medistill.data.remembered import RememberedViews
-from medistill.data.store import Store, open_store, stored_images
+from medistill.data.store import INDEX, PIXELS, Store, open_store, stored_images
 from medistill.data.storing import build_store
 from medistill.data.unlabelled import read_unlabelled
 from medistill.recipe import DataBlock
@@ -158,6 +158,7 @@ def _write(context: Context, inputs: Mapping[str, Any]) -> None:
                 "folds": {str(k): p.named() for k, p in parts.items()},
             },
         )
+        stage.needed.extend([_IMAGES, _PARTS, f"store/{INDEX}", f"store/{PIXELS}"])
         _save_table(stage.folder / "parts.csv", images, parts)
         stage.outputs.update(data_hash=store.data_hash, images=len(store), layout=images.name)
         for name, reason in store.skipped:

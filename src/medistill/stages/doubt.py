@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from medistill.core.errors import RecipeError, RunFolderError
-from medistill.core.run_folder import MANIFEST, RECIPE
+from medistill.core.run_folder import RECIPE
 from medistill.stages.data import STAGE, open_data
 from medistill.stages.evaluation import EVALUATION, is_evaluated
 from medistill.stages.finished import again
@@ -49,9 +49,8 @@ def refuse_doubtful(run: Path) -> None:
 
 def _is_current(run: Path) -> bool:
     """What cannot be told, because recipe or data are not there to be read, is not current."""
-    folder = run / STAGE
     try:
         context = open_run(run)
-    except RecipeError:
+        return is_evaluated(context, open_data(context.run.whole(STAGE)))
+    except (RecipeError, RunFolderError):
         return False
-    return (folder / MANIFEST).is_file() and is_evaluated(context, open_data(folder))

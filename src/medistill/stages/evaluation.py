@@ -15,6 +15,7 @@ from medistill.evaluate.grouped import Table
 from medistill.evaluate.mask_scores import MaskScores
 from medistill.recipe import dump_recipe
 from medistill.report.explained import Explained
+from medistill.report.html import REPORT
 from medistill.report.pictures import Picture
 from medistill.stages.context import Context
 from medistill.stages.data import Prepared
@@ -45,9 +46,10 @@ def evaluate_run(context: Context, prepared: Prepared) -> None:
         with context.run.writing(EVALUATION, inputs) as stage:
             metrics = judge(_judged(context, prepared, stage.folder), stage.folder)
             stage.outputs["answer"] = metrics["answer"]["full"]
+            stage.needed.extend(sorted(path.name for path in stage.folder.glob("*.csv")))
             stage.outputs[METRICS] = sha256_file(stage.folder / METRICS)
     context.reporter.say(str(context.run.outputs(EVALUATION)["answer"]))
-    context.reporter.say(f"Report: {context.run.stage(EVALUATION) / 'report.html'}")
+    context.reporter.say(f"Report: {context.run.stage(EVALUATION) / REPORT}")
 
 
 def is_evaluated(context: Context, prepared: Prepared) -> bool:
@@ -70,12 +72,16 @@ def is_evaluated(context: Context, prepared: Prepared) -> bool:
 
 
 def _stands(context: Context, inputs: Mapping[str, Any]) -> bool:
-    """Whether the evaluation was made from these inputs, and its figures are as it wrote them."""
+    """Whether the evaluation was made from these inputs, and its figures are as it wrote them.
+
+    Its report must be there; the export writes into it.
+    """
     if not context.run.is_current(EVALUATION, inputs):
         return False
-    figures = context.run.stage(EVALUATION) / METRICS
-    written = context.run.outputs(EVALUATION).get(METRICS)
-    return figures.is_file() and written == sha256_file(figures)
+    folder = context.run.stage(EVALUATION)
+    if not all((folder / name).is_file() for name in (METRICS, REPORT)):
+        return False
+    return bool(context.run.outputs(EVALUATION).get(METRICS) == sha256_file(folder / METRICS))
 
 
 def _inputs(context: Context, prepared: Prepared) -> dict[str, Any]:

@@ -61,8 +61,7 @@ def finished_data(context: Context) -> Prepared:
         RunFolderError: they have not been finished, or a stage was finished before the recipe, the
             data or the teacher changed, so that its model would be taken for another.
     """
-    context.run.manifest(STAGE)
-    prepared = open_data(context.run.stage(STAGE))
+    prepared = open_data(context.run.whole(STAGE))
     if change := first_change(context, prepared):
         path = context.run.path
         raise RunFolderError(where=path, what=change, cure=f"{again(path)} makes it anew.")

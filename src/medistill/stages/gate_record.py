@@ -44,6 +44,7 @@ def record_gate(
         document = gate_document(tried, images=len(rows))
         write_json(stage.folder / FOUND, document)
         write_gate_page(stage.folder / PAGE, document)
+        stage.needed.extend([FOUND, PAGE])
         if prepared.images.task != "segmentation":
             for each in tried:
                 _write_answers(stage.folder, prepared, rows, each)

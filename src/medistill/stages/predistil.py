@@ -16,6 +16,7 @@ from medistill.stages.data import Prepared
 from medistill.stages.networks import block_json, build
 from medistill.stages.start_weights import load_start, start_hash, start_of
 from medistill.stages.targets import distil_rows, make_targets, teacher_side
+from medistill.stages.teacher_base import WEIGHTS
 from medistill.stages.training import Training, steps_for, train
 from medistill.teacher.frozen import FrozenTeacher
 
@@ -44,7 +45,8 @@ def predistil_student(
     if not context.run.is_current(name, inputs):
         with context.run.writing(name, inputs) as stage:
             _train(context, prepared, fold, seed, teacher, stage.folder, name)
-    return context.run.stage(name) / "weights.safetensors"
+            stage.needed.append(WEIGHTS)
+    return context.run.stage(name) / WEIGHTS
 
 
 def base_name(context: Context, fold: int, seed: int) -> str:

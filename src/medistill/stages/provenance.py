@@ -9,8 +9,8 @@ from itertools import product
 from typing import Any
 
 from medistill.bundle.bundle import Bundle
-from medistill.core.files import read_json, sha256_file, sha256_json
-from medistill.core.run_folder import MANIFEST
+from medistill.core.files import sha256_file, sha256_json
+from medistill.core.run_folder import MANIFEST, read_manifest
 from medistill.core.runtime import hardware_summary
 from medistill.models.weights import state_hash
 from medistill.recipe import dump_recipe
@@ -94,7 +94,7 @@ def _seconds(context: Context) -> dict[str, float]:
     """Wall time of every finished stage by name."""
     found = {}
     for path in sorted(context.run.path.rglob(MANIFEST)):
-        document = read_json(path)
+        document = read_manifest(path.parent) or {}
         if "seconds" in document and "stage" in document and document["stage"] != "evaluation":
             found[str(document["stage"])] = float(document["seconds"])
     return found

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from medistill.core.errors import WeightsError
-from medistill.core.files import read_json, sha256_file, sha256_json
-from medistill.core.run_folder import MANIFEST
+from medistill.core.files import sha256_file, sha256_json
+from medistill.core.run_folder import read_manifest
 from medistill.models.network import Network
 from medistill.models.published import PACKAGED
 from medistill.models.spec import ModelSpec
@@ -150,8 +150,8 @@ def settled_roles(context: Context, prepared: Prepared) -> frozenset[Role]:
 
 def _finished(context: Context, name: str, wanted: Mapping[str, Any]) -> bool:
     """Whether a stage was finished with some of its inputs as wanted."""
-    path = context.run.stage(name) / MANIFEST
-    if not path.is_file():
+    manifest = read_manifest(context.run.stage(name))
+    if manifest is None:
         return False
-    inputs = read_json(path)["inputs"]
+    inputs = manifest["inputs"]
     return sha256_json({key: inputs.get(key) for key in wanted}) == sha256_json(wanted)

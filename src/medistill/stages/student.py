@@ -24,6 +24,7 @@ from medistill.stages.networks import block_json, build
 from medistill.stages.predistil import predistil_steps, predistil_student, start_student
 from medistill.stages.start_weights import start_hash
 from medistill.stages.targets import distil_rows, teacher_side
+from medistill.stages.teacher_base import WEIGHTS
 from medistill.stages.training import Training, steps_for, train
 from medistill.teacher.frozen import FrozenTeacher
 from medistill.teacher.targets import Targets
@@ -181,6 +182,7 @@ def _train(context: Context, prepared: Prepared, pupil: Pupil) -> None:
         )
         listen = context.reporter.training(name)
         result = train(training, prepared, stage.folder, listen)
+        stage.needed.append(WEIGHTS)
         stage.outputs.update(
             best_epoch=result.best_epoch, best_score=result.best_score, weights=result.which
         )
@@ -193,13 +195,12 @@ def open_student(context: Context, prepared: Prepared, fold: int, seed: int, rol
     """A finished student or control, in eval mode on the device of the run.
 
     Raises:
-        RunFolderError: it has not been finished.
+        RunFolderError: it has not been finished, or its weights are gone or cut short.
     """
     name = stage_name(context, fold, seed, role)
-    context.run.manifest(name)
-    folder: Path = context.run.stage(name)
+    folder = context.run.whole(name)
     network = build(context, prepared, context.recipe.student)
-    load_weights(network.backbone, folder / "weights.safetensors")
+    load_weights(network.backbone, folder / WEIGHTS)
     return network.eval().to(run_device())
 
 

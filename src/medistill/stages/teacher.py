@@ -81,7 +81,8 @@ def _write(
         plans = member_rows(context, prepared, fold)
         prober = _prober(context, prepared, str(inputs["weights"]))
         for number, (rows, select) in enumerate(plans):
-            final = stage.folder / f"member-{number}.safetensors"
+            final = stage.folder / _weights_name(number)
+            stage.needed.append(final.name)
             if final.exists():
                 continue
             network = _start(context, prepared, number, base)
@@ -209,11 +210,10 @@ def open_teacher(context: Context, prepared: Prepared, fold: int) -> FrozenTeach
     """The frozen teacher of a finished stage, on the device of the run.
 
     Raises:
-        RunFolderError: it has not been finished.
+        RunFolderError: it has not been finished, or its weights are gone or cut short.
     """
     name = teacher_name(context, fold)
-    context.run.manifest(name)
-    return _freeze(context, prepared, context.run.stage(name), fold)
+    return _freeze(context, prepared, context.run.whole(name), fold)
 
 
 def _freeze(context: Context, prepared: Prepared, folder: Path, fold: int) -> FrozenTeacher:
@@ -222,9 +222,14 @@ def _freeze(context: Context, prepared: Prepared, folder: Path, fold: int) -> Fr
     for number in range(block.members):
         network = build(context, prepared, block.model)
         network = probed(network) if block.probe else network
-        load_weights(network.backbone, folder / f"member-{number}.safetensors")
+        load_weights(network.backbone, folder / _weights_name(number))
         members.append(network)
     held = held_out(context, prepared, fold) if block.cross_fit else None
     # Hashed where it was made; a move changes no bit.
     teacher = FrozenTeacher(members, held_out=held, task=prepared.images.task)
     return teacher.to(run_device())
+
+
+def _weights_name(number: int) -> str:
+    """File of a member's weights."""
+    return f"member-{number}.safetensors"

@@ -41,6 +41,7 @@ def predistil(context: Context, prepared: Prepared, fold: int) -> Path | None:
         with context.run.writing(name, inputs) as stage:
             rows, scope = _rows(prepared, fold), name.removesuffix(BASE)
             _predistil(context, prepared, rows, scope, stage.folder)
+            stage.needed.append(WEIGHTS)
     return context.run.stage(name) / WEIGHTS
 
 

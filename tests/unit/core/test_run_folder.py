@@ -6,7 +6,7 @@ import pytest
 
 from medistill.core.errors import RunFolderError
 from medistill.core.files import temporary_beside
-from medistill.core.run_folder import RunFolder
+from medistill.core.run_folder import RunFolder, read_manifest
 
 
 def write(run: RunFolder, inputs: dict[str, int], text: str = "x") -> None:
@@ -109,6 +109,45 @@ def test_a_stage_that_a_kill_hit_on_its_way_to_its_place_is_not_lost(
     assert (run.stage("stage") / "file").read_text() == "new"
     assert not run.is_current("stage", {"a": 1})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["stage"]
+
+
+def write_needed(run: RunFolder) -> Path:
+    with run.writing("stage", {"a": 1}) as stage:
+        (stage.folder / "weights").write_text("12345")
+        (stage.folder / "notes").write_text("x")
+        stage.needed.append("weights")
+    return run.stage("stage")
+
+
+def test_a_stage_whose_needed_file_is_gone_or_cut_short_is_made_again(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    folder = write_needed(run)
+    (folder / "notes").unlink()
+    assert run.is_current("stage", {"a": 1})
+    assert run.whole("stage") == folder
+    (folder / "weights").write_text("123")
+    assert not run.is_current("stage", {"a": 1})
+    with pytest.raises(RunFolderError, match="'weights' has 3 bytes instead of 5"):
+        run.whole("stage")
+    (folder / "weights").unlink()
+    assert not run.is_current("stage", {"a": 1})
+    with pytest.raises(RunFolderError, match="'weights' is gone. Run 'medistill run'"):
+        run.whole("stage")
+    write_needed(run)
+    assert run.is_current("stage", {"a": 1})
+
+
+@pytest.mark.parametrize("damage", [b"", b'{"inputs": {"a": 1}, "inp', b"\xff\xfe"])
+def test_a_damaged_manifest_is_none(tmp_path: Path, damage: bytes) -> None:
+    run = RunFolder(tmp_path)
+    write(run, {"a": 1})
+    (run.stage("stage") / "manifest.json").write_bytes(damage)
+    assert read_manifest(run.stage("stage")) is None
+    assert not run.is_current("stage", {"a": 1})
+    with pytest.raises(RunFolderError, match="the stage 'stage' has not been finished"):
+        run.manifest("stage")
+    write(run, {"a": 1}, "again")
+    assert run.is_current("stage", {"a": 1})
 
 
 def test_an_unfinished_stage_is_named(tmp_path: Path) -> None:

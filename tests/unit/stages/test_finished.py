@@ -20,7 +20,7 @@ from medistill.stages.external import evaluate
 from medistill.stages.finished import finished_data
 from medistill.stages.gate_trial import try_gate
 from medistill.stages.overlays import explain_images
-from medistill.stages.run import distill, export, open_run, teach, verify_targets
+from medistill.stages.run import distill, export, open_run, run, teach, verify_targets
 from tests.unit.stages.conftest import SMALL
 
 
@@ -141,3 +141,32 @@ def test_a_stage_that_is_missing_is_named(copy: Path, stage: str) -> None:
     shutil.rmtree(copy / stage)
     with pytest.raises(RunFolderError, match=f"the stage '{stage}' has not been finished"):
         explain_images(copy, [copy], out=copy / "out")
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "data/parts.json",
+        "data/store/pixels.bin",
+        "teacher/member-1.safetensors",
+        "teacher/manifest.json",
+        "seed-0/student/weights.safetensors",
+        "evaluation/metrics.json",
+        "evaluation/report.html",
+    ],
+)
+def test_a_stage_that_was_damaged_since_is_named_and_made_again(copy: Path, file: str) -> None:
+    content = (copy / file).read_bytes()
+    weights = {path: path.read_bytes() for path in copy.rglob("*.safetensors")}
+    (copy / file).write_bytes(content[: len(content) // 2])
+    if not file.startswith("evaluation"):
+        with pytest.raises(RunFolderError, match=r"instead of|has not been finished"):
+            explain_images(copy, [copy], out=copy / "out")
+    if file.endswith(".html"):  # the export writes into it, so that only its absence is told
+        (copy / file).unlink()
+    run("demo", out=copy, overrides=SMALL)
+    if file.endswith(("manifest.json", "metrics.json", "report.html")):  # times and speeds
+        assert (copy / file).stat().st_size > len(content) // 2
+    else:
+        assert (copy / file).read_bytes() == content
+    assert {path: path.read_bytes() for path in copy.rglob("*.safetensors")} == weights
