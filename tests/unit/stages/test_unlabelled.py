@@ -153,6 +153,7 @@ def test_a_teacher_before_labels_learns_from_what_each_fold_may_use(
         context: Context, prepared: Prepared, rows: Sequence[int], scope: str, folder: Path
     ) -> None:
         learnt.append(set(rows))
+        (folder / teacher_base.WEIGHTS).touch()
 
     monkeypatch.setattr(teacher_base, "_predistil", train)
     changes = (f"data.path={table}", f"data.unlabelled={others}", "data.folds=3", *CHANGES)
