@@ -186,6 +186,22 @@ def read_manifest(folder: Path) -> Mapping[str, Any] | None:
         return None
 
 
+def read_record(path: Path) -> Mapping[str, Any]:
+    """A JSON file that a finished stage or evaluation left.
+
+    Raises:
+        RunFolderError: it is damaged.
+    """
+    try:
+        return read_json(path)
+    except ValueError as error:
+        raise RunFolderError(
+            where=path,
+            what="is damaged or cut short",
+            cure="Make it again with the command that wrote it.",
+        ) from error
+
+
 def _made_from(folder: Path) -> str | None:
     """Hash of the inputs in a whole stage's manifest; None where it is not whole."""
     manifest = read_manifest(folder)

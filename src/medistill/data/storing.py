@@ -145,8 +145,8 @@ def _check_skipped(
     first = "; ".join(f"{name} {reason}" for name, reason in skipped[:_NAMED_FAULTS])
     more = len(skipped) - _NAMED_FAULTS
     cure = (
-        "Replace or remove them, or allow unreadable images to be skipped (skip_unreadable; "
-        "'evaluate' has --skip-unreadable)."
+        "Replace or remove them, or allow unreadable images to be skipped "
+        "(data.skip_unreadable=true; 'evaluate' has --skip-unreadable)."
     )
     raise DataError(
         where=images.root,

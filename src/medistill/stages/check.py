@@ -16,7 +16,7 @@ from medistill.check.sheet import HTML, write_sheets
 from medistill.check.subject import Subject
 from medistill.check.survey import Survey, survey
 from medistill.core.errors import DataError
-from medistill.core.files import read_json
+from medistill.core.run_folder import read_record
 from medistill.core.types import ImageSet, Parts, Plane
 from medistill.data.layouts import LAYOUTS, read_data, refuse_unused_plane
 from medistill.stages.context import HASHING, Reporter, SilentReporter
@@ -213,11 +213,11 @@ def _teacher(run: Path) -> tuple[Stored, frozenset[str]]:
     """Form of the stored images of a run, and the hashes of those that its teacher saw."""
     found: list[Mapping[str, Any]] = []
     for path in sorted(run.glob("**/teacher/manifest.json")):
-        found.append(read_json(path)["outputs"])
+        found.append(read_record(path)["outputs"])
     if not found:
         raise DataError(
             where=run, what="holds no fitted teacher", cure="Name the folder of a run (--teacher)."
         )
-    index = read_json(run / "data" / "store" / "index.json")
+    index = read_record(run / "data" / "store" / "index.json")
     hashes = frozenset(name for outputs in found for name in outputs["fitted_on"])
     return Stored(int(index["stored_size"]), index["channels"]), hashes

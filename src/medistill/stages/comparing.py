@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from medistill.core.errors import DataError, RunFolderError
-from medistill.core.files import read_json, write_json
+from medistill.core.files import write_json
+from medistill.core.run_folder import read_record
 from medistill.evaluate.grouped import Table
 from medistill.evaluate.several import compare_models
 from medistill.evaluate.subgroups import SUBGROUPS, Subgroup, read_subgroups
@@ -42,7 +43,7 @@ def compare(runs: Sequence[str | Path], *, out: str | Path | None = None) -> str
     """
     folders = [_evaluation(Path(run)) for run in runs]
     names = _names([Path(run) for run in runs])
-    metrics = [read_json(folder / "metrics.json") for folder in folders]
+    metrics = [read_record(folder / "metrics.json") for folder in folders]
     _check_classes(names, metrics)
     kept = {n: f for n, f in zip(names, folders, strict=True) if (f / SUBGROUPS).is_file()}
     models = {name: dict(_tables(folder)) for name, folder in zip(names, folders, strict=True)}

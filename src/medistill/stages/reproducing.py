@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from medistill.core.errors import RunFolderError
-from medistill.core.files import read_json, write_json
+from medistill.core.files import write_json
+from medistill.core.run_folder import read_record
 from medistill.recipe import Recipe
 from medistill.stages.context import Reporter, SilentReporter
 from medistill.train.settings import TrainSettings
@@ -90,7 +91,7 @@ def provenance(run: Path) -> Mapping[str, Any]:
         RunFolderError: there is no evaluation that says it.
     """
     path = run / "evaluation" / "metrics.json"
-    document = read_json(path) if path.is_file() else {}
+    document = read_record(path) if path.is_file() else {}
     found: Mapping[str, Any] | None = document.get("provenance")
     if not found or "weights" not in found:
         raise RunFolderError(

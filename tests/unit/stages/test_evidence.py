@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
@@ -78,6 +79,17 @@ def test_other_images_other_classes_and_no_evaluation_are_refused(
         compare([finished, tmp_path])
     with pytest.raises(DataError, match="given twice"):
         compare([finished, finished])
+
+
+@pytest.mark.parametrize("read", [lambda run: compare([run]), reproduce])
+def test_damaged_figures_are_named(
+    finished: Path, tmp_path: Path, read: Callable[[Path], object]
+) -> None:
+    copy = shutil.copytree(finished, tmp_path / "run")
+    metrics = copy / "evaluation/metrics.json"
+    metrics.write_bytes(metrics.read_bytes()[:-9])
+    with pytest.raises(RunFolderError, match=r"metrics\.json: is damaged or cut short"):
+        read(copy)
 
 
 def test_overlays_are_written_and_what_cannot_be_read_is_left_out(
