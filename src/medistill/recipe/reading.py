@@ -32,7 +32,7 @@ def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
     """
     path = recipe_path(name)
     where = path.name
-    text = path.read_text(encoding="utf-8")
+    text = path.read_bytes()  # YAML says itself what is not UTF-8
     document = _parse_yaml(text, where)
     for override in overrides:
         _apply(document, override)
@@ -45,20 +45,20 @@ def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
 
 def parse_recipe(document: Mapping[str, Any], where: str) -> Recipe:
     """Turn a YAML document into a recipe that can be trained by."""
-    recipe = recorded_recipe(document, where)
+    recipe: Recipe = _build(Recipe, document, where, ())
     check_combination(recipe, where)
     return recipe
 
 
-def recorded_recipe(document: Mapping[str, Any], where: str) -> Recipe:
+def recorded_recipe(text: bytes, where: str) -> Recipe:
     """The recipe that a run was made by; what is trained by it is asked of ``check_combination``.
 
     A combination that is refused by now has been trained all the same, and can be read.
 
     Raises:
-        RecipeError: unknown key or ill-typed value.
+        RecipeError: not YAML, unknown key or ill-typed value.
     """
-    recipe: Recipe = _build(Recipe, document, where, ())
+    recipe: Recipe = _build(Recipe, _parse_yaml(text, where), where, ())
     return recipe
 
 
@@ -85,7 +85,7 @@ def _method_name(method: object) -> str:
     return next(name for name, value in METHODS.items() if value == target)
 
 
-def _parse_yaml(text: str, where: str) -> dict[str, Any]:
+def _parse_yaml(text: bytes, where: str) -> dict[str, Any]:
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:

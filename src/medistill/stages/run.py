@@ -194,7 +194,7 @@ def open_run(out: str | Path, reporter: Reporter | None = None) -> Context:
 
     Raises:
         RunFolderError: the folder is not a run.
-        RecipeError: its recipe holds an unknown key or an ill-typed value.
+        RecipeError: its recipe is not YAML, or holds an unknown key or an ill-typed value.
     """
     path = Path(out)
     recipe = path / RECIPE
@@ -202,8 +202,7 @@ def open_run(out: str | Path, reporter: Reporter | None = None) -> Context:
         raise RunFolderError(
             where=path, what="is not a run folder", cure="Start one with 'medistill run'."
         )
-    document = yaml.safe_load(recipe.read_text(encoding="utf-8"))
-    return _context(recorded_recipe(document, str(recipe)), path, reporter)
+    return _context(recorded_recipe(recipe.read_bytes(), str(recipe)), path, reporter)
 
 
 def _context(recipe: Recipe, out: str | Path, reporter: Reporter | None) -> Context:

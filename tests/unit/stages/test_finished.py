@@ -143,6 +143,13 @@ def test_a_stage_that_is_missing_is_named(copy: Path, stage: str) -> None:
         explain_images(copy, [copy], out=copy / "out")
 
 
+@pytest.mark.parametrize("damage", [b"", b"data: [1,\n", b"name: \xff\n"])
+def test_a_damaged_recipe_is_named(copy: Path, damage: bytes) -> None:
+    (copy / RECIPE).write_bytes(damage)
+    with pytest.raises(RecipeError, match=r"recipe\.yaml: (is not valid YAML|holds no mapping)"):
+        export(copy)
+
+
 @pytest.mark.parametrize(
     "file",
     [
