@@ -25,6 +25,8 @@ from medistill.core.files import read_json, remove_torn, sha256_json, write_json
 
 MANIFEST, RECIPE = "manifest.json", "recipe.yaml"
 _INPUTS = "inputs.json"
+#: What every manifest tells; the sizes of files are newer.
+_TOLD = {"inputs", "inputs_hash", "outputs"}
 _RESUME = "Run 'medistill run' with the same recipe and --out; it resumes."
 
 
@@ -181,9 +183,11 @@ def is_run(folder: Path) -> bool:
 def read_manifest(folder: Path) -> Mapping[str, Any] | None:
     """Manifest of a stage's folder; None where there is none, or none that can be read."""
     try:
-        return read_json(folder / MANIFEST)
+        found: Any = read_json(folder / MANIFEST)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
+    whole = isinstance(found, dict) and found.keys() >= _TOLD
+    return found if whole and isinstance(found.get("files", {}), dict) else None
 
 
 def read_record(path: Path) -> Mapping[str, Any]:

@@ -51,12 +51,14 @@ def _words(cell: str, mark: str) -> tuple[str, ...]:
 
 
 def _is_list(cell: str) -> bool:
-    ends = cell[:1] + cell[-1:]
-    return ends == "[]" or (ends in ("()", "{}") and ("'" in cell or '"' in cell))
+    ends, quoted = cell[:1] + cell[-1:], "'" in cell or '"' in cell
+    if ends == "[]":
+        return quoted or "," in cell or _is_vector(cell[1:-1].split())
+    return ends in ("()", "{}") and quoted
 
 
 def _is_vector(words: Sequence[str]) -> bool:
-    return len({*words}) < len(words) and {*words} <= {"0", "1"}
+    return len(words) > 1 and {*words} <= {"0", "1"}
 
 
 def _refuse_joined(cells: Sequence[str], where: Path, column: str) -> None:

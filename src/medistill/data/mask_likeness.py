@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from medistill.core.errors import DataError
 from medistill.data.listing import files_below, is_image_file
-from medistill.imaging.masks import shows_labels
+from medistill.imaging.masks import mask_values, shows_labels
 
-#: So many files of a folder are looked at; more than so many folders are never images and masks.
-_TRIED, _MOST_FOLDERS = 5, 8
+#: So many files of a folder are looked at, and so many for one that is not of one value.
+_TRIED, _SOUGHT = 5, 50
 #: Share of the masks that have an image of their name, from which they belong together.
 _NAMED = 0.9
 
@@ -28,8 +29,6 @@ def masks_of_images(
         folders: among which to look.
         names: how the mask of an image below a folder, given as (image, folder), may be called.
     """
-    if not 2 <= len(folders) <= _MOST_FOLDERS:
-        return None
     drawn = [folder for folder in folders if _shows(folder, labels=True)]
     for masks in drawn:
         for images in folders:
@@ -39,9 +38,21 @@ def masks_of_images(
 
 
 def _shows(folder: Path, *, labels: bool) -> bool:
-    """Whether the first files of a folder all look like masks, or none does."""
+    """Whether the first files of a folder all look like masks, or none does.
+
+    An empty mask looks like any black picture, so some must not be empty.
+    """
     found = list(islice(_images(folder), _TRIED))
-    return bool(found) and all(shows_labels(path) is labels for path in found)
+    alike = bool(found) and all(shows_labels(path) is labels for path in found)
+    return alike and (not labels or any(map(_parts, islice(_images(folder), _SOUGHT))))
+
+
+def _parts(path: Path) -> bool:
+    """Whether a mask has more than one value."""
+    try:
+        return len(mask_values(path).values) > 1
+    except DataError:
+        return False
 
 
 def _belong(images: Path, masks: Path, names: Callable[[Path, Path], Collection[str]]) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from medistill.core.counting import counted
 from medistill.core.errors import DataError
-from medistill.data.listing import found_below, images_below, subfolders
+from medistill.data.listing import files_below, found_below, images_below, subfolders
 from medistill.data.mask_likeness import masks_of_images
 from medistill.data.split_folders import split_folders
 from medistill.imaging.reader import is_image_name
@@ -152,16 +152,13 @@ def refuse_mask_folders(root: Path, folders: Iterable[Path]) -> None:
         folders: the folders.
 
     Raises:
-        DataError: some are called, or look, as images do, and some that hold images as masks do.
+        DataError: some are called as images are, and some that hold images as masks are.
     """
     held = {folder.name.lower(): folder for folder in folders}
     one, two = (next((held[n] for n in names if n in held), None) for names in (IMAGES, MASKS))
-    how = "are called like images and their masks, and not like classes"
     # Of boxes or texts beside the images nothing is read.
-    if not (one and two and images_below(two)):
-        one, two = masks_of_images([*held.values()], _names) or (None, None)
-        how = "look like images and their masks of the same names, and not like classes"
-    if one and two:
+    if one and two and images_below(two):
+        how = "are called like images and their masks, and not like classes"
         raise DataError(
             where=root,
             what=f"holds '{one.name}' and '{two.name}', which {how}",
@@ -187,8 +184,10 @@ def _names(path: Path, folder: Path) -> list[str]:
 
 
 def _with_test(root: Path, pair: FolderPair) -> list[FolderPair]:
+    """Training and test of nnU-Net, where the test has masks."""
     held = {path.name.lower(): path for path in subfolders(root)}
-    if pair.images.name.lower() != IMAGES[0] or not all(name in held for name in _TEST):
+    filled = all(name in held and any(files_below(held[name])) for name in _TEST)
+    if pair.images.name.lower() != IMAGES[0] or not filled:
         return []
     images, masks = (held[name] for name in _TEST)
     return [FolderPair(pair.images, pair.masks, "train"), FolderPair(images, masks, "test")]

@@ -109,14 +109,17 @@ def mask_values(path: Path) -> Held:
 def shows_labels(path: Path) -> bool:
     """Whether a picture or volume looks like a mask.
 
-    It has few values, or is a JPEG with hardly a gray but black and white. What cannot be read as
-    a mask looks like none.
+    Its values are two, one of them 0, or small numbers as classes have (and 255 for what is
+    unknown); or it is a JPEG without colour and with hardly a gray between black and white. What
+    cannot be read as a mask looks like none.
     """
     try:
         held = mask_values(path)
-        return len(held.values) <= _FEW if not held.lossy else _is_black_and_white(path)
     except DataError:
         return False
+    if held.lossy:
+        return _is_black_and_white(path)
+    return is_binary(held.values) or max({*held.values} - {255}, default=0) <= _FEW
 
 
 def is_binary(values: Collection[int]) -> bool:
@@ -188,10 +191,13 @@ def _of_pillow(image: Image.Image, path: Path) -> tuple[Whole, bool]:
 
 
 def _is_black_and_white(path: Path) -> bool:
-    """Whether hardly a pixel of a JPEG is gray: its edges alone are blurred."""
+    """Whether a JPEG is black, white or both, without colour: its edges alone are blurred."""
     with _opened(path) as (stream, _), named_faults(path), opened_image(stream, None) as image:
-        gray = np.asarray(image.convert("L"))
-    return bool(((gray <= _GRAY) | (gray >= 255 - _GRAY)).mean() >= _PLAIN)
+        layers = np.asarray(image.convert("RGB")).astype(np.int16)
+    black, white = layers.max(-1) <= _GRAY, layers.min(-1) >= 255 - _GRAY
+    colourless = np.ptp(layers, axis=-1).max() <= _GRAY
+    parted = (black | white).mean() >= _PLAIN and black.any() and white.any()
+    return bool(colourless and (parted or black.all() or white.all()))
 
 
 def _of_tiff(deep: Deep, path: Path) -> Whole:

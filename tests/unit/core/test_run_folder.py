@@ -137,7 +137,17 @@ def test_a_stage_whose_needed_file_is_gone_or_cut_short_is_made_again(tmp_path: 
     assert run.is_current("stage", {"a": 1})
 
 
-@pytest.mark.parametrize("damage", [b"", b'{"inputs": {"a": 1}, "inp', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b'{"inputs": {"a": 1}, "inp',
+        b"\xff\xfe",
+        b"{}",
+        b"[]",
+        b'{"inputs": {"a": 1}, "inputs_hash": "x", "outputs": {}, "files": null}',
+    ],
+)
 def test_a_damaged_manifest_is_none(tmp_path: Path, damage: bytes) -> None:
     run = RunFolder(tmp_path)
     write(run, {"a": 1})

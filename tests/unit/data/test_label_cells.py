@@ -23,6 +23,7 @@ WHERE = Path("list.csv")
         ("label", ["pneumonia, viral", "pneumonia, bacterial", "well"], None),
         ("labels", ["a", "b"], None),
         ("label", ["(normal)", "[ill"], None),
+        ("label", ["[atypical nevus]", "[1]"], None),
     ],
 )
 def test_what_joins_labels(
@@ -38,6 +39,8 @@ def test_what_joins_labels(
         ("labels", ["[1 0 0]"], "which is a list of a program"),
         ("label", ["('a', 'b')"], "which is a list of a program"),
         ("labels", ["1,0,0", "0,1,0"], "'1,0,0', which looks like one 0 or 1 for each class"),
+        ("labels", ["1,0", "0,1"], "'1,0', which looks like one 0 or 1 for each class"),
+        ("label", ["0|1", "1|0"], "which looks like one 0 or 1 for each class"),
         ("label", ["a|b", "c;d"], r"holds 'c;d', and 'a\|b', which are joined otherwise"),
         ("label", ["A, b", "a", "B"], "'A, b', whose parts are classes of other rows"),
     ],

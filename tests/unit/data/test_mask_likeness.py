@@ -43,10 +43,35 @@ def test_files_of_other_names_are_none(tmp_path: Path) -> None:
     assert masks_of_images([images, masks], _names) == (images, masks)
 
 
-def test_one_folder_of_nothing_or_very_many_are_none(tmp_path: Path) -> None:
+def test_a_folder_of_nothing_is_none(tmp_path: Path) -> None:
     images, empty = _save(tmp_path / "a", 3, masks=False), tmp_path / "b"
     empty.mkdir()
     assert masks_of_images([images, empty], _names) is None
-    many = [_save(tmp_path / f"c{number}", 3, masks=True) for number in range(8)]
-    assert masks_of_images([images, *many[:7]], _names) == (images, many[0])
-    assert masks_of_images([images, *many], _names) is None
+
+
+def _classes(tmp_path: Path, other: np.ndarray, ending: str) -> list[Path]:
+    """A class of noise, and one of such pictures under the same names."""
+    folder = tmp_path / "other"
+    folder.mkdir()
+    for number in range(6):
+        Image.fromarray(other).save(folder / f"{number}{ending}")
+    return [_save(tmp_path / "noise", 6, masks=False), folder]
+
+
+_DRAW = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("other", "ending"),
+    [
+        (np.full((16, 16, 3), (245, 230, 240), np.uint8), ".jpg"),  # an empty glass slide
+        (_DRAW.integers(0, 28, (64, 64), np.uint8), ".jpg"),  # fluorescence on black
+        (_DRAW.integers(0, 28, (64, 64, 3), np.uint8), ".jpg"),  # endoscopy in the dark
+        (np.zeros((16, 16), np.uint8), ".png"),
+        (_DRAW.integers(0, 16, (64, 64), np.uint8) * 12, ".png"),  # few levels of gray
+    ],
+)
+def test_plain_pictures_of_a_class_are_no_masks(
+    tmp_path: Path, other: np.ndarray, ending: str
+) -> None:
+    assert masks_of_images(_classes(tmp_path, other, ending), _names) is None

@@ -164,8 +164,8 @@ def test_folders_of_any_name_are_a_pair_by_what_they_show(
     found, spare = file_pairs(pairs, is_image_file, image="image", mask="mask")
     assert (len(found), spare) == (6, [])
     assert folder_pairs(tmp_path / "..") == []
-    with pytest.raises(DataError, match="which look like images and their masks of the same names"):
-        refuse_mask_folders(tmp_path, tmp_path.iterdir())
+    # Who names the layout of classes means classes.
+    refuse_mask_folders(tmp_path, tmp_path.iterdir())
 
 
 def test_splits_of_folders_of_any_name(tmp_path: Path) -> None:
@@ -178,15 +178,6 @@ def test_splits_of_folders_of_any_name(tmp_path: Path) -> None:
     ]
 
 
-def test_masks_among_other_folders_are_refused_as_classes(tmp_path: Path) -> None:
-    for name in ("Bilder", "Vorschau"):
-        _drawn(tmp_path / name, masks=False)
-    _drawn(tmp_path / "Masken", masks=True)
-    assert folder_pairs(tmp_path) == []
-    with pytest.raises(DataError, match="holds 'Bilder' and 'Masken', which look like"):
-        refuse_mask_folders(tmp_path, sorted(tmp_path.iterdir()))
-
-
 def test_the_test_set_of_nnunet_is_a_split(tmp_path: Path) -> None:
     tr, ts = "imagesTr/a_0000.png labelsTr/a.png", "imagesTs/b_0000.png labelsTs/b.png"
     _touch(tmp_path, *tr.split(), *ts.split()[:1])
@@ -196,6 +187,12 @@ def test_the_test_set_of_nnunet_is_a_split(tmp_path: Path) -> None:
         ("a", "imagesTr/a_0000.png", "a.png", "train"),
         ("b", "imagesTs/b_0000.png", "b.png", "test"),
     ]
+
+
+def test_an_empty_folder_of_test_masks_is_none(tmp_path: Path) -> None:
+    _touch(tmp_path, "imagesTr/a_0000.png", "labelsTr/a.png", "imagesTs/b_0000.png")
+    (tmp_path / "labelsTs").mkdir()
+    assert _files(tmp_path)[0] == [("a", "imagesTr/a_0000.png", "a.png", None)]
 
 
 def test_further_channels_are_refused_as_such(tmp_path: Path) -> None:
