@@ -39,7 +39,7 @@ def run_program(work: Callable[[], object], name: str) -> None:
     """
     signal.signal(signal.SIGINT, _stop)
     try:
-        work()
+        _work(work)
     except MedistillError as error:
         _complain(name, str(error), error.exit_code)
     except OSError as error:
@@ -56,6 +56,22 @@ def run_program(work: Callable[[], object], name: str) -> None:
         _complain(name, f"the memory is full{reason}. {_LESS}", MedistillError.exit_code)
     except _StoppedError:
         _complain(name, "stopped. Finished stages are kept; run it again to go on.", 130)
+
+
+def _work(work: Callable[[], object]) -> None:
+    """Do it; what fails because it was stopped, as a file that torch was writing, was stopped."""
+    try:
+        work()
+    except Exception as error:
+        if _follows_stop(error):
+            raise _StoppedError from error
+        raise
+
+
+def _follows_stop(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, _StoppedError):
+        error = error.__context__
+    return error is not None
 
 
 def _is_full(error: Exception) -> bool:

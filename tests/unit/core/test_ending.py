@@ -59,6 +59,13 @@ def interrupted() -> None:
     Path.cwd()  # a Python call, at which the signal is delivered
 
 
+def interrupted_while_writing() -> None:
+    try:
+        interrupted()
+    finally:
+        raise RuntimeError("unexpected pos 28673856 vs 28673748")  # as torch's archives do
+
+
 @pytest.mark.parametrize(
     ("work", "code", "said"),
     [
@@ -69,6 +76,7 @@ def interrupted() -> None:
         (crowded_gpu, 2, "program: the memory is full (CUDA out of memory. Tried to allocate 2.00"),
         (filled_by_others, 2, "program: the memory is full (CUDA error: out of memory). Take"),
         (interrupted, 130, "program: stopped. Finished stages are kept"),
+        (interrupted_while_writing, 130, "program: stopped. Finished stages are kept"),
     ],
 )
 def test_what_can_be_mended_is_one_message(
