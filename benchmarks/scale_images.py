@@ -12,10 +12,6 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydicom import Dataset, dcmread
-from pydicom.dataset import FileMetaDataset
-from pydicom.pixels.processing import apply_rescale, apply_windowing
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless, generate_uid
 
 from medistill.core.types import ImageSet, Sample
 
@@ -85,12 +81,19 @@ def generated(
 
 def decode_all(paths: list[Path], workers: int) -> None:
     """Decode every file, with nothing but its library: Pillow to gray, or pydicom."""
-    _all(_pydicom if paths[0].suffix == ".dcm" else _pillow, paths, workers)
+    if paths[0].suffix == ".dcm":
+        from benchmarks.scale_dicom import decode
+
+        _all(decode, paths, workers)
+    else:
+        _all(_pillow, paths, workers)
 
 
 def show_all(paths: list[Path], workers: int) -> None:
     """Decode every DICOM file to the 8-bit gray of its window, with nothing but pydicom."""
-    _all(_pydicom_shown, paths, workers)
+    from benchmarks.scale_dicom import decode_shown
+
+    _all(decode_shown, paths, workers)
 
 
 def _all(act: Callable[[Path], int], paths: list[Path], workers: int) -> None:
@@ -107,17 +110,6 @@ def _pillow(path: Path) -> int:
         image.load()
         gray = image if image.mode.startswith("I") else image.convert("L")
         return gray.size[0]
-
-
-def _pydicom(path: Path) -> int:
-    return int(dcmread(path).pixel_array.shape[0])
-
-
-def _pydicom_shown(path: Path) -> int:
-    dataset = dcmread(path)
-    shown = apply_windowing(apply_rescale(dataset.pixel_array, dataset), dataset)
-    low, high = shown.min(), shown.max()
-    return int(((shown - low) * (255 / max(high - low, 1))).astype(np.uint8).shape[0])
 
 
 def _path(root: Path, number: int, suffix: str) -> Path:
@@ -137,26 +129,8 @@ def _draw(kind: Kind, job: tuple[Path, int]) -> None:
 def _save(path: Path, values: NDArray[np.floating], kind: Kind) -> None:
     dtype = np.uint8 if kind.white == Kind.white else np.uint16
     if kind.suffix == "dcm":
-        made = _dicom(values.astype(dtype))
-        if kind.packed:
-            made.compress(JPEG2000Lossless)
-        made.save_as(path, enforce_file_format=True)
+        from benchmarks.scale_dicom import save
+
+        save(path, values.astype(np.uint16), packed=kind.packed)
     else:
         Image.fromarray(values.astype(dtype)).save(path, quality=90)
-
-
-def _dicom(values: NDArray[np.uint16]) -> Dataset:
-    """A CT slice of 12 bits in 16, with a slope, an intercept and a window."""
-    made = Dataset()
-    made.file_meta = FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = CTImageStorage
-    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID = generate_uid()
-    made.Modality, made.PatientID, made.StudyInstanceUID = "CT", "generated", generate_uid()
-    made.Rows, made.Columns = values.shape
-    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
-    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 16, 12, 11, 0
-    made.RescaleSlope, made.RescaleIntercept = 1, -1024
-    made.WindowCenter, made.WindowWidth = 40, 400
-    made.PixelData = values.astype("<u2").tobytes()
-    return made

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from filelock import FileLock
@@ -14,17 +14,22 @@ from numpy.typing import NDArray
 
 from medistill.core.files import sha256_bytes
 from medistill.data.reading import Place, Read, Watcher, batches
-from medistill.imaging.resize import Channels, to_stored
+from medistill.imaging.levels import EIGHT_BITS
+from medistill.imaging.resize import Channels, to_stored, unresized_levels
 
 Stored = NDArray[np.uint16]
-# Small pictures are written many at a time.
-_BUFFER = 2**20
+# Small pictures are written many at a time; what is larger than this is not copied first.
+_BUFFER = 2**16
+# Bytes that wait for each other, so that their place in the file is asked for once.
+_AT_ONCE = 2**22
 # Seconds between two looks whether another process has let go of a lock that is held for some
 # microseconds.
 _POLL = 0.0005
 
-#: Content hash, shape and offset of an image, or the reason why it has no pixels.
-Row = tuple[str, tuple[int, ...], int] | str
+#: Bytes of a 16-bit value, in which the file is counted.
+WORD = 2
+#: Content hash, shape, offset and bits of an image, or the reason why it has no pixels.
+Row = tuple[str, tuple[int, ...], int, int] | str
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,23 @@ class Piece:
 
     rows: list[Row]
     told: Any = None
+
+
+class _Hashed(NamedTuple):
+    """Values to be written, and the content hash of the 16 bits that they stand for."""
+
+    values: NDArray[np.uint8] | Stored
+    hash: str
+
+    @property
+    def words(self) -> int:
+        """16-bit values of the file that it takes."""
+        return (self.values.nbytes + 1) // WORD
+
+    def parts(self) -> Iterator[memoryview | bytes]:
+        """What is written: its values, and a byte where they end within a word."""
+        yield self.values.data
+        yield bytes(self.values.nbytes % WORD)
 
 
 def store_piece(
@@ -60,29 +82,39 @@ def store_piece(
         watcher: makes who sees every picture before it is stored, or None.
     """
     rows: list[Row] = []
+    held: list[_Hashed | str] = []
     seeing = None if watcher is None else watcher(len(places))
     for read in batches(places, window):
         if seeing is not None:
             seeing.see(read)
-        stored = [_stored(seen, stored_size, channels) for seen in read]
-        rows += _appended(path, stored)
-        del read, stored  # before the next come
+        held += [_stored(seen, stored_size, channels) for seen in read]
+        del read  # before the next come
+        if _size(held) >= _AT_ONCE:
+            rows += _appended(path, held)
+            held = []
+    rows += _appended(path, held)
     return Piece(rows, None if seeing is None else seeing.told())
 
 
-def _appended(path: Path, stored: Sequence[Stored | str]) -> list[Row]:
-    whole = [image for image in stored if not isinstance(image, str)]
-    at = start = _reserved(path, sum(image.nbytes for image in whole))
+def _size(held: Sequence[_Hashed | str]) -> int:
+    return WORD * sum(one.words for one in held if not isinstance(one, str))
+
+
+def _appended(path: Path, held: Sequence[_Hashed | str]) -> list[Row]:
+    start = _reserved(path, _size(held))
     with path.open("r+b", buffering=_BUFFER) as stream:
         stream.seek(start)
-        stream.writelines(image.data for image in whole)
+        for one in held:
+            if not isinstance(one, str):
+                stream.writelines(one.parts())
+    at = start // WORD
     rows: list[Row] = []
-    for image in stored:
-        if isinstance(image, str):
-            rows.append(image)
+    for one in held:
+        if isinstance(one, str):
+            rows.append(one)
         else:
-            rows.append((content_hash(image), image.shape, at // image.itemsize))
-            at += image.nbytes
+            rows.append((one.hash, one.values.shape, at, 8 * one.values.itemsize))
+            at += one.words
     return rows
 
 
@@ -99,12 +131,17 @@ def lock_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.lock")
 
 
-def _stored(read: Read, stored_size: int, channels: Channels) -> Stored | str:
+def _stored(read: Read, stored_size: int, channels: Channels) -> _Hashed | str:
+    """An image in its stored form, hashed while it is in the cache; 8 bits stay 8 on the disk."""
     if isinstance(read, str):
         return read
-    return np.ascontiguousarray(
-        to_stored(read, stored_size=stored_size, channels=channels), dtype="<u2"
-    )
+    same = unresized_levels(read, stored_size=stored_size, channels=channels)
+    if same is not None and same.white == EIGHT_BITS:
+        kept = np.ascontiguousarray(same.eight_bits())
+        return _Hashed(kept, content_hash(same.sixteen_bits()))
+    wide = to_stored(read, stored_size=stored_size, channels=channels)
+    image = np.ascontiguousarray(wide, dtype="<u2")
+    return _Hashed(image, content_hash(image))
 
 
 def content_hash(values: Stored) -> str:

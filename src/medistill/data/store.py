@@ -1,4 +1,8 @@
-"""Images decoded once: one flat file of 16-bit pixels beside an index. Torch-free."""
+"""Images decoded once: one flat file of pixels beside an index. Torch-free.
+
+Pixels have 16 bits for whoever asks. What an 8-bit file holds and nothing resized lies in the file
+as it is, in half of the room.
+"""
 
 from __future__ import annotations
 
@@ -13,21 +17,38 @@ import numpy as np
 from medistill.core.errors import DataError
 from medistill.core.files import read_json
 from medistill.core.types import ImageSet
-from medistill.data.rows import Stored
+from medistill.data.rows import WORD, Stored
+from medistill.imaging.levels import EIGHT_BITS, Levels
 from medistill.imaging.resize import Channels
 
-FORMAT = "medistill-store-1"
+FORMAT = "medistill-store-2"
+#: Of the first one every row has 16 bits, and does not say so.
+_READ = ("medistill-store-1", FORMAT)
 #: Its files.
 PIXELS, INDEX = "pixels.bin", "index.json"
 
 
 class Row(NamedTuple):
-    """One image of the index; ``offset`` counts 16-bit values from the start of the file."""
+    """One image of the index.
+
+    Attributes:
+        name: of its sample.
+        hash: its content hash.
+        shape: (H, W) or (H, W, 3).
+        offset: of its first pixel, in 16-bit words from the start of the file.
+        bits: 16, or 8 where each pixel is a 257th of its 16 bits; the last word is full.
+    """
 
     name: str
     hash: str
     shape: tuple[int, ...]
     offset: int
+    bits: int = 16
+
+    @property
+    def words(self) -> int:
+        """16-bit words of the file that it takes."""
+        return -(-math.prod(self.shape) * self.bits // 16)
 
 
 class Store:
@@ -50,7 +71,7 @@ class Store:
         self.channels: Channels = index["channels"]
         self.data_hash = str(index["data_hash"])
         self.skipped: tuple[tuple[str, str], ...] = tuple((n, r) for n, r in index["skipped"])
-        self._rows = tuple(Row(n, h, tuple(s), o) for n, h, s, o in index["rows"])
+        self._rows = tuple(Row(n, h, tuple(s), *place) for n, h, s, *place in index["rows"])
         self.names = tuple(row.name for row in self._rows)
         self.hashes = tuple(row.hash for row in self._rows)
         _check_length(folder, self._rows)
@@ -60,10 +81,15 @@ class Store:
         return len(self._rows)
 
     def __getitem__(self, row: int) -> Stored:
-        """Read-only uint16 view of shape (H, W) or (H, W, 3); nothing is copied."""
+        """Read-only uint16 of shape (H, W) or (H, W, 3), copied only where 8 bits are widened."""
         entry = self._rows[row]
-        flat = self._pixels[entry.offset : entry.offset + math.prod(entry.shape)]
-        return flat.reshape(entry.shape)
+        flat = self._pixels[entry.offset : entry.offset + entry.words]
+        if entry.bits == 16:
+            return flat.reshape(entry.shape)
+        eight = flat.view(np.uint8)[: math.prod(entry.shape)].reshape(entry.shape)
+        wide = Levels(eight, EIGHT_BITS).sixteen_bits()
+        wide.flags.writeable = False
+        return wide
 
     def __reduce__(self) -> tuple[Callable[[Path], Store], tuple[Path]]:
         # A loader's worker opens the file again; pickling the map would copy every pixel.
@@ -105,17 +131,17 @@ def _checked_index(folder: Path) -> dict[str, Any]:
         index = dict(read_json(folder / INDEX))
     except (OSError, ValueError, TypeError):
         raise _damaged(folder, "is not a store of images") from None
-    if index.get("format") != FORMAT:
+    if index.get("format") not in _READ:
         raise _damaged(folder, f"is a store of another version ({index.get('format')})")
     return index
 
 
 def _check_length(folder: Path, rows: tuple[Row, ...]) -> None:
     path = folder / PIXELS
-    size = path.stat().st_size // 2 if path.is_file() else 0
-    expected = sum(math.prod(row.shape) for row in rows)
+    size = path.stat().st_size // WORD if path.is_file() else 0
+    expected = sum(row.words for row in rows)
     if size != expected:
-        raise _damaged(folder, f"holds {size} pixel values where {expected} are listed")
+        raise _damaged(folder, f"holds {size} words of pixels where {expected} are listed")
 
 
 def _damaged(folder: Path, what: str) -> DataError:

@@ -28,6 +28,7 @@ from medistill.imaging.picture import (
     reason_of,
     refusal,
 )
+from medistill.imaging.png import decode_plain_png
 from medistill.imaging.tiff import Deep, Page, decode_tiff, full_page, is_misread, is_tiff
 
 #: What Pillow is asked to recognise.
@@ -54,6 +55,9 @@ def decode_raster(stream: BinaryIO, *, where: object) -> Picture:
         DataError: not an image, truncated, of several frames, or too large.
     """
     with named_faults(where):
+        plain = decode_plain_png(stream, where)
+        if plain is not None:
+            return plain
         page = full_page(stream, where) if is_tiff(stream) else None
         try:
             image = opened_image(stream, page)

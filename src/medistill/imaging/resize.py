@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from medistill.imaging.gray import gray_of
+from medistill.imaging.levels import Levels
 from medistill.imaging.reader import Picture
 
 Channels = Literal["gray", "rgb"]
@@ -38,17 +39,36 @@ def to_stored(picture: Picture, *, stored_size: int, channels: Channels) -> NDAr
     Raises:
         ValueError: ``stored_size`` is below 1.
     """
-    if stored_size < 1:
-        raise ValueError(f"stored_size must be at least 1, not {stored_size}")
+    same = unresized_levels(picture, stored_size=stored_size, channels=channels)
+    if same is not None:
+        return same.sixteen_bits()
     width, height = _stored_shape(picture.shape, stored_size)
-    if channels == "gray" and picture.shape[:2] == (height, width) and picture.levels:
-        same = picture.levels.gray()
-        if same is not None:
-            return same.sixteen_bits()
     pixels = _with_channels(picture, channels)
     resized = resize(pixels, width=width, height=height)
     stored: NDArray[np.uint16] = np.rint(resized * np.float32(STORED_WHITE)).astype(np.uint16)
     return stored
+
+
+def unresized_levels(picture: Picture, *, stored_size: int, channels: Channels) -> Levels | None:
+    """A picture's own whole numbers where :func:`to_stored` would only widen them to 16 bits.
+
+    Args:
+        picture: a decoded image.
+        stored_size: as of :func:`to_stored`.
+        channels: as of :func:`to_stored`.
+
+    Returns:
+        Gray of shape (H, W); None where the picture is resized, coloured, or not of whole numbers.
+
+    Raises:
+        ValueError: ``stored_size`` is below 1.
+    """
+    if stored_size < 1:
+        raise ValueError(f"stored_size must be at least 1, not {stored_size}")
+    width, height = _stored_shape(picture.shape, stored_size)
+    if channels != "gray" or picture.shape[:2] != (height, width) or picture.levels is None:
+        return None
+    return picture.levels.gray()
 
 
 def render(stored: NDArray[np.uint16], *, size: int, fit: Fit) -> Float:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from medistill.core.errors import DataError
+from medistill.data import rows
 from medistill.data.store import open_store, stored_images
 from medistill.data.storing import build_store
 from medistill.imaging.reader import read_image
@@ -88,7 +89,12 @@ def test_workers_store_the_same_rows_side_by_side_in_one_file(tmp_path: Path) ->
     assert {path.name for path in (tmp_path / "2").iterdir()} == {"pixels.bin", "index.json"}
 
 
-def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_number_of_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What waits to be written has a bound of its own: a lower one, lest it hide all else.
+    monkeypatch.setattr(rows, "_AT_ONCE", 2**18)
+
     def peak(count: int) -> int:
         images = noise_set(tmp_path / f"in{count}", count, size=(256, 256))
         tracemalloc.start()
