@@ -33,15 +33,18 @@ def letters(grays: Grays) -> list[int]:
         grays: (N, H, W) of 8 bits.
     """
     count, height, width = grays.shape
+    found = [0] * count
     edges = _edges(grays) if min(height, width) >= _LEAST_SIDE else None
-    if edges is None:
-        return [0] * count
-    return [_signs(*pair) for pair in zip(grays, edges, strict=True)]
+    if edges is not None:
+        dense = _dense(edges)
+        for row in np.flatnonzero(dense.any(axis=(1, 2))).tolist():
+            found[row] = _signs(grays[row], dense[row])
+    return found
 
 
-def _signs(gray: Grays, edges: NDArray[np.uint8]) -> int:
+def _signs(gray: Grays, dense: NDArray[np.bool_]) -> int:
     tallest = max(_MARGIN, min(_TALLEST, gray.shape[0] // _SHARE))
-    longest = max((longest_row(gray[place], tallest) for place in _dense(edges)), default=0)
+    longest = max(longest_row(gray[place], tallest) for place in _places(dense))
     return longest if longest >= FEWEST else 0
 
 
@@ -62,16 +65,18 @@ def _edges(grays: Grays) -> NDArray[np.uint8] | None:
     return counts[:, :, ::2] + counts[:, :, 1::2]
 
 
-def _dense(edges: NDArray[np.uint8]) -> Iterator[tuple[slice, slice]]:
-    """Rows and columns of connected places with as many edges as text has."""
+def _dense(edges: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where a window and its two neighbours hold as many edges as text has."""
+    three = edges.copy()
+    three[..., 1:] += edges[..., :-1]
+    three[..., :-1] += edges[..., 1:]
+    return three >= _DENSE
+
+
+def _places(dense: NDArray[np.bool_]) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of connected places where edges are dense."""
     from scipy import ndimage
 
-    three = edges.copy()
-    three[:, 1:] += edges[:, :-1]
-    three[:, :-1] += edges[:, 1:]
-    dense = three >= _DENSE
-    if not dense.any():
-        return
     near = ndimage.maximum_filter(dense.view(np.uint8), size=(5, 3), mode="constant")
     found, _ = ndimage.label(near, structure=np.ones((3, 3)))
     for rows, columns in ndimage.find_objects(found):

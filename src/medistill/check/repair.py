@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import functools
 import io
+import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -101,7 +103,14 @@ def _one_a_file(subject: Subject, found: Collection[str]) -> list[Sample]:
 
 def _place(path: Path) -> str:
     """A file under its own name, which says what it is; a link may lead to one of any name."""
-    return str(path.parent.resolve() / path.name)
+    folder = os.path.join(os.getcwd(), os.path.dirname(path))  # noqa: PTH109, PTH118, PTH120
+    return os.path.join(_resolved(folder), path.name)  # noqa: PTH118
+
+
+# A folder is resolved name by name: too long for each of its files.
+@functools.lru_cache(maxsize=4096)
+def _resolved(folder: str) -> str:
+    return str(Path(folder).resolve())
 
 
 def _labels(subject: Subject, samples: Sequence[Sample], attributes: Columns) -> Columns:

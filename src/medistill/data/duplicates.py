@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medistill.core.files import sha256_file
-from medistill.data.closest import CLOSEST, Bits, closest_components, without_wide
+from medistill.data.closest import CLOSEST, Bits, closest_components, rows_alike, without_wide
 from medistill.data.perceptual import Progress, bits_of, perceptual_hashes
 
 Numbers = NDArray[np.int64]
@@ -109,10 +109,9 @@ def _clustered(
 def _linked_by_chain(hashes: Bits, distance: int, closest: Numbers) -> Numbers:
     """As :func:`_linked_in_blocks`: complete linkage joins nothing that no chain of pairs does."""
     chain = closest_components(hashes, distance)
-    order = np.argsort(chain, kind="stable")
-    clusters = np.empty(len(hashes), dtype=np.int64)
-    offset = 0
-    for rows in np.split(order, np.flatnonzero(np.diff(chain[order])) + 1):
+    clusters = np.arange(len(hashes))
+    offset = len(hashes)
+    for rows in rows_alike(chain):
         clusters[rows] = _linked_in_blocks(hashes[rows], distance, closest[rows]) + offset
         offset += len(rows) + 1
     return clusters

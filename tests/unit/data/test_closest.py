@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from medistill.data.closest import closest_components, without_wide
+from medistill.data.closest import closest_components, rows_alike, without_wide
 
 
 def test_every_close_pair_is_joined_and_no_other() -> None:
@@ -29,6 +29,12 @@ def test_distance_itself_is_within(distance: int, count: int) -> None:
     hashes = np.zeros((2, 64), dtype=np.bool_)
     hashes[1, [0, 30, 60]] = True
     assert len(set(closest_components(hashes, distance).tolist())) == count
+
+
+def test_rows_alike_are_those_of_every_number_that_comes_twice() -> None:
+    numbers = np.array([4, -1, 4, 0, 2, -1, 4])
+    assert [rows.tolist() for rows in rows_alike(numbers)] == [[1, 5], [0, 2, 6]]
+    assert list(rows_alike(np.arange(3))) == list(rows_alike(np.zeros(0, dtype=np.int64))) == []
 
 
 def test_wide_components_fall_apart() -> None:
