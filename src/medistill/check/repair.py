@@ -16,7 +16,9 @@ from medistill.core.errors import DataError
 from medistill.core.files import write_text
 from medistill.core.types import ImageSet, Sample
 from medistill.data.label_cells import SEPARATORS, split_cells
+from medistill.data.nifti_pairs import is_volume
 from medistill.data.parts import holdout_parts
+from medistill.data.table_frames import FRAME
 from medistill.data.table_images import OWN_COLUMNS
 from medistill.data.table_labels import NO_FINDING, read_class_columns
 from medistill.data.table_masks import MASK
@@ -54,18 +56,19 @@ def proposed(subject: Subject, *, seed: int = 0) -> dict[str, tuple[str, str]]:
 def write_proposal(subject: Subject, path: Path) -> str | None:
     """Write a table that ``data.table`` reads as the same labels, or say why there is none.
 
-    Columns: ``path``; the labels; ``patient`` or ``group``; ``split``; every attribute. Labels of
-    a single-label set are one column ``label``. Several labels an image are one column a class of
-    1, 0 or, where unknown, nothing; a class that no image has is left out, as no such column is
-    one. Where the names of these columns would not come back, and nothing is unknown, they are one
-    column ``labels``. Of segmentation the masks are the column ``mask``, and a volume is one row.
+    Columns: ``path``; ``frame`` where files hold several; the labels; ``patient`` or ``group``;
+    ``split``; every attribute. Labels of a single-label set are one column ``label``. Several
+    labels an image are one column a class of 1, 0 or, where unknown, nothing; a class that no image
+    has is left out, as no such column is one. Where the names of these columns would not come back,
+    and nothing is unknown, they are one column ``labels``. Of segmentation the masks are the column
+    ``mask``, and a volume is one row without a frame.
     """
     try:
         found = proposed(subject)
         _refuse_joining(subject.images, path)
     except DataError as error:
         return error.what
-    samples = _one_a_file(subject, found)
+    samples = _one_a_row(subject, found)
     attributes = _attributes(subject, samples)
     labels = _labels(subject, samples, attributes)
     if subject.images.task == "multi-label" and "labels" not in labels:
@@ -73,6 +76,7 @@ def write_proposal(subject: Subject, path: Path) -> str | None:
     group = "patient" if subject.images.group_word == "patient" else "group"
     columns = {
         "path": [_place(sample.path) for sample in samples],
+        **_frames(samples),
         **labels,
         group: [found[sample.name][0] for sample in samples],
         "split": [found[sample.name][1] for sample in samples],
@@ -94,11 +98,25 @@ def _refuse_joining(images: ImageSet, where: Path) -> None:
         raise DataError(where=where, what=what, cure="Rename it.")
 
 
-def _one_a_file(subject: Subject, found: Collection[str]) -> list[Sample]:
-    """Samples that are in a part, sorted by name; of a volume the first slice stands for all."""
+def _one_a_row(subject: Subject, found: Collection[str]) -> list[Sample]:
+    """Samples in a part, by name; of a volume with a label map the first slice stands for all."""
     samples = sorted((s for s in subject.readable if s.name in found), key=lambda s: s.name)
-    first = {_place(sample.path): sample for sample in reversed(samples)}
-    return [sample for sample in samples if first[_place(sample.path)] is sample]
+    first = {(_place(s.path), _frame(s)): s for s in reversed(samples)}
+    return [sample for sample in samples if first[_place(sample.path), _frame(sample)] is sample]
+
+
+def _frame(sample: Sample) -> int | None:
+    """The frame that a row must name; a volume with a label map is cut into all its slices."""
+    whole = sample.mask is not None and is_volume(sample.path)
+    return None if whole else sample.frame
+
+
+def _frames(samples: Sequence[Sample]) -> Columns:
+    """The column ``frame``, where any row must name one."""
+    frames = [_frame(sample) for sample in samples]
+    if all(frame is None for frame in frames):
+        return {}
+    return {FRAME: ["" if frame is None else str(frame) for frame in frames]}
 
 
 def _place(path: Path) -> str:

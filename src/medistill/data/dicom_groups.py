@@ -43,16 +43,18 @@ def groups_of_files(
 
 def identities(paths: Mapping[str, Path]) -> dict[str, Identity]:
     """Identifiers of every DICOM file by name; other files and damaged ones are left out."""
-    found: dict[str, Identity] = {}
-    for name, path in paths.items():
-        try:
-            identity = read_identity(path)
-        except DataError:
-            # Whoever decodes the file will say what is wrong with it.
-            continue
-        if identity is not None:
-            found[name] = identity
-    return found
+    # Several names may be of one file, as those of its frames are.
+    held = {path: _identity(path) for path in paths.values()}
+    found = {name: held[path] for name, path in paths.items()}
+    return {name: identity for name, identity in found.items() if identity is not None}
+
+
+def _identity(path: Path) -> Identity | None:
+    try:
+        return read_identity(path)
+    except DataError:
+        # Whoever decodes the file will say what is wrong with it.
+        return None
 
 
 def attributes_of(identity: Identity | None) -> dict[str, str]:

@@ -11,6 +11,7 @@ from medistill.core.counting import counted
 from medistill.core.errors import DataError
 from medistill.data.dicom_groups import shared_ids
 from medistill.data.table_file import Table, agreed, filled
+from medistill.data.table_frames import Frames, check_frames, framed, frames_of
 from medistill.data.table_images import (
     OWN_COLUMNS,
     PATIENT_IDS,
@@ -34,15 +35,17 @@ _DICOM_ENDS = (".dcm", ".dicom")
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """What a table says of one file.
+    """What a table says of one file, or of one frame of it.
 
     Attributes:
+        frame: the frame, from 0; None for a single picture.
         label: as ``Sample.label``.
         split: train, val, test or None.
         group: what must not be cut by a split, or None where no column says so.
         attributes: further columns; rows of one key keep what they agree on.
     """
 
+    frame: int | None = None
     label: int | tuple[float, ...] | None = None
     split: str | None = None
     group: str | None = None
@@ -55,12 +58,12 @@ class Joined:
 
     Attributes:
         labels: the classes, and one label a row.
-        said: by file name, of the files that have a row.
+        said: by file name, of the files that have a row: one for each frame that rows name.
         group_word: what a group of the table is; None where no column says so.
     """
 
     labels: Labels
-    said: Mapping[str, Said]
+    said: Mapping[str, Sequence[Said]]
     group_word: str | None
 
 
@@ -76,7 +79,8 @@ def joined(
 
     Args:
         table: with labels as a table of images has them, and ``path``, ``file``, ``study``
-            (``StudyInstanceUID``) or ``patient`` (``PatientID``).
+            (``StudyInstanceUID``) or ``patient`` (``PatientID``); and ``frame``, if rows name
+            frames of files.
         root: what paths are relative to.
         names: of all files.
         known: identifiers by name.
@@ -84,7 +88,8 @@ def joined(
 
     Raises:
         DataError: no such columns, a row that matches no file, a file name of several folders, a
-            patient id of several issuers, or rows of one value that contradict each other.
+            patient id of several issuers, rows of one value (and frame) that contradict each
+            other, or a frame that is not there.
     """
     labels = labels_of(table, _OWN, least_classes=least_classes)
     key, column = _key(table)
@@ -95,23 +100,71 @@ def joined(
             cure="Name one column label (or labels, or one of 1 and 0 for each class), and one "
             "path, file, study or patient.",
         )
-    values = filled(table, column)
-    if key == "path":
-        values = [slashed(root, value) for value in values]
-    own = group_column(table)
-    own = None if own == column else own
-    groups = filled(table, own) if own else [None] * len(values)
-    rows = agreed(table, values, list(zip(labels.values, splits_of(table), groups, strict=True)))
-    keys = {name: _key_of(name, known.get(name), key, rows) for name in names}
-    _check(table, key, rows, keys, known)
-    shared = _agreed_attributes(values, attributes_of_rows(table, _OWN, labels))
-    said = {
-        name: Said(label=label, split=split, group=group, attributes=shared[value])
-        for name, value in keys.items()
-        if value in rows
-        for label, split, group in [rows[value]]
-    }
-    return Joined(labels, said, own and ("group" if own == "group" else "patient"))
+    rows = _Rows.of(table, key, column, root, labels)
+    keys = {name: _key_of(name, known.get(name), key, rows.held) for name in names}
+    _check(table, key, rows.held, keys, known)
+    rows.check_frames(table, key, keys, known)
+    said = {name: rows.held[value] for name, value in keys.items() if value in rows.held}
+    return Joined(labels, said, rows.group_word)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows by what joins them to files, and by their frames.
+
+    Attributes:
+        values: of the key, one a row.
+        frames: one a row.
+        held: what is said of each value, one for each of its frames.
+        group_word: as of ``Joined``.
+    """
+
+    values: Sequence[str]
+    frames: Frames
+    held: Mapping[str, Sequence[Said]]
+    group_word: str | None
+
+    @classmethod
+    def of(cls, table: Table, key: str, column: str, root: Path, labels: Labels) -> _Rows:
+        values = filled(table, column)
+        if key == "path":
+            values = [slashed(root, value) for value in values]
+        frames = frames_of(table)
+        own = group_column(table)
+        own = None if own == column else own
+        groups = filled(table, own) if own else [None] * len(values)
+        agreed(table, values, groups)  # frames of one file are of one patient
+        keys = [framed(value, frame) for value, frame in zip(values, frames, strict=True)]
+        said = zip(labels.values, splits_of(table), groups, strict=True)
+        rows = agreed(table, keys, list(said))
+        shared = _agreed_attributes(keys, attributes_of_rows(table, _OWN, labels))
+        held: dict[str, dict[int | None, Said]] = {}
+        for name, value, frame in zip(keys, values, frames, strict=True):
+            label, split, group = rows[name]
+            held.setdefault(value, {})[frame] = Said(
+                label=label, split=split, group=group, attributes=shared[name], frame=frame
+            )
+        word = own and ("group" if own == "group" else "patient")
+        found = {value: tuple(said.values()) for value, said in held.items()}
+        return cls(values, frames, found, word)
+
+    def check_frames(
+        self, table: Table, key: str, keys: Mapping[str, str], known: Mapping[str, Identity]
+    ) -> None:
+        """Refuse frames of what is no one file, and those that the files do not have."""
+        first = next((row for row, f in enumerate(self.frames, start=1) if f is not None), None)
+        if first is None:
+            return
+        if key not in ("path", "file"):
+            raise DataError(
+                where=table.path,
+                what=f"row {first} names a frame of a {key}, which may have several files",
+                cure="Name a column path or file, or leave the cell empty.",
+            )
+        files = {value: name for name, value in keys.items()}
+        names = [files[value] for value in self.values]
+        found = [known.get(name) for name in names]
+        check_frames(table, self.frames, [*map(Path, names)], found)
 
 
 def _key(table: Table) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -15,12 +15,13 @@ from medistill.data.dicom_rows import Said, joined
 from medistill.data.folder import NO_PATIENTS
 from medistill.data.listing import files_below, found_below
 from medistill.data.table_file import Table, is_table, load_table
+from medistill.data.table_frames import framed
 from medistill.data.table_labels import masked
 from medistill.imaging.identity import Identity
 from medistill.imaging.sniff import is_dicom_file
 
 _TRIED = 50
-_NO_ROW = Said()
+_NO_ROW = (Said(),)
 
 
 def is_dicom_tree(root: Path) -> bool:
@@ -36,10 +37,11 @@ def read_dicom_tree(root: Path, *, least_classes: int = 2) -> ImageSet:
     The table has labels and a column ``split`` as ``data.table``, and one of ``path``, ``file``
     (name without folders, with or without its ending), ``study`` (or ``StudyInstanceUID``) and
     ``patient`` (or ``PatientID``, without its issuer); the first of these joins it to the files. A
-    value may repeat with the same label. The group is what a further column ``patient`` or
-    ``group`` says, else the patient of the file, else its study. Every other column becomes an
-    attribute. Files of several frames are listed and refused when they are decoded. Files that hold
-    no picture, as reports do, are left out and counted.
+    value may repeat with the same label; with other frames in a column ``frame`` (from 0), each of
+    them is an image. The group is what a further column ``patient`` or ``group`` says, else the
+    patient of the file, else its study. Every other column becomes an attribute. Files of several
+    frames of which no row names one are refused when they are decoded. Files that hold no picture,
+    as reports do, are left out and counted.
 
     Args:
         root: the folder.
@@ -80,26 +82,27 @@ def read_dicom_tree(root: Path, *, least_classes: int = 2) -> ImageSet:
 def _samples(
     paths: Mapping[str, Path],
     known: Mapping[str, Identity],
-    said: Mapping[str, Said],
+    said: Mapping[str, Sequence[Said]],
     groups: Mapping[str, str],
 ) -> tuple[Sample, ...]:
+    rows = [(name, row) for name in paths for row in said.get(name, _NO_ROW)]
     return tuple(
         Sample(
             path=paths[name],
-            name=name,
+            name=framed(name, row.frame),
             label=row.label,
             group=groups[name],
             split=row.split,
             attributes={**attributes_of(known.get(name)), **row.attributes},
+            frame=row.frame,
             study=study_of(known.get(name)),
         )
-        for name in sorted(paths)
-        for row in [said.get(name, _NO_ROW)]
+        for name, row in sorted(rows, key=lambda each: framed(each[0], each[1].frame))
     )
 
 
 def _groups(
-    known: Mapping[str, Identity], names: Collection[str], said: Mapping[str, Said]
+    known: Mapping[str, Identity], names: Collection[str], said: Mapping[str, Sequence[Said]]
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """The table's groups where it names them, else those of the files; and where the two differ.
 
@@ -108,12 +111,12 @@ def _groups(
     of_files = groups_of(known, {name: name for name in names})
     homes: dict[str, set[str]] = {}
     for name in names:
-        group = said[name].group if name in said else None
+        group = said.get(name, _NO_ROW)[0].group
         if group is not None:
             homes.setdefault(of_files[name], set()).add(group)
     found = {}
     for name in names:
-        group = said[name].group if name in said else None
+        group = said.get(name, _NO_ROW)[0].group
         found[name] = group or min(homes.get(of_files[name], ()), default=of_files[name])
     cut = sorted(own for own, held in homes.items() if len(held) > 1 and own.startswith("patient"))
     if not cut:

@@ -178,4 +178,6 @@ def _size(path: Path) -> int:
 
 def _by_bytes(paths: Mapping[str, Path]) -> dict[str, str]:
     first: dict[str, str] = {}
-    return {name: first.setdefault(sha256_file(path), name) for name, path in paths.items()}
+    # Several names may be of one file, as those of its frames are.
+    hashes = {path: sha256_file(path) for path in dict.fromkeys(paths.values())}
+    return {name: first.setdefault(hashes[path], name) for name, path in paths.items()}

@@ -197,10 +197,11 @@ def refuse_unused_plane(images: ImageSet, plane: Plane) -> None:
     Raises:
         DataError: the plane is not the default, and the set holds no volumes.
     """
-    if plane != "axial" and all(sample.frame is None for sample in images.samples):
+    if plane != "axial" and all(sample.plane != plane for sample in images.samples):
         raise DataError(
             where=images.root,
-            what=f"holds no NIfTI volumes beside label maps that could be cut along '{plane}'",
+            what="holds no NIfTI volumes beside label maps, and no slices of volumes in a table, "
+            f"that could be cut along '{plane}'",
             cure="Leave the plane at axial.",
         )
 

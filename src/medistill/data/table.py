@@ -9,6 +9,7 @@ from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Plane, Sample
 from medistill.data.dicom_groups import attributes_of, study_of
 from medistill.data.table_file import Table, load_table, missing_column
+from medistill.data.table_frames import plane_of
 from medistill.data.table_images import OWN_COLUMNS, PATH, Listed, listed_images
 from medistill.data.table_labels import Labels, attributes_of_rows, labels_of, masked
 from medistill.data.table_masks import names_masks, read_mask_table
@@ -19,25 +20,26 @@ def read_table(
 ) -> ImageSet:
     """Read a CSV file with the columns below, in any order and any case.
 
-    ``path``: image, relative to the file's folder. ``label``: one class; or ``labels``: classes
-    joined by ``|`` or ``;`` (also in ``label``) or by commas, ``none`` for no finding. The class
-    ``unlabelled`` means no label. Without both, ``mask``: as ``data.table_masks``; else every
-    column of 1, 0, -1 (uncertain) and blank (unknown) is a class, as in CheXpert: what is uncertain
-    or unknown is masked. ``patient`` (also ``patient_id``, ``PatientID``) or ``group`` (optional):
-    what must not be cut by a split; without them a folder ``patient00001`` in every path is the
-    patient, else what a DICOM file says of itself. ``split`` (optional): train, val or test. Every
-    other column becomes an attribute of the sample.
+    ``path``: image, relative to the file's folder. ``frame`` (optional): which frame of a DICOM
+    file, or slice of a volume along ``plane``, from 0; each is an image. ``label``: one class; or
+    ``labels``: classes joined by ``|`` or ``;`` (also in ``label``) or by commas, ``none`` for no
+    finding. The class ``unlabelled`` means no label. Without both, ``mask``: as
+    ``data.table_masks``; else every column of 1, 0, -1 (uncertain) and blank (unknown) is a class,
+    as in CheXpert: what is uncertain or unknown is masked. ``patient`` (also ``patient_id``,
+    ``PatientID``) or ``group`` (optional): what must not be cut by a split; without them a folder
+    ``patient00001`` in every path is the patient, else what a DICOM file says of itself. ``split``
+    (optional): train, val or test. Every other column becomes an attribute of the sample.
 
     Args:
         path: the CSV file (comma, semicolon or tab; UTF-8).
         least_classes: how many classes it must name, unless it is multi-label.
-        plane: along which plane volumes with masks are cut.
+        plane: along which plane volumes are cut.
         workers: processes that read masks.
 
     Raises:
         DataError: no such file, not a table, a column missing or doubled, an empty cell where a
-            value is needed, an unknown split, an image listed twice, too few classes, or masks as
-            in ``data.table_masks``.
+            value is needed, an unknown split, an image listed twice, a frame that is not there,
+            too few classes, or masks as in ``data.table_masks``.
     """
     table = load_table(path)
     if PATH not in table.columns:
@@ -45,13 +47,13 @@ def read_table(
     if names_masks(table):
         return read_mask_table(table, plane=plane, workers=workers)
     labels = _labels(table, least_classes)
-    listed = listed_images(table)
+    listed = listed_images(table, plane=plane)
     return ImageSet(
         name="table",
         root=path,
         task="multi-label" if labels.several else "single-label",
         classes=labels.classes,
-        samples=_samples(table, listed, labels),
+        samples=_samples(table, listed, labels, plane),
         group_word=listed.group_word,
         caveats=(*listed.caveats, *masked(labels)),
     )
@@ -76,11 +78,12 @@ def _refuse_blank(table: Table, columns: Sequence[str]) -> None:
         )
 
 
-def _samples(table: Table, listed: Listed, labels: Labels) -> tuple[Sample, ...]:
+def _samples(table: Table, listed: Listed, labels: Labels, plane: Plane) -> tuple[Sample, ...]:
     attributes = attributes_of_rows(table, OWN_COLUMNS, labels)
     rows = zip(
         attributes,
         listed.files.items(),
+        listed.frames,
         labels.values,
         listed.groups,
         listed.splits,
@@ -95,9 +98,11 @@ def _samples(table: Table, listed: Listed, labels: Labels) -> tuple[Sample, ...]
             group=group,
             split=split,
             attributes={**attributes_of(listed.known.get(name)), **held},
+            frame=frame,
+            plane=plane_of(file, frame, plane),
             guessed=not named and split is None,
             study=study_of(listed.known.get(name)),
         )
-        for held, (name, file), label, group, split, named in rows
+        for held, (name, file), frame, label, group, split, named in rows
     ]
     return tuple(sorted(found, key=lambda sample: sample.name))

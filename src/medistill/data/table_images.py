@@ -11,10 +11,12 @@ from pathlib import Path, PurePath
 
 from medistill.core.counting import plural
 from medistill.core.errors import DataError
+from medistill.core.types import Plane
 from medistill.data.dicom_groups import groups_of_files, identities
 from medistill.data.folder import NO_PATIENTS
 from medistill.data.split_folders import SPLIT_FOLDERS
-from medistill.data.table_file import LABELS, Table, filled, load_table
+from medistill.data.table_file import LABELS, Table, agreed, filled, load_table
+from medistill.data.table_frames import FRAME, Frames, check_frames, framed, frames_of
 from medistill.imaging.identity import Identity
 
 PATH = "path"
@@ -22,7 +24,7 @@ _GROUPS = ("patient", "group")
 #: How archives head a column of patients; read where none is called ``patient`` or ``group``.
 PATIENT_IDS = ("patient_id", "patientid", "patient id", "patient-id")
 #: Columns with a meaning of their own; every other one is a class or an attribute.
-OWN_COLUMNS = frozenset({PATH, "split", *LABELS, *_GROUPS, *PATIENT_IDS})
+OWN_COLUMNS = frozenset({PATH, FRAME, "split", *LABELS, *_GROUPS, *PATIENT_IDS})
 _PATIENT_FOLDER = re.compile(r"(?:^|/)(patient[ _-]?\d+)/", re.IGNORECASE)
 
 
@@ -32,7 +34,8 @@ class Listed:
 
     Attributes:
         root: what the paths are relative to.
-        files: image file by name, in the order of the rows.
+        files: image file by name, in the order of the rows; several rows may name one file.
+        frames: frame of the file, or slice of the volume, or None; one a row.
         groups: what must not be cut by a split, one a row.
         splits: train, val, test or None, one a row.
         group_word: what a group is.
@@ -42,6 +45,7 @@ class Listed:
 
     root: Path
     files: Mapping[str, Path]
+    frames: Frames
     groups: tuple[str, ...]
     splits: tuple[str | None, ...]
     group_word: str
@@ -54,20 +58,26 @@ class Listed:
         return () if self.group_word == "patient" else (NO_PATIENTS,)
 
 
-def listed_images(table: Table) -> Listed:
-    """The images of a table's column ``path``, relative to its folder.
+def listed_images(table: Table, *, plane: Plane = "axial") -> Listed:
+    """The images of a table's column ``path``, relative to its folder, and its column ``frame``.
 
     Where the table names no patients, DICOM files do.
 
+    Args:
+        table: the table.
+        plane: along which plane slices of volumes are numbered.
+
     Raises:
-        DataError: an empty cell, an image listed twice, an unknown split, or groups that differ in
-            the zeros before a number alone.
+        DataError: an empty cell, an image listed twice, an unknown split, groups that differ in
+            the zeros before a number alone, a frame that is not there, or a file of two groups.
     """
     cells = [slashed(table.path.parent, cell) for cell in filled(table, PATH)]
-    names = _names(table, cells)
+    frames = frames_of(table)
+    names = _names(table, cells, frames, plane)
     root = _root(table.path, names)
     files = {name: root / cell for name, cell in zip(names, cells, strict=True)}
     known = identities(files)
+    check_frames(table, frames, [*files.values()], [known.get(name) for name in names], plane)
     column = group_column(table)
     patients = None if column else _patients(names)
     if column or patients:
@@ -79,9 +89,11 @@ def listed_images(table: Table) -> Listed:
         groups, word = [own.groups[name] for name in names], own.word
         named = tuple(name in known for name in names)
     _refuse_other_zeros(table, groups if column else ())
+    agreed(table, cells, groups)  # frames of one file are of one patient
     return Listed(
         root=root,
         files=files,
+        frames=frames,
         groups=tuple(groups),
         splits=splits_of(table),
         group_word=word,
@@ -121,14 +133,16 @@ def slashed(folder: Path, cell: str) -> str:
     return cell if "\\" not in cell or (folder / cell).exists() else cell.replace("\\", "/")
 
 
-def _names(table: Table, cells: Sequence[str]) -> list[str]:
-    names = [_normal(cell) for cell in cells]
+def _names(table: Table, cells: Sequence[str], frames: Frames, plane: Plane) -> list[str]:
+    rows = zip(cells, frames, strict=True)
+    names = [framed(_normal(cell), frame, plane) for cell, frame in rows]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(
             where=table.path,
             what=f"lists {plural('image', len(twice))} more than once, for example {twice[0]}",
-            cure="Keep one row for each image (join several labels by |).",
+            cure="Keep one row for each image (join several labels by |); of a file of several "
+            "frames give each row its own in a column 'frame'.",
         )
     return names
 

@@ -43,7 +43,8 @@ def read_mask_table(table: Table, *, plane: Plane = "axial", workers: int = 0) -
 
     Further columns as in ``data.table``; every other one becomes an attribute. The masks' values
     say the classes, as in ``mask_folders``. Of volumes beside label maps every slice along
-    ``plane`` is a sample, and without a column ``patient`` or ``group`` a volume is a group.
+    ``plane`` is a sample, and no ``frame`` can be named. Without a column ``patient`` or ``group``
+    a volume is a group.
 
     Args:
         table: with a column ``mask``.
@@ -52,7 +53,7 @@ def read_mask_table(table: Table, *, plane: Plane = "axial", workers: int = 0) -
 
     Raises:
         DataError: as ``data.table``; masks of another shape than their images, or as in
-            ``mask_classes``.
+            ``mask_classes``; a frame of a volume.
     """
     listed = listed_images(table)
     pairs = _pairs(table, listed)
@@ -85,11 +86,22 @@ def _pairs(table: Table, listed: Listed) -> list[FilePair]:
         FilePair(name, path, listed.root / slashed(listed.root, cell), split)
         for (name, path), cell, split in rows
     ]
+    _refuse_slices(table, listed)
     for each in pairs:
         _refuse_other_kind(each)
         if is_volume(each.image):
             refuse_other_grid(each)
     return pairs
+
+
+def _refuse_slices(table: Table, listed: Listed) -> None:
+    for row, (path, frame) in enumerate(zip(listed.files.values(), listed.frames, strict=True)):
+        if frame is not None and is_volume(path):
+            raise DataError(
+                where=table.path,
+                what=f"row {row + 1} names slice {frame} of {path.name}, a volume with a label map",
+                cure="Leave the cell empty, and give the volume one row: every slice is an image.",
+            )
 
 
 def _refuse_other_kind(pair: FilePair) -> None:
@@ -105,8 +117,8 @@ def _refuse_other_kind(pair: FilePair) -> None:
 def _samples(
     table: Table, listed: Listed, pairs: list[FilePair], shown: list[list[Shown]], plane: Plane
 ) -> Iterator[Sample]:
-    rows = zip(table.rows, pairs, listed.groups, listed.named, shown, strict=True)
-    for row, pair, group, named, labels in sorted(rows, key=lambda each: each[1].stem):
+    rows = zip(table.rows, pairs, listed.frames, listed.groups, listed.named, shown, strict=True)
+    for row, pair, frame, group, named, labels in sorted(rows, key=lambda each: each[1].stem):
         identity = listed.known.get(pair.stem)
         further = {k: v for k, v in row.items() if k not in {*OWN_COLUMNS, MASK}}
         attributes = {**attributes_of(identity), **further}
@@ -123,6 +135,7 @@ def _samples(
                 split=pair.split,
                 mask=pair.mask,
                 attributes=attributes,
+                frame=frame,
                 guessed=not named and pair.split is None,
                 study=study_of(identity),
             )

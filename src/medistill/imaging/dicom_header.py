@@ -11,7 +11,7 @@ from pydicom import Dataset, dcmread
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
 
-from medistill.imaging.picture import check_size, refusal
+from medistill.imaging.picture import check_size, frame_cure, refusal
 
 #: Elements of the identity, of the gray scale and of the pixels; nothing else is parsed.
 _GRAY_TAGS = [
@@ -194,7 +194,7 @@ def _check_values(layout: Layout, high_bit: int, where: object) -> None:
 
 def _chosen(frames: int, frame: int | None, where: object) -> int:
     if frame is None and frames > 1:
-        cure = f"Choose one explicitly, from 0 to {frames - 1}, or export single frames."
+        cure = f"{frame_cure(frames)}, or export single frames."
         raise refusal(where, f"holds {frames} frames, one is expected", cure)
     if frame is not None and not 0 <= frame < frames:
         raise refusal(where, f"has no frame {frame}: it holds {frames}")

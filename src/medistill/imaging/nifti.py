@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from medistill.core.types import Plane
 from medistill.imaging.nifti_file import named_faults, open_volume
-from medistill.imaging.picture import Picture, check_size, frozen, refusal
+from medistill.imaging.picture import Picture, check_size, frame_cure, frozen, refusal
 from medistill.imaging.unpacked import kept_volume
 from medistill.imaging.window import Window, apply_window
 
@@ -187,7 +187,7 @@ def _scale(volume: Any) -> tuple[float, float]:
 
 def _chosen(count: int, frame: int | None, where: object) -> int:
     if frame is None and count > 1:
-        cure = f"Choose one explicitly, from 0 to {count - 1}."
+        cure = f"{frame_cure(count)}."
         raise refusal(where, f"holds {count} slices, one is expected", cure)
     if frame is not None and not 0 <= frame < count:
         raise refusal(where, f"has no slice {frame}: it holds {count}")

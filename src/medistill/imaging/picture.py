@@ -62,6 +62,11 @@ def refusal(where: object, what: str, cure: str = REPLACE) -> DataError:
     return DataError(where=where, what=cut, cure=cure)
 
 
+def frame_cure(count: int) -> str:
+    """How one of several frames or slices of a file is chosen, without the full stop."""
+    return f"List it in a table (CSV) and name one, from 0 to {count - 1}, in its column 'frame'"
+
+
 def check_size(where: object, *, width: int, height: int) -> None:
     """Refuse by what a header says, before memory is spent on pixels.
 

@@ -60,7 +60,10 @@ def test_what_a_reader_advises_is_said(
     subject = dataclasses.replace(images, samples=tuple(samples[:1] if every else samples))
     found = named(list(quality_findings(subject_of(subject, cache=cache))), "unreadable")
     assert found is not None
-    advice = "Choose one explicitly, from 0 to 1, or export single frames."
+    advice = (
+        "List it in a table (CSV) and name one, from 0 to 1, in its column 'frame', or export "
+        "single frames."
+    )
     skip = "" if every else " Or leave them out with data.skip_unreadable=true."
     assert found.cure == advice + skip
 

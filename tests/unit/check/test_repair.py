@@ -15,6 +15,7 @@ from medistill.check.repair import proposed, write_proposal
 from medistill.core.types import ImageSet, Sample
 from medistill.data.layouts import read_data
 from tests.unit.check.planted import as_jpeg, subject_of, with_samples
+from tests.unit.imaging.dicom_files import save
 
 
 def test_proposal_repairs_the_leak(images: ImageSet, tmp_path: Path) -> None:
@@ -221,3 +222,23 @@ def test_names_that_hold_a_comma_come_back(images: ImageSet, cache: Path, tmp_pa
     table = _read_again(given, cache, tmp_path)
     assert table.classes == ("mass, large", "edema")
     assert _known(table) == _known(given)
+
+
+def test_proposal_names_the_frames_of_a_file(cache: Path, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    lines = ["path,frame,label"]
+    for patient in range(12):
+        pixels = draw.integers(0, 255, (32, 16), dtype=np.uint8)
+        shape = {"Rows": 16, "Columns": 16, "NumberOfFrames": "2"}
+        save(tmp_path / f"{patient}.dcm", pixels, PatientID=f"p{patient}", **shape)
+        lines += [f"{patient}.dcm,{frame},{'ab'[patient % 2]}" for frame in range(2)]
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    images = read_data(tmp_path / "list.csv", cache=tmp_path)
+    again = _read_again(images, cache, tmp_path)
+    assert len(again.samples) == 24
+    before = {(s.path.name, s.frame): (s.label, s.group) for s in images.samples}
+    assert {(s.path.name, s.frame): (s.label, s.group) for s in again.samples} == before
+    parts: dict[str, set[str | None]] = {}
+    for sample in again.samples:
+        parts.setdefault(sample.group, set()).add(sample.split)
+    assert all(len(held) == 1 for held in parts.values())

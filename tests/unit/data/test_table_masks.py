@@ -142,3 +142,22 @@ def test_patients_of_dicom_images_are_groups(tmp_path: Path) -> None:
     images = read_table(_write(tmp_path, "path,mask", "0.dcm,0.png", "1.dcm,1.png"))
     assert [s.group for s in images.samples] == ["patient p1"] * 2
     assert not any(s.guessed for s in images.samples)
+
+
+def test_a_frame_may_have_a_mask_and_a_slice_has_its_own(tmp_path: Path) -> None:
+    cine = np.zeros((32, 24), np.uint8)
+    save(tmp_path / "cine.dcm", cine, Rows=16, Columns=24, NumberOfFrames="2", PatientID="p1")
+    for number in range(2):
+        _mask(tmp_path / f"{number}.png", *[255] * number)
+    rows = ("cine.dcm,1,1.png", "cine.dcm,0,0.png")
+    images = read_table(_write(tmp_path, "path,frame,mask", *rows))
+    assert [(s.name, s.frame, s.label, s.mask) for s in images.samples] == [
+        ("cine.dcm#frame00000", 0, (1.0, 0.0), tmp_path / "0.png"),
+        ("cine.dcm#frame00001", 1, (1.0, 1.0), tmp_path / "1.png"),
+    ]
+    for word in ("ct", "seg"):
+        volume = nibabel.Nifti1Image(np.zeros((4, 5, 3), np.uint8), np.eye(4))
+        nibabel.save(volume, tmp_path / f"{word}.nii")
+    path = _write(tmp_path, "path,frame,mask", "ct.nii,1,seg.nii")
+    with pytest.raises(DataError, match="row 1 names slice 1 of ct.nii.*every slice is an image"):
+        read_table(path)

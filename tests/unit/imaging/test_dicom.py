@@ -40,7 +40,9 @@ def test_ybr_of_a_gray_is_that_gray(tmp_path: Path) -> None:
 def test_frames_are_refused_until_one_is_chosen(tmp_path: Path) -> None:
     frames = np.arange(3 * 20, dtype=np.uint8).reshape(3, 4, 5)
     path = save(tmp_path / "a.dcm", frames[0], NumberOfFrames=3, PixelData=frames.tobytes())
-    with pytest.raises(DataError, match=r"holds 3 frames, one is expected\. Choose one .* 0 to 2"):
+    with pytest.raises(
+        DataError, match=r"holds 3 frames, one is expected\. List it in a table .* 0 to 2"
+    ):
         read_image(path)
     np.testing.assert_allclose(read_image(path, frame=2).pixels, frames[2] / 255, atol=1e-7)
     with pytest.raises(DataError, match="has no frame 3: it holds 3"):
