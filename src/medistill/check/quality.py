@@ -15,6 +15,7 @@ from medistill.core.errors import DataError
 from medistill.core.types import Sample
 from medistill.data.reading import Place
 from medistill.imaging.picture import REPLACE
+from medistill.imaging.window import WINDOW_OPTIONS
 
 #: Gray between the 1st and 99th percentile below which a picture is constant, or hardly visible.
 CONSTANT, DIM = 0.004, 0.08
@@ -45,7 +46,10 @@ def quality_findings(subject: Subject) -> Iterator[Finding]:
             burnt.append(name)
     total = len(names)
     yield from _listed("constant", constant, total, "shows|show one gray alone", "Remove them.")
-    cure = "Set data.window for CT, or export with a display window: the gray scale is lost."
+    cure = (
+        f"For CT name a window ({WINDOW_OPTIONS}), or export with a display window: the gray scale "
+        "is lost."
+    )
     words = "uses|use less than a twelfth of the gray scale"
     yield from _listed("dim", dim, total, words, cure)
     yield from _listed("burnt-out", burnt, total, "is|are mostly full white", cure)
@@ -72,8 +76,8 @@ def text_findings(subject: Subject) -> Iterator[Finding]:
         )
 
 
-_SKIP = "Replace or remove them, or set data.skip_unreadable=true."
-_OR_SKIP = "Or leave them out with data.skip_unreadable=true."
+_SKIP = "Replace or remove them, or leave them out of a run with data.skip_unreadable=true."
+_OR_SKIP = "Or leave them out of a run with data.skip_unreadable=true."
 _NOWHERE = (
     "Look at one of them; if it is said not to exist: a table's paths begin at its own folder, and "
     "capitals and endings count."

@@ -180,7 +180,7 @@ def read_data(
     name = layout or _recognised(path)
     if name not in LAYOUTS:
         known = (*LAYOUTS, PHANTOM)
-        raise UnknownNameError(where="data.layout", kind="layout", name=name, known=known)
+        raise UnknownNameError(where="layout", kind="layout", name=name, known=known)
     manner = Manner(
         cache=cache,
         workers=workers,
@@ -234,7 +234,8 @@ def _refuse_listed(root: Path) -> None:
             raise DataError(
                 where=root,
                 what=f"holds folders of images, and {table.name} that lists images",
-                cure=f"Give the table ({table}), or the layout folder if its folders are classes.",
+                cure=f"Give the table ({table}), or, if its folders are classes, their layout: "
+                "--layout folder with check and evaluate, data.layout=folder in a run.",
             )
 
 

@@ -15,7 +15,7 @@ from medistill.core.types import Plane
 from medistill.imaging.nifti_file import named_faults, open_volume
 from medistill.imaging.picture import Picture, check_size, frame_cure, frozen, refusal
 from medistill.imaging.unpacked import kept_volume
-from medistill.imaging.window import Window, apply_window
+from medistill.imaging.window import WINDOW_OPTIONS, Window, apply_window
 
 _AXIS = {"sagittal": 0, "coronal": 1, "axial": 2}
 # Largest difference between entries of two affines, in millimetres, that is taken for rounding.
@@ -71,7 +71,7 @@ def shown_slice(
         shown = np.clip((values - low) / (high - low), 0, 1)
         return Picture(frozen(shown), (words, f"display range {low:g} to {high:g}"))
     if header.get_data_dtype() != np.uint8 or _scale(volume) != (1, 0):
-        cure = "Name a window, for example window=lung or window=40/400."
+        cure = f"Name one, such as lung or 40/400: {WINDOW_OPTIONS}."
         raise refusal(where, f"declares no gray scale ({_span(values)}): name a window", cure)
     return Picture(frozen(values / 255), (words,))
 

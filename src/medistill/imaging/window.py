@@ -34,6 +34,8 @@ class Window:
 PRESETS: Mapping[str, Window] = MappingProxyType(
     {"lung": Window(-600, 1500), "mediastinum": Window(40, 400), "bone": Window(400, 1800)}
 )
+#: How a window is named, for errors.
+WINDOW_OPTIONS = "--window with check and predict, data.window= in a run"
 #: What 12-bit CT can hold: for CT whose file declares no window.
 FULL_HU = Window(1024, 4096)
 

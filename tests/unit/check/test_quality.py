@@ -36,6 +36,9 @@ def test_planted_pictures_are_found(
     found = named([*quality_findings(subject), *text_findings(subject)], check)
     assert found is not None
     assert set(found.groups[0]) == {images.samples[row].name for row in rows}
+    # Whoever typed ``check`` has an option, whoever typed ``run`` a value of the recipe.
+    window = check in ("dim", "burnt-out")
+    assert all((word in found.cure) == window for word in ("--window", "data.window="))
 
 
 @pytest.mark.parametrize("count", STRENGTHS)
@@ -64,7 +67,7 @@ def test_what_a_reader_advises_is_said(
         "List it in a table (CSV) and name one, from 0 to 1, in its column 'frame', or export "
         "single frames."
     )
-    skip = "" if every else " Or leave them out with data.skip_unreadable=true."
+    skip = "" if every else " Or leave them out of a run with data.skip_unreadable=true."
     assert found.cure == advice + skip
 
 

@@ -184,7 +184,10 @@ def test_folders_beside_a_table_of_images_are_not_taken_for_classes(tmp_path: Pa
         (tmp_path / name).mkdir()
         save_noise(tmp_path / name / "1.png", 0)
     (tmp_path / "train.csv").write_text("path,label\npatient1/1.png,a\npatient2/1.png,b\n")
-    with pytest.raises(DataError, match="train.csv that lists images"):
+    with pytest.raises(
+        DataError,
+        match=r"train.csv that lists images.*--layout folder with check.*data\.layout=folder in",
+    ):
         read_data(tmp_path, cache=tmp_path / "cache")
     assert read_data(tmp_path, "folder", cache=tmp_path / "cache").name == "folder"
 
