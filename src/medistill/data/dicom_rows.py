@@ -10,7 +10,7 @@ from pathlib import Path
 from medistill.core.counting import counted
 from medistill.core.errors import DataError
 from medistill.data.dicom_groups import shared_ids
-from medistill.data.table_file import Table, agreed, filled
+from medistill.data.table_file import LABELS, Table, agreed, filled
 from medistill.data.table_frames import Frames, check_frames, framed, frames_of
 from medistill.data.table_images import (
     OWN_COLUMNS,
@@ -19,7 +19,7 @@ from medistill.data.table_images import (
     slashed,
     splits_of,
 )
-from medistill.data.table_labels import Labels, attributes_of_rows, labels_of
+from medistill.data.table_labels import Labels, attributes_of_rows, labels_of, read_class_columns
 from medistill.imaging.identity import Identity
 
 #: What joins a row to files, the narrowest first, and the columns that hold it.
@@ -65,6 +65,17 @@ class Joined:
     labels: Labels
     said: Mapping[str, Sequence[Said]]
     group_word: str | None
+
+
+def can_join(table: Table) -> bool:
+    """Whether a table has a column of labels, or some that are classes, and one that joins files.
+
+    Raises:
+        DataError: two columns for one of these.
+    """
+    others = {name: [row[name] for row in table.rows] for name in table.columns if name not in _OWN}
+    labelled = table.one_of(LABELS) is not None or read_class_columns(others) is not None
+    return labelled and bool(_key(table)[1])
 
 
 def joined(

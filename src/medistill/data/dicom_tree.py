@@ -11,27 +11,36 @@ from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Sample
 from medistill.data.dicom_groups import attributes_of, groups_of, identities, study_of
 from medistill.data.dicom_objects import left_out, without_picture
-from medistill.data.dicom_rows import Said, joined
+from medistill.data.dicom_rows import Said, can_join, joined
 from medistill.data.folder import NO_PATIENTS
 from medistill.data.listing import files_below, found_below
 from medistill.data.table_file import Table, is_table, load_table
 from medistill.data.table_frames import framed
+from medistill.data.table_images import PATH, lists_images
 from medistill.data.table_labels import masked
 from medistill.imaging.identity import Identity
 from medistill.imaging.sniff import is_dicom_file
 
-_TRIED = 50
+_TRIED, _NAMED = 50, 3
 _NO_ROW = (Said(),)
 
 
-def is_dicom_tree(root: Path) -> bool:
-    """Whether a folder holds exactly one table, with labels, and DICOM files at any depth."""
-    if not root.is_dir() or len(_tables(root)) != 1:
-        return False
-    return any(map(is_dicom_file, islice(files_below(root), _TRIED)))
+def is_dicom_tree(path: Path) -> bool:
+    """Whether a folder holds a table and DICOM files at any depth, or a table lies beside these.
+
+    One table is enough, several are only if one of them has labels that can be joined to files. A
+    table by itself must not list its images, which ``data.table`` reads.
+    """
+    if path.is_dir():
+        tables = _tables(path)
+        found = len(tables) == 1 or any(map(_can_join, tables))
+    else:
+        found = is_table(path) and _can_join(path) and not _lists(path)
+    below = files_below(_folder(path)) if found else ()
+    return any(map(is_dicom_file, islice(below, _TRIED)))
 
 
-def read_dicom_tree(root: Path, *, least_classes: int = 2) -> ImageSet:
+def read_dicom_tree(path: Path, *, least_classes: int = 2) -> ImageSet:
     """Read a tree of DICOM files.
 
     The table has labels and a column ``split`` as ``data.table``, and one of ``path``, ``file``
@@ -44,13 +53,14 @@ def read_dicom_tree(root: Path, *, least_classes: int = 2) -> ImageSet:
     as reports do, are left out and counted.
 
     Args:
-        root: the folder.
+        path: the folder; or the table, where several lie in it.
         least_classes: how many classes the table must name, unless it is multi-label.
 
     Raises:
-        DataError: no table, or as of ``dicom_rows.joined``.
+        DataError: no table or several, or as of ``dicom_rows.joined``.
     """
-    table = _only_table(root)
+    table = _only_table(path) if path.is_dir() else load_table(path)
+    root = _folder(path)
     paths = {p.relative_to(root).as_posix(): p for p in found_below(root, is_dicom_file)}
     known = identities(paths)
     found = joined(table, root, paths, known, least_classes=least_classes)
@@ -64,7 +74,7 @@ def read_dicom_tree(root: Path, *, least_classes: int = 2) -> ImageSet:
     word = found.group_word or ("patient" if patients else "patient or study")
     return ImageSet(
         name="dicom",
-        root=root,
+        root=path,
         task="multi-label" if found.labels.several else "single-label",
         classes=found.labels.classes,
         samples=_samples(pictures, known, found.said, groups),
@@ -130,14 +140,37 @@ def _groups(
 
 def _only_table(root: Path) -> Table:
     tables = _tables(root)
-    if len(tables) != 1:
+    if not tables:
+        cure = "Put one table with labels beside the DICOM files."
+        raise DataError(where=root, what="holds no table (CSV)", cure=cure)
+    if len(tables) > 1:
+        more = f" and {len(tables) - _NAMED} more" if len(tables) > _NAMED else ""
+        fit = next(filter(_can_join, tables), tables[0])
         raise DataError(
             where=root,
-            what=f"holds {len(tables)} tables (CSV), one is expected",
-            cure="Put one table with labels beside the DICOM files.",
+            what=f"holds {len(tables)} tables (CSV), of which one is read: "
+            f"{', '.join(path.name for path in tables[:_NAMED])}{more}",
+            cure=f"Give the one with the labels, such as {fit}, instead of the folder; or, if its "
+            "folders are classes, their layout: --layout folder with check and evaluate, "
+            "data.layout=folder in a run.",
         )
     return load_table(tables[0])
 
 
 def _tables(root: Path) -> list[Path]:
     return sorted(path for path in root.iterdir() if is_table(path))
+
+
+def _folder(path: Path) -> Path:
+    return path if path.is_dir() else path.parent
+
+
+def _can_join(path: Path) -> bool:
+    try:
+        return can_join(load_table(path))
+    except DataError:
+        return False
+
+
+def _lists(path: Path) -> bool:
+    return PATH in load_table(path).columns or lists_images(path)

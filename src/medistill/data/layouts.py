@@ -119,7 +119,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         "dicom": Layout(
             "DICOM files at any depth beside one CSV file of labels",
             is_dicom_tree,
-            lambda root, manner: read_dicom_tree(root, least_classes=manner.least_classes),
+            lambda path, manner: read_dicom_tree(path, least_classes=manner.least_classes),
         ),
         "table": Layout(
             "a CSV file with the columns path and label, or path and mask",

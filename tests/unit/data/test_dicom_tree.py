@@ -10,6 +10,7 @@ from pydicom.uid import ComprehensiveSRStorage
 
 from medistill.core.errors import DataError
 from medistill.data.dicom_tree import is_dicom_tree, read_dicom_tree
+from medistill.data.layouts import read_data
 from tests.unit.imaging.dicom_files import dataset_of, encoded, save
 
 PIXELS = np.arange(16, dtype=np.uint8).reshape(4, 4)
@@ -167,3 +168,43 @@ def test_a_patient_of_the_files_in_several_groups_of_the_table_is_said(tmp_path:
     assert [s.group for s in images.samples] == ["a", "b", "c"]
     assert images.group_word == "patient"
     assert "several groups of the table, for example 'p1'" in images.caveats[0]
+
+
+def test_one_of_several_tables_is_given_itself(tmp_path: Path) -> None:
+    root = _tree(tmp_path, "study,label\n1.1,ill\n1.2,ill\n2.1,well\n")
+    (root / "ages.csv").write_text("patient,age\np1,61\np2,40\n")
+    (root / "other.csv").write_text("patient,label\np1,well\np2,ill\n")
+    assert is_dicom_tree(root)
+    words = r"holds 3 tables .*: ages.csv, labels.csv, other.csv\. Give .*labels.csv, instead"
+    with pytest.raises(DataError, match=words):
+        read_data(root, cache=tmp_path / "cache")
+    (root / "z.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match=r"holds 4 tables .*, other.csv and 1 more\."):
+        read_dicom_tree(root)
+    for name, labels in (("labels.csv", [0, 0, 1]), ("other.csv", [1, 1, 0])):
+        images = read_data(root / name, cache=tmp_path / "cache")
+        assert (images.name, images.root) == ("dicom", root / name)
+        assert [sample.label for sample in images.samples] == labels
+        assert [s.name for s in images.samples] == ["p1/1.1/IM0", "p1/1.2/IM1", "p2/2.1/IM2"]
+    assert not is_dicom_tree(root / "ages.csv")
+
+
+def test_tables_that_say_no_labels_leave_folders_to_be_classes(tmp_path: Path) -> None:
+    for number, word in enumerate("aabb"):
+        save(tmp_path / word / f"{number}.dcm", PIXELS + number, PatientID=f"p{number}")
+    for name in ("x.csv", "y.csv"):
+        (tmp_path / name).write_text("patient,age\np1,61\np2,40\n")
+    assert not is_dicom_tree(tmp_path)
+    images = read_data(tmp_path, cache=tmp_path / "cache")
+    assert (images.name, images.classes) == ("folder", ("a", "b"))
+
+
+def test_a_table_of_paths_stays_a_table(tmp_path: Path) -> None:
+    root = _tree(tmp_path, "path,label\ngone.dcm,ill\np1/1.1/IM0,ill\np2/2.1/IM2,well\n")
+    assert not is_dicom_tree(root / "labels.csv")
+
+
+def test_a_tree_without_a_table_is_refused(tmp_path: Path) -> None:
+    save(tmp_path / "a.dcm", PIXELS)
+    with pytest.raises(DataError, match=r"holds no table \(CSV\)\. Put one"):
+        read_dicom_tree(tmp_path)
