@@ -10,27 +10,12 @@ from pathlib import Path
 from medistill.core.counting import counted
 from medistill.core.errors import DataError
 from medistill.data.dicom_groups import shared_ids
+from medistill.data.dicom_keys import KEY_COLUMNS, Key, key_of, without_end
 from medistill.data.table_file import LABELS, Table, agreed, filled
 from medistill.data.table_frames import Frames, check_frames, framed, frames_of
-from medistill.data.table_images import (
-    OWN_COLUMNS,
-    PATIENT_IDS,
-    group_column,
-    slashed,
-    splits_of,
-)
+from medistill.data.table_images import group_column, slashed, splits_of
 from medistill.data.table_labels import Labels, attributes_of_rows, labels_of, read_class_columns
 from medistill.imaging.identity import Identity
-
-#: What joins a row to files, the narrowest first, and the columns that hold it.
-_KEYS = {
-    "path": ("path",),
-    "file": ("file",),
-    "study": ("study", "studyinstanceuid"),
-    "patient": ("patient", *PATIENT_IDS),
-}
-_OWN = OWN_COLUMNS.union(*_KEYS.values())
-_DICOM_ENDS = (".dcm", ".dicom")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +58,11 @@ def can_join(table: Table) -> bool:
     Raises:
         DataError: two columns for one of these.
     """
-    others = {name: [row[name] for row in table.rows] for name in table.columns if name not in _OWN}
+    key = key_of(table, ())
+    own = _own(key)
+    others = {name: [row[name] for row in table.rows] for name in table.columns if name not in own}
     labelled = table.one_of(LABELS) is not None or read_class_columns(others) is not None
-    return labelled and bool(_key(table)[1])
+    return labelled and key is not None
 
 
 def joined(
@@ -89,9 +76,8 @@ def joined(
     """Join rows to files by the narrowest of the columns that can.
 
     Args:
-        table: with labels as a table of images has them, and ``path``, ``file``, ``study``
-            (``StudyInstanceUID``) or ``patient`` (``PatientID``); and ``frame``, if rows name
-            frames of files.
+        table: with labels as a table of images has them, a key (``data.dicom_keys``), and
+            ``frame``, if rows name frames of files.
         root: what paths are relative to.
         names: of all files.
         known: identifiers by name.
@@ -102,17 +88,17 @@ def joined(
             patient id of several issuers, rows of one value (and frame) that contradict each
             other, or a frame that is not there.
     """
-    labels = labels_of(table, _OWN, least_classes=least_classes)
-    key, column = _key(table)
-    if labels is None or not column:
+    key = key_of(table, names)
+    labels = labels_of(table, _own(key), least_classes=least_classes)
+    if labels is None or key is None:
         raise DataError(
             where=table.path,
             what=f"has the columns {', '.join(table.columns)}",
             cure="Name one column label (or labels, or one of 1 and 0 for each class), and one "
-            "path, file, study or patient.",
+            "path, file (or image, filename), study or patient.",
         )
-    rows = _Rows.of(table, key, column, root, labels)
-    keys = {name: _key_of(name, known.get(name), key, rows.held) for name in names}
+    rows = _Rows.of(table, key, root, labels)
+    keys = {name: _key_of(name, known.get(name), key.kind, rows.held) for name in names}
     _check(table, key, rows.held, keys, known)
     rows.check_frames(table, key, keys, known)
     said = {name: rows.held[value] for name, value in keys.items() if value in rows.held}
@@ -136,19 +122,19 @@ class _Rows:
     group_word: str | None
 
     @classmethod
-    def of(cls, table: Table, key: str, column: str, root: Path, labels: Labels) -> _Rows:
-        values = filled(table, column)
-        if key == "path":
+    def of(cls, table: Table, key: Key, root: Path, labels: Labels) -> _Rows:
+        values = filled(table, key.column)
+        if key.kind == "path":
             values = [slashed(root, value) for value in values]
         frames = frames_of(table)
         own = group_column(table)
-        own = None if own == column else own
+        own = None if own == key.column else own
         groups = filled(table, own) if own else [None] * len(values)
         agreed(table, values, groups)  # frames of one file are of one patient
         keys = [framed(value, frame) for value, frame in zip(values, frames, strict=True)]
         said = zip(labels.values, splits_of(table), groups, strict=True)
         rows = agreed(table, keys, list(said))
-        shared = _agreed_attributes(keys, attributes_of_rows(table, _OWN, labels))
+        shared = _agreed_attributes(keys, attributes_of_rows(table, _own(key), labels))
         held: dict[str, dict[int | None, Said]] = {}
         for name, value, frame in zip(keys, values, frames, strict=True):
             label, split, group = rows[name]
@@ -160,16 +146,16 @@ class _Rows:
         return cls(values, frames, found, word)
 
     def check_frames(
-        self, table: Table, key: str, keys: Mapping[str, str], known: Mapping[str, Identity]
+        self, table: Table, key: Key, keys: Mapping[str, str], known: Mapping[str, Identity]
     ) -> None:
         """Refuse frames of what is no one file, and those that the files do not have."""
         first = next((row for row, f in enumerate(self.frames, start=1) if f is not None), None)
         if first is None:
             return
-        if key not in ("path", "file"):
+        if key.kind not in ("path", "file"):
             raise DataError(
                 where=table.path,
-                what=f"row {first} names a frame of a {key}, which may have several files",
+                what=f"row {first} names a frame of a {key.kind}, which may have several files",
                 cure="Name a column path or file, or leave the cell empty.",
             )
         files = {value: name for name, value in keys.items()}
@@ -178,9 +164,9 @@ class _Rows:
         check_frames(table, self.frames, [*map(Path, names)], found)
 
 
-def _key(table: Table) -> tuple[str, str]:
-    found = ((key, table.one_of(columns)) for key, columns in _KEYS.items())
-    return next(((key, column) for key, column in found if column), ("", ""))
+def _own(key: Key | None) -> frozenset[str]:
+    """Columns that are neither classes nor attributes."""
+    return KEY_COLUMNS if key is None else KEY_COLUMNS | {key.column}
 
 
 def _agreed_attributes(
@@ -198,14 +184,13 @@ def _key_of(name: str, identity: Identity | None, key: str, rows: Collection[str
     if key not in ("path", "file"):
         return str(getattr(identity, key)) if identity is not None else ""
     word = name if key == "path" else name.rpartition("/")[2]
-    end = next((end for end in _DICOM_ENDS if word.lower().endswith(end)), "")
-    plain = word[: len(word) - len(end)]
+    plain = without_end(word)
     return plain if word not in rows and plain in rows else word
 
 
 def _check(
     table: Table,
-    key: str,
+    key: Key,
     rows: Collection[str],
     keys: Mapping[str, str],
     known: Mapping[str, Identity],
@@ -216,23 +201,25 @@ def _check(
     cure = "Remove these rows, or add the files."
     if {_without_zeros(value) for value in strangers} & {_without_zeros(each) for each in held}:
         cure = "Write them as the files do: spreadsheets drop the zeros in front of numbers."
-    _refuse(table, key, strangers, "matches|match no file", cure)
-    if key == "file":
+    _refuse(table, key.column, strangers, "matches|match no file", cure)
+    if key.kind == "file":
         several = [value for value in rows if held[value] > 1]
         cure = "Name a column path (with the folders) or patient instead of file."
-        _refuse(table, key, several, "stands|stand for several files", cure)
-    if key == "patient":
+        _refuse(table, key.column, several, "stands|stand for several files", cure)
+    if key.kind == "patient":
         shared = sorted(shared_ids(known).intersection(rows))
         cure = "Name a column study or path instead of patient."
-        _refuse(table, key, shared, "stands|stand for several patients, by their issuers", cure)
+        _refuse(
+            table, key.column, shared, "stands|stand for several patients, by their issuers", cure
+        )
 
 
 def _without_zeros(value: str) -> str:
     return value.lstrip("0")
 
 
-def _refuse(table: Table, key: str, values: Collection[str], fault: str, cure: str) -> None:
+def _refuse(table: Table, column: str, values: Collection[str], fault: str, cure: str) -> None:
     if values:
-        fault = counted(len(values), f"value|values of '{key}' {fault}")
+        fault = counted(len(values), f"value|values of '{column}' {fault}")
         what = f"{fault}, for example '{min(values)}'"
         raise DataError(where=table.path, what=what, cure=cure)

@@ -44,13 +44,13 @@ def read_dicom_tree(path: Path, *, least_classes: int = 2) -> ImageSet:
     """Read a tree of DICOM files.
 
     The table has labels and a column ``split`` as ``data.table``, and one of ``path``, ``file``
-    (name without folders, with or without its ending), ``study`` (or ``StudyInstanceUID``) and
-    ``patient`` (or ``PatientID``, without its issuer); the first of these joins it to the files. A
-    value may repeat with the same label; with other frames in a column ``frame`` (from 0), each of
-    them is an image. The group is what a further column ``patient`` or ``group`` says, else the
-    patient of the file, else its study. Every other column becomes an attribute. Files of several
-    frames of which no row names one are refused when they are decoded. Files that hold no picture,
-    as reports do, are left out and counted.
+    (name without folders, with or without its ending; also ``image``, ``filename`` and the like),
+    ``study`` (or ``StudyInstanceUID``) and ``patient`` (or ``PatientID``, without its issuer); the
+    first of these joins it to the files. A value may repeat with the same label; with other frames
+    in a column ``frame`` (from 0), each of them is an image. The group is what a further column
+    ``patient`` or ``group`` says, else the patient of the file, else its study. Every other column
+    becomes an attribute. Files of several frames of which no row names one are refused when they
+    are decoded. Files that hold no picture, as reports do, are left out and counted.
 
     Args:
         path: the folder; or the table, where several lie in it.

@@ -10,7 +10,7 @@ from medistill.core.types import ImageSet, Plane, Sample
 from medistill.data.dicom_groups import attributes_of, study_of
 from medistill.data.table_file import Table, load_table, missing_column
 from medistill.data.table_frames import plane_of
-from medistill.data.table_images import OWN_COLUMNS, PATH, Listed, listed_images
+from medistill.data.table_images import PATH, Listed, listed_images, own_columns, path_column
 from medistill.data.table_labels import Labels, attributes_of_rows, labels_of, masked
 from medistill.data.table_masks import names_masks, read_mask_table
 
@@ -20,15 +20,16 @@ def read_table(
 ) -> ImageSet:
     """Read a CSV file with the columns below, in any order and any case.
 
-    ``path``: image, relative to the file's folder. ``frame`` (optional): which frame of a DICOM
-    file, or slice of a volume along ``plane``, from 0; each is an image. ``label``: one class; or
-    ``labels``: classes joined by ``|`` or ``;`` (also in ``label``) or by commas, ``none`` for no
-    finding. The class ``unlabelled`` means no label. Without both, ``mask``: as
-    ``data.table_masks``; else every column of 1, 0, -1 (uncertain) and blank (unknown) is a class,
-    as in CheXpert: what is uncertain or unknown is masked. ``patient`` (also ``patient_id``,
-    ``PatientID``) or ``group`` (optional): what must not be cut by a split; without them a folder
-    ``patient00001`` in every path is the patient, else what a DICOM file says of itself. ``split``
-    (optional): train, val or test. Every other column becomes an attribute of the sample.
+    ``path`` (also ``image``, ``file``, ``filename`` and the like): image, relative to the file's
+    folder. ``frame`` (optional): which frame of a DICOM file, or slice of a volume along ``plane``,
+    from 0; each is an image. ``label``: one class; or ``labels``: classes joined by ``|`` or ``;``
+    (also in ``label``) or by commas, ``none`` for no finding. The class ``unlabelled`` means no
+    label. Without both, ``mask``: as ``data.table_masks``; else every column of 1, 0, -1
+    (uncertain) and blank (unknown) is a class, as in CheXpert: what is uncertain or unknown is
+    masked. ``patient`` (also ``patient_id``, ``PatientID``) or ``group`` (optional): what must not
+    be cut by a split; without them a folder ``patient00001`` in every path is the patient, else
+    what a DICOM file says of itself. ``split`` (optional): train, val or test. Every other column
+    becomes an attribute of the sample.
 
     Args:
         path: the CSV file (comma, semicolon or tab; UTF-8).
@@ -42,7 +43,7 @@ def read_table(
             too few classes, or masks as in ``data.table_masks``.
     """
     table = load_table(path)
-    if PATH not in table.columns:
+    if path_column(table) is None:
         missing_column(table, PATH)
     if names_masks(table):
         return read_mask_table(table, plane=plane, workers=workers)
@@ -60,9 +61,9 @@ def read_table(
 
 
 def _labels(table: Table, least_classes: int) -> Labels:
-    labels = labels_of(table, OWN_COLUMNS, least_classes=least_classes)
+    labels = labels_of(table, own_columns(table), least_classes=least_classes)
     if labels is None:
-        _refuse_blank(table, [name for name in table.columns if name not in OWN_COLUMNS])
+        _refuse_blank(table, [name for name in table.columns if name not in own_columns(table)])
         missing_column(table, "label")
     return labels
 
@@ -79,7 +80,7 @@ def _refuse_blank(table: Table, columns: Sequence[str]) -> None:
 
 
 def _samples(table: Table, listed: Listed, labels: Labels, plane: Plane) -> tuple[Sample, ...]:
-    attributes = attributes_of_rows(table, OWN_COLUMNS, labels)
+    attributes = attributes_of_rows(table, own_columns(table), labels)
     rows = zip(
         attributes,
         listed.files.items(),

@@ -29,14 +29,24 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[Mapping[str, str], ...]
 
-    def one_of(self, names: tuple[str, ...]) -> str | None:
-        """Which one of several names the file has as a column, if any."""
+    def one_of(self, names: tuple[str, ...], *, meant: str = "") -> str | None:
+        """Which one of several names the file has as a column, if any.
+
+        Args:
+            names: the names.
+            meant: a name that goes before all of these, for the error.
+
+        Raises:
+            DataError: it has two of them.
+        """
         found = [name for name in names if name in self.columns]
         if len(found) > 1:
             raise DataError(
                 where=self.path,
                 what=f"has both a column '{found[0]}' and a column '{found[1]}'",
-                cure="Keep one of them, or rename the other.",
+                cure=f"Call the one that is meant '{meant}'."
+                if meant
+                else "Keep one of them, or rename the other.",
             )
         return found[0] if found else None
 
@@ -114,8 +124,8 @@ def missing_column(table: Table, name: str) -> NoReturn:
     raise DataError(
         where=table.path,
         what=f"has no column '{name}' (it has: {', '.join(table.columns)})",
-        cure="Name the columns path, label (or labels; or mask) and, if known, patient (or group), "
-        "split.",
+        cure="Name the columns path (or image, file, filename), label (or labels; or mask) and, if "
+        "known, patient (or group), split.",
     )
 
 

@@ -15,15 +15,22 @@ from medistill.core.types import Plane
 from medistill.data.dicom_groups import groups_of_files, identities
 from medistill.data.folder import NO_PATIENTS
 from medistill.data.split_folders import SPLIT_FOLDERS
-from medistill.data.table_file import LABELS, Table, agreed, filled, load_table
+from medistill.data.table_file import LABELS, Table, agreed, filled, load_table, missing_column
 from medistill.data.table_frames import FRAME, Frames, check_frames, framed, frames_of
 from medistill.imaging.identity import Identity
 
 PATH = "path"
+#: What else the column of image files is called; read where none is called ``path``.
+PATH_NAMES = (
+    *("image", "img", "file", "filename", "file_name", "file name", "filepath", "file_path"),
+    *("image_path", "image path", "imagepath", "img_path", "image_file", "image_name"),
+    *("image_filename", "image name"),
+)
 _GROUPS = ("patient", "group")
 #: How archives head a column of patients; read where none is called ``patient`` or ``group``.
 PATIENT_IDS = ("patient_id", "patientid", "patient id", "patient-id")
-#: Columns with a meaning of their own; every other one is a class or an attribute.
+#: Columns with a meaning of their own, beside another name of ``path``; every other one is a class
+#: or an attribute.
 OWN_COLUMNS = frozenset({PATH, FRAME, "split", *LABELS, *_GROUPS, *PATIENT_IDS})
 _PATIENT_FOLDER = re.compile(r"(?:^|/)(patient[ _-]?\d+)/", re.IGNORECASE)
 
@@ -59,7 +66,7 @@ class Listed:
 
 
 def listed_images(table: Table, *, plane: Plane = "axial") -> Listed:
-    """The images of a table's column ``path``, relative to its folder, and its column ``frame``.
+    """The images of a table's column of paths, relative to its folder, and its column ``frame``.
 
     Where the table names no patients, DICOM files do.
 
@@ -68,27 +75,31 @@ def listed_images(table: Table, *, plane: Plane = "axial") -> Listed:
         plane: along which plane slices of volumes are numbered.
 
     Raises:
-        DataError: an empty cell, an image listed twice, an unknown split, groups that differ in
-            the zeros before a number alone, a frame that is not there, or a file of two groups.
+        DataError: no such column, an empty cell, an image listed twice, an unknown split, groups
+            that differ in the zeros before a number alone, a frame that is not there, or a file of
+            two groups.
     """
-    cells = [slashed(table.path.parent, cell) for cell in filled(table, PATH)]
+    column = path_column(table)
+    if column is None:
+        missing_column(table, PATH)
+    cells = [slashed(table.path.parent, cell) for cell in filled(table, column)]
     frames = frames_of(table)
     names = _names(table, cells, frames, plane)
     root = _root(table.path, names)
     files = {name: root / cell for name, cell in zip(names, cells, strict=True)}
     known = identities(files)
     check_frames(table, frames, [*files.values()], [known.get(name) for name in names], plane)
-    column = group_column(table)
-    patients = None if column else _patients(names)
-    if column or patients:
-        groups = filled(table, column) if column else patients or []
-        word = "group" if column == "group" else "patient"
+    own = group_column(table)
+    patients = None if own else _patients(names)
+    if own or patients:
+        groups = filled(table, own) if own else patients or []
+        word = "group" if own == "group" else "patient"
         named = (True,) * len(names)
     else:
-        own = groups_of_files(files, known)
-        groups, word = [own.groups[name] for name in names], own.word
+        told = groups_of_files(files, known)
+        groups, word = [told.groups[name] for name in names], told.word
         named = tuple(name in known for name in names)
-    _refuse_other_zeros(table, groups if column else ())
+    _refuse_other_zeros(table, groups if own else ())
     agreed(table, cells, groups)  # frames of one file are of one patient
     return Listed(
         root=root,
@@ -100,6 +111,20 @@ def listed_images(table: Table, *, plane: Plane = "axial") -> Listed:
         named=named,
         known=known,
     )
+
+
+def path_column(table: Table) -> str | None:
+    """Which column names the files: ``path``, else the one of its other names, if there is any.
+
+    Raises:
+        DataError: two of the other names, and no ``path``.
+    """
+    return PATH if PATH in table.columns else table.one_of(PATH_NAMES, meant=PATH)
+
+
+def own_columns(table: Table) -> frozenset[str]:
+    """Columns of a table of images that are neither classes nor attributes."""
+    return OWN_COLUMNS.union(filter(None, (path_column(table),)))
 
 
 def group_column(table: Table) -> str | None:
@@ -117,14 +142,15 @@ def splits_of(table: Table) -> tuple[str | None, ...]:
 
 
 def lists_images(path: Path) -> bool:
-    """Whether a CSV file has a column ``path`` whose first image is there."""
+    """Whether a CSV file has a column of paths whose first image is there."""
     try:
         table = load_table(path)
+        column = path_column(table)
     except DataError:
         return False
-    if PATH not in table.columns:
+    if column is None:
         return False
-    first = _normal(slashed(path.parent, table.rows[0][PATH]))
+    first = _normal(slashed(path.parent, table.rows[0][column]))
     return (_root(path, [first]) / first).is_file()
 
 

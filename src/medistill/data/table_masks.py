@@ -14,7 +14,7 @@ from medistill.data.nifti_pairs import is_volume, refuse_other_grid, slices_of
 from medistill.data.paired_folders import FilePair
 from medistill.data.shown_classes import Shown, shown_classes, shown_in_slices
 from medistill.data.table_file import LABELS, Table, filled
-from medistill.data.table_images import OWN_COLUMNS, Listed, listed_images, slashed
+from medistill.data.table_images import Listed, listed_images, own_columns, slashed
 from medistill.data.table_labels import is_entry
 
 MASK = "mask"
@@ -117,10 +117,11 @@ def _refuse_other_kind(pair: FilePair) -> None:
 def _samples(
     table: Table, listed: Listed, pairs: list[FilePair], shown: list[list[Shown]], plane: Plane
 ) -> Iterator[Sample]:
+    taken = {*own_columns(table), MASK}
     rows = zip(table.rows, pairs, listed.frames, listed.groups, listed.named, shown, strict=True)
     for row, pair, frame, group, named, labels in sorted(rows, key=lambda each: each[1].stem):
         identity = listed.known.get(pair.stem)
-        further = {k: v for k, v in row.items() if k not in {*OWN_COLUMNS, MASK}}
+        further = {k: v for k, v in row.items() if k not in taken}
         attributes = {**attributes_of(identity), **further}
         if is_volume(pair.image):
             yield from slices_of(

@@ -208,3 +208,22 @@ def test_a_tree_without_a_table_is_refused(tmp_path: Path) -> None:
     save(tmp_path / "a.dcm", PIXELS)
     with pytest.raises(DataError, match=r"holds no table \(CSV\)\. Put one"):
         read_dicom_tree(tmp_path)
+
+
+@pytest.mark.parametrize("folders", [True, False])
+def test_files_are_joined_however_their_column_is_headed(tmp_path: Path, folders: bool) -> None:
+    places = ("p1/1.1/IM0", "p1/1.2/IM1", "p2/2.1/IM2")
+    cells = [place if folders else place[-3:] for place in places]
+    lines = [f"{cell},{label}" for cell, label in zip(cells, ("a", "b", "b"), strict=True)]
+    images = read_dicom_tree(_tree(tmp_path, "\n".join(["Filename,label", *lines])))
+    assert [sample.label for sample in images.samples] == [0, 1, 1]
+    assert all("filename" not in sample.attributes for sample in images.samples)
+    (tmp_path / "labels.csv").write_text("Filename,label\nIM7,a\nIM2,b\n")
+    with pytest.raises(DataError, match="1 value of 'filename' matches no file"):
+        read_dicom_tree(tmp_path)
+
+
+def test_another_column_called_image_is_an_attribute(tmp_path: Path) -> None:
+    images = read_dicom_tree(_tree(tmp_path, "patient,image,label\np1,7,ill\np2,8,well\n"))
+    assert [s.label for s in images.samples] == [0, 0, 1]
+    assert images.samples[0].attributes["image"] == "7"

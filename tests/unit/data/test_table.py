@@ -62,7 +62,7 @@ def test_bars_make_a_multi_label_set(tmp_path: Path) -> None:
     ("lines", "message"),
     [
         (("path,label",), "lists no image"),
-        (("file,label", "1.png,a"), r"has no column 'path' \(it has: file, label\)"),
+        (("where,label", "1.png,a"), r"has no column 'path' \(it has: where, label\)"),
         (("path,class", "1.png,a"), "has no column 'label'"),
         (("path,ill,old", "1.png,,", "2.png,,"), "'ill' is blank in every row, and there is no"),
         (("path,label,labels", "1.png,a,b"), "both a column 'label' and a column 'labels'"),

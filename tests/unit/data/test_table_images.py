@@ -9,7 +9,8 @@ import pytest
 
 from medistill.core.errors import DataError
 from medistill.data.table import read_table
-from medistill.data.table_images import lists_images
+from medistill.data.table_file import load_table
+from medistill.data.table_images import lists_images, own_columns, path_column
 from tests.unit.data.pictures import save_noise
 from tests.unit.imaging.dicom_files import save
 
@@ -56,7 +57,9 @@ def test_table_lists_images_where_the_first_is_there(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     save_noise(tmp_path / "a/1.png", 0)
     assert lists_images(path)
-    assert not lists_images(_write(tmp_path, "file,label", "a/1.png,x"))
+    assert lists_images(_write(tmp_path, "file_name,label", "a/1.png,x"))
+    assert not lists_images(_write(tmp_path, "where,label", "a/1.png,x"))
+    assert not lists_images(_write(tmp_path, "file,image,label", "a/1.png,a/1.png,x"))
 
 
 def test_paths_of_windows_are_read(tmp_path: Path) -> None:
@@ -126,3 +129,30 @@ def test_patients_of_dicom_files_are_groups_where_no_column_names_them(tmp_path:
     rows = [f"{row},g{number}" for number, row in enumerate(rows)]
     images = read_table(_write(tmp_path, "path,label,group", *rows))
     assert [s.group for s in images.samples] == ["g0", "g1", "g2"]
+
+
+@pytest.mark.parametrize("head", ["image", "Filename", "file", "file_name", "image_path", "Img"])
+def test_files_are_read_however_their_column_is_headed(tmp_path: Path, head: str) -> None:
+    images = read_table(_write(tmp_path, f"{head},label,sex", "1.png,a,F", "2.png,b,M"))
+    assert [sample.path for sample in images.samples] == [tmp_path / "1.png", tmp_path / "2.png"]
+    assert images.samples[0].attributes == {"sex": "F"}
+    classes = read_table(_write(tmp_path, f"{head},edema,mass", "1.png,1,0", "2.png,0,1"))
+    assert classes.classes == ("edema", "mass")
+
+
+def test_path_goes_before_its_other_names_and_two_of_these_are_refused(tmp_path: Path) -> None:
+    images = read_table(_write(tmp_path, "image,path,label", "left,1.png,a", "right,2.png,b"))
+    assert [sample.name for sample in images.samples] == ["1.png", "2.png"]
+    assert images.samples[0].attributes == {"image": "left"}
+    path = _write(tmp_path, "image,filename,label", "7,1.png,a", "8,2.png,b")
+    words = r"both a column 'image' and a column 'filename'\. Call the one that is meant 'path'"
+    with pytest.raises(DataError, match=words):
+        read_table(path)
+
+
+def test_columns_say_what_they_are_for(tmp_path: Path) -> None:
+    table = load_table(_write(tmp_path, "filename,label,sex", "1.png,a,F"))
+    assert path_column(table) == "filename"
+    assert {"filename", "label"} <= own_columns(table)
+    assert "sex" not in own_columns(table)
+    assert path_column(load_table(_write(tmp_path, "where,label", "1.png,a"))) is None

@@ -161,3 +161,12 @@ def test_a_frame_may_have_a_mask_and_a_slice_has_its_own(tmp_path: Path) -> None
     path = _write(tmp_path, "path,frame,mask", "ct.nii,1,seg.nii")
     with pytest.raises(DataError, match="row 1 names slice 1 of ct.nii.*every slice is an image"):
         read_table(path)
+
+
+def test_image_and_mask_are_columns_enough(tmp_path: Path) -> None:
+    for name in "ab":
+        _pair(tmp_path, name, 255)
+    rows = [f"scans/{name}.png,drawn/{name}-by-hand.png" for name in "ab"]
+    images = read_table(_write(tmp_path, "image,mask", *rows))
+    assert [s.name for s in images.samples] == ["scans/a.png", "scans/b.png"]
+    assert all(not s.attributes for s in images.samples)
