@@ -17,7 +17,7 @@ from medistill.data.listing import files_below, found_below
 from medistill.data.table_file import Table, is_table, load_table
 from medistill.data.table_frames import framed
 from medistill.data.table_images import PATH, lists_images
-from medistill.data.table_labels import masked
+from medistill.data.table_labels import label_caveats
 from medistill.imaging.identity import Identity
 from medistill.imaging.sniff import is_dicom_file
 
@@ -83,7 +83,7 @@ def read_dicom_tree(path: Path, *, least_classes: int = 2) -> ImageSet:
             *(() if word == "patient" else (NO_PATIENTS,)),
             *cut,
             *missing,
-            *masked(found.labels),
+            *label_caveats(found.labels),
             *left_out(other),
         ),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from medistill.core.errors import DataError
 
-_BAR, _SEMICOLON, _COMMA = SEPARATORS = ("|", ";", ",")
+_BAR, SEMICOLON, _COMMA = SEPARATORS = ("|", ";", ",")
 _CURE = (
     "Join the labels of an image by |, as in edema|mass, or give each class a column of 1 and 0; "
     "a class whose name holds such a mark needs another name."
@@ -32,9 +32,9 @@ def split_cells(cells: Sequence[str], *, where: Path, column: str) -> list[tuple
     """
     held = {mark: next((c for c in cells if mark in c), None) for mark in SEPARATORS}
     _refuse(where, column, next(filter(_is_list, cells), None), "which is a list of a program")
-    if held[_BAR] and held[_SEMICOLON]:
-        _refuse(where, column, held[_SEMICOLON], f"and '{held[_BAR]}', which are joined otherwise")
-    mark = next((mark for mark in (_BAR, _SEMICOLON) if held[mark]), _COMMA)
+    if held[_BAR] and held[SEMICOLON]:
+        _refuse(where, column, held[SEMICOLON], f"and '{held[_BAR]}', which are joined otherwise")
+    mark = next((mark for mark in (_BAR, SEMICOLON) if held[mark]), _COMMA)
     if mark == _COMMA and column != "labels":
         _refuse_joined(cells, where, column)
         return None

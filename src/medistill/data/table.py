@@ -11,7 +11,7 @@ from medistill.data.dicom_groups import attributes_of, study_of
 from medistill.data.table_file import Table, load_table, missing_column
 from medistill.data.table_frames import plane_of
 from medistill.data.table_images import PATH, Listed, listed_images, own_columns, path_column
-from medistill.data.table_labels import Labels, attributes_of_rows, labels_of, masked
+from medistill.data.table_labels import Labels, attributes_of_rows, label_caveats, labels_of
 from medistill.data.table_masks import names_masks, read_mask_table
 
 
@@ -56,7 +56,7 @@ def read_table(
         classes=labels.classes,
         samples=_samples(table, listed, labels, plane),
         group_word=listed.group_word,
-        caveats=(*listed.caveats, *masked(labels)),
+        caveats=(*listed.caveats, *label_caveats(labels)),
     )
 
 

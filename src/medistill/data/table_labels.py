@@ -11,7 +11,7 @@ from pathlib import Path
 from medistill.core.counting import agreeing, counted
 from medistill.core.errors import DataError
 from medistill.data.folder import UNLABELLED
-from medistill.data.label_cells import split_cells
+from medistill.data.label_cells import SEMICOLON, split_cells
 from medistill.data.table_file import LABELS, Table, filled
 
 _UNCERTAIN = "image|images is|are labelled -1 and taken for unlabelled"
@@ -33,6 +33,7 @@ class Labels:
         uncertain: entries marked -1, masked.
         missing: blank entries, masked.
         never: columns that would be classes if any entry were 1.
+        doubtful: cells of a column ``label`` that a semicolon parted into several labels.
     """
 
     classes: tuple[str, ...]
@@ -41,6 +42,7 @@ class Labels:
     uncertain: int = 0
     missing: int = 0
     never: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
 
 
 def labels_of(table: Table, own: Collection[str], *, least_classes: int = 2) -> Labels | None:
@@ -106,9 +108,16 @@ def read_class_columns(columns: Mapping[str, Sequence[str]]) -> Labels | None:
     )
 
 
-def masked(labels: Labels) -> tuple[str, ...]:
-    """Sentences on entries that are masked, and on columns that are no classes, if any are."""
+def label_caveats(labels: Labels) -> tuple[str, ...]:
+    """Sentences on cells that were parted, entries that are masked, and columns without a class."""
     found = []
+    if labels.doubtful:
+        rows = counted(len(labels.doubtful), "row|rows")
+        found.append(
+            f"Column 'label' holds '{SEMICOLON}' in {rows}, such as '{labels.doubtful[0]}': it is "
+            "taken to part several labels of an image; where it belongs to the name of one class, "
+            "write that name without it."
+        )
     if labels.uncertain and not labels.several:
         found.append(f"{counted(labels.uncertain, _UNCERTAIN)}.")
     elif labels.uncertain + labels.missing:
@@ -161,7 +170,9 @@ def read_labels(
     _refuse_other_capitals(classes, where, column)
     values = (None if found is None else _value(found, classes, several) for found in words)
     uncertain = sum(cell in unknown for cell in cells)
-    return Labels(classes, tuple(values), several, uncertain=uncertain)
+    # A bar is in no name, a comma parts nothing here; a column ``labels`` is meant to hold several.
+    doubtful = tuple(c for c in cells if SEMICOLON in c) if found and column == "label" else ()
+    return Labels(classes, tuple(values), several, uncertain=uncertain, doubtful=doubtful)
 
 
 def _as_one_number(cells: Sequence[str]) -> Sequence[str]:

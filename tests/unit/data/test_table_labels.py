@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from medistill.core.errors import DataError
-from medistill.data.table_labels import masked, read_class_columns, read_labels
+from medistill.data.table_labels import label_caveats, read_class_columns, read_labels
 
 WHERE = Path("list.csv")
 
@@ -70,7 +70,7 @@ def test_columns_of_classes_as_in_chexpert() -> None:
     np.testing.assert_array_equal(labels.values, [[1, 0], [np.nan, 1], [np.nan, np.nan]])
     assert (labels.uncertain, labels.missing) == (2, 1)
     assert labels.never == ("never",)
-    assert "2 uncertain (-1) and 1 blank" in masked(labels)[0]
+    assert "2 uncertain (-1) and 1 blank" in label_caveats(labels)[0]
     assert read_class_columns({"sex": ["F", "M"]}) is None
 
 
@@ -92,7 +92,7 @@ def test_minus_one_is_no_class_beside_0_and_1(
 ) -> None:
     labels = read_labels(cells, where=WHERE, column="label")
     assert (labels.classes, labels.values, labels.uncertain) == (classes, values, uncertain)
-    assert bool(masked(labels)) is bool(uncertain)
+    assert bool(label_caveats(labels)) is bool(uncertain)
 
 
 def test_a_number_that_is_written_in_two_ways_is_one_class() -> None:
@@ -107,3 +107,15 @@ def test_a_number_that_is_written_in_two_ways_is_one_class() -> None:
 def test_classes_that_differ_in_capitals_or_spaces_alone_are_refused(cells: list[str]) -> None:
     with pytest.raises(DataError, match="differ in capitals or spaces alone. Write each class in"):
         read_labels(cells, where=WHERE, column="label")
+
+
+def test_a_semicolon_in_a_column_for_one_label_is_said() -> None:
+    cells = ["T2; N0", "T1", "T2", "T1; N1"]
+    labels = read_labels(cells, where=Path("list.csv"), column="label")
+    assert labels.classes == ("N0", "N1", "T1", "T2")
+    (said,) = label_caveats(labels)
+    assert said.startswith("Column 'label' holds ';' in 2 rows, such as 'T2; N0': it is taken to")
+    meant = read_labels(cells, where=Path("list.csv"), column="labels")
+    bars = [cell.replace(";", "|") for cell in cells]
+    joined = read_labels(bars, where=Path("list.csv"), column="label")
+    assert label_caveats(meant) == label_caveats(joined) == ()
