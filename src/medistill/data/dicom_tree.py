@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -23,6 +23,11 @@ from medistill.imaging.sniff import is_dicom_file
 
 _TRIED, _NAMED = 50, 3
 _NO_ROW = (Said(),)
+#: What a table's groups may cut, by the first word of the files' own groups.
+_CUT = {
+    "patient": "patient id|ids of the files lies|lie",
+    "study": "study|studies of files without a patient id lies|lie",
+}
 
 
 def is_dicom_tree(path: Path) -> bool:
@@ -128,14 +133,19 @@ def _groups(
     for name in names:
         group = said.get(name, _NO_ROW)[0].group
         found[name] = group or min(homes.get(of_files[name], ()), default=of_files[name])
-    cut = sorted(own for own, held in homes.items() if len(held) > 1 and own.startswith("patient"))
-    if not cut:
-        return found, ()
-    words = "patient id|ids of the files lies|lie in several groups of the table"
-    return found, (
-        f"{counted(len(cut), words)}, for example "
-        f"'{cut[0].removeprefix('patient ')}': the table is believed.",
-    )
+    cut = sorted(own for own, held in homes.items() if len(held) > 1)
+    return found, tuple(_cut_caveats(cut))
+
+
+def _cut_caveats(cut: Sequence[str]) -> Iterator[str]:
+    """Sentences on patients and on studies of the files that the table's groups cut."""
+    for kind, words in _CUT.items():
+        found = [own.removeprefix(f"{kind} ") for own in cut if own.startswith(f"{kind} ")]
+        if found:
+            yield (
+                f"{counted(len(found), words)} in several groups of the table, for example "
+                f"'{found[0]}': the table is believed."
+            )
 
 
 def _only_table(root: Path) -> Table:

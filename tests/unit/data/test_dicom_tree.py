@@ -227,3 +227,19 @@ def test_another_column_called_image_is_an_attribute(tmp_path: Path) -> None:
     images = read_dicom_tree(_tree(tmp_path, "patient,image,label\np1,7,ill\np2,8,well\n"))
     assert [s.label for s in images.samples] == [0, 0, 1]
     assert images.samples[0].attributes["image"] == "7"
+
+
+def test_a_study_without_patient_in_several_groups_of_the_table_is_said(tmp_path: Path) -> None:
+    for number, study in enumerate(("1.1", "1.1", "2.1")):
+        ids = {"PatientID": "", "StudyInstanceUID": study}
+        save(tmp_path / f"IM{number}", PIXELS + number, **ids)
+    rows = ("IM0,a,ill", "IM1,b,ill", "IM2,c,well")
+    (tmp_path / "labels.csv").write_text("\n".join(["path,patient,label", *rows]))
+    images = read_dicom_tree(tmp_path)
+    assert [s.group for s in images.samples] == ["a", "b", "c"]
+    assert images.caveats == (
+        "1 study of files without a patient id lies in several groups of the table, for example "
+        "'1.1': the table is believed.",
+    )
+    (tmp_path / "labels.csv").write_text("path,patient,label\nIM0,a,ill\nIM1,a,ill\nIM2,c,well\n")
+    assert read_dicom_tree(tmp_path).caveats == ()
