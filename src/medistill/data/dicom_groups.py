@@ -44,7 +44,7 @@ def groups_of_files(
 def identities(paths: Mapping[str, Path]) -> dict[str, Identity]:
     """Identifiers of every DICOM file by name; other files and damaged ones are left out."""
     # Several names may be of one file, as those of its frames are.
-    held = {path: _identity(path) for path in paths.values()}
+    held = {path: _identity(path) for path in dict.fromkeys(paths.values())}
     found = {name: held[path] for name, path in paths.items()}
     return {name: identity for name, identity in found.items() if identity is not None}
 

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from medistill.core.errors import DataError
+from medistill.core.files import sha256_file
+from medistill.data import dicom_groups, duplicates
 from medistill.data.dicom_tree import read_dicom_tree
 from medistill.data.layouts import read_data, refuse_unused_plane
 from medistill.data.reading import Place
 from medistill.data.table import read_table
 from medistill.data.table_file import load_table
 from medistill.data.table_frames import check_frames, framed, frames_of, plane_of
-from medistill.imaging.identity import Identity
+from medistill.imaging.identity import Identity, read_identity
 from tests.unit.data.pictures import save_noise
 from tests.unit.imaging.dicom_files import save
 
@@ -164,3 +166,23 @@ def test_names_tell_the_frame(tmp_path: Path) -> None:
     assert plane_of(Path("a.dcm"), 3, "coronal") == "axial"
     assert plane_of(Path("a.nii"), 3, "coronal") == "coronal"
     assert plane_of(Path("a.nii"), None, "coronal") == "axial"
+
+
+def test_a_file_of_many_frames_is_looked_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Path] = []
+
+    def counting(path: Path) -> Identity | None:
+        looked.append(path)
+        return read_identity(path)
+
+    def hashing(path: Path) -> str:
+        looked.append(path)
+        return sha256_file(path)
+
+    monkeypatch.setattr(dicom_groups, "read_identity", counting)
+    monkeypatch.setattr(duplicates, "sha256_file", hashing)
+    path = _cine(tmp_path / "cine.dcm")
+    read_table(_write(tmp_path, "path,frame,label", *(f"cine.dcm,{k},{k}" for k in range(3))))
+    assert looked == [path, path]  # its header and its bytes
