@@ -1,14 +1,15 @@
-"""How well what is no anatomy predicts the label: header facts, and corners and borders."""
+"""How well what is no diagnosis predicts the label: header facts, lengths, corners and borders."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medistill.check.finding import Finding
+from medistill.check.finding import Finding, Severity
 from medistill.check.subject import Subject
 from medistill.core.types import Sample
 from medistill.evaluate.intervals import Estimate, Support, estimate_with_interval
@@ -22,6 +23,42 @@ FOLDS, RESAMPLES, TREES, FEWEST = 5, 400, 50, 20
 _DRAWN, _TIMES = 20, RESAMPLES // 20
 #: Most images that are judged: more would cost time and change nothing.
 MOST = 5000
+#: Most classes that are named.
+_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A kind of facts: the check's name, in words, what to do, and whether it stops a training."""
+
+    check: str
+    words: str
+    cure: str
+    stops: bool = True
+
+
+_SOURCE = (
+    "A model will learn the source, not the disease: bring all classes from the same sources, in "
+    "one format and size, or crop the rim."
+)
+_SOURCES: Mapping[str, _Source] = MappingProxyType(
+    {
+        "header": _Source(
+            "header-predicts-class",
+            "file facts alone (format, mode, depth, size in pixels, device) tell",
+            _SOURCE,
+        ),
+        # Detail is anatomy too, so that this stops nothing.
+        "bytes": _Source(
+            "bytes-predict-class",
+            "the lengths of the files alone, in bytes, tell",
+            "Compression is a source, which a model will learn; detail may be the disease, or the "
+            "sharpness of a device: look which, and write all files in one way from the originals.",
+            stops=False,
+        ),
+        "rim": _Source("rim-predicts-class", "the four corners and borders alone tell", _SOURCE),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -32,48 +69,57 @@ class _Evidence:
     source: str
     estimate: Estimate
 
+    @property
+    def bound(self) -> float:
+        """What the AUROC is at least; of too few groups for an interval a very high one counts."""
+        if self.estimate.low is not None:
+            return self.estimate.low
+        return SUSPICIOUS if (self.estimate.estimate or 0) >= FATAL else 0.0
+
+    @property
+    def words(self) -> str:
+        """The value and its interval, or why there is none."""
+        value, low, high = self.estimate.estimate or 0, self.estimate.low, self.estimate.high
+        if low is None or high is None:
+            return f"AUROC {value:.2f}; it has no interval: {self.estimate.reason}"
+        return f"AUROC {value:.2f} ({low:.2f} to {high:.2f})"
+
+    def figures(self) -> dict[str, float | None]:
+        """As JSON; ends that are missing are null."""
+        of, names = self.estimate, ("auroc", "low", "high")
+        values = zip(names, (of.estimate, of.low, of.high), strict=True)
+        return {name: None if value is None else round(value, 4) for name, value in values}
+
 
 def shortcut_findings(subject: Subject, *, seed: int = 0) -> Iterator[Finding]:
-    """Whether file facts or the picture's rim predict a class, cross-validated by group."""
+    """Whether file facts or the picture's rim predict a class, cross-validated by group.
+
+    Of a class (or all others) in fewer than ten groups there is no interval: an AUROC of ``FATAL``
+    is a warning then, which groups without any such fact reach once in twenty sets or less. In
+    fewer than five groups, or ten images, nothing is judged, and that is said.
+    """
     samples = _chosen(subject, seed)
     if subject.images.task == "segmentation" or len(samples) < FEWEST:
         return
-    found: list[_Evidence] = []
-    for source, features in _sources(subject, samples).items():
+    judged = list(_judged_classes(subject, samples))
+    for name, features in _features(subject, samples).items():
         if features.shape[1] and (np.ptp(features, axis=0) > 0).any():
-            found += _judge(subject, samples, source, features, seed)
-    for source in ("header", "rim"):
-        yield from _finding(source, [item for item in found if item.source == source])
+            found = [e for c in judged if (e := _judge(c, name, features, seed)) is not None]
+            yield from _finding(_SOURCES[name], found)
+    yield from _not_judged(subject, [case.name for case in judged])
 
 
-def _finding(source: str, found: Sequence[_Evidence]) -> Iterator[Finding]:
-    known = [item for item in found if item.estimate.low is not None]
-    if not known:
+def _finding(source: _Source, found: Sequence[_Evidence]) -> Iterator[Finding]:
+    if not found:
         return
-    worst = max(known, key=lambda item: item.estimate.low or 0)
-    low, value = worst.estimate.low or 0.0, worst.estimate.estimate or 0.0
-    what = {
-        "header": "file facts alone (format, mode, depth, size, bytes, device)",
-        "rim": "the four corners and borders alone",
-    }[source]
-    severity = "fatal" if low >= FATAL else "warning" if low >= SUSPICIOUS else "note"
+    worst = max(found, key=lambda item: (item.bound, item.estimate.estimate or 0))
+    severity: Severity = "note" if worst.bound < SUSPICIOUS else "warning"
     yield Finding(
-        check=f"{source}-predicts-class",
-        severity="fatal" if severity == "fatal" else "warning" if low >= SUSPICIOUS else "note",
-        text=f"{what} tell '{worst.class_}' with AUROC {value:.2f} "
-        f"({low:.2f} to {worst.estimate.high:.2f})",
-        cure="A model will learn the source, not the disease: bring all classes from the same "
-        "sources, in one format and size, or crop the rim."
-        if low >= SUSPICIOUS
-        else "",
-        figures={
-            item.class_: {
-                "auroc": round(item.estimate.estimate or 0, 4),
-                "low": round(item.estimate.low or 0, 4),
-                "high": round(item.estimate.high or 0, 4),
-            }
-            for item in known
-        },
+        check=source.check,
+        severity="fatal" if source.stops and worst.bound >= FATAL else severity,
+        text=f"{source.words} '{worst.class_}' with {worst.words}",
+        cure="" if severity == "note" else source.cure,
+        figures={item.class_: item.figures() for item in found},
     )
 
 
@@ -85,18 +131,16 @@ def _chosen(subject: Subject, seed: int) -> list[Sample]:
     return [held[row] for row in sorted(rows.tolist())]
 
 
-def _sources(subject: Subject, samples: Sequence[Sample]) -> dict[str, Matrix]:
+def _features(subject: Subject, samples: Sequence[Sample]) -> dict[str, Matrix]:
     facts = [subject.facts[sample.name] for sample in samples]
-    size = [
-        (np.log(f.width), np.log(f.height), f.width / f.height, np.log(f.size_bytes + 1))
-        for f in facts
-    ]
-    per_pixel = [[f.size_bytes / (f.width * f.height)] for f in facts]
+    size = [(np.log(f.width), np.log(f.height), f.width / f.height) for f in facts]
+    length = [(np.log(f.size_bytes + 1), f.size_bytes / (f.width * f.height)) for f in facts]
     kinds = _one_hot([f.kind for f in facts])
     devices = _one_hot([sample.attributes.get("device", "") for sample in samples])
     text = [[float(f.letters > 0)] for f in facts]
     return {
-        "header": np.hstack([np.array(size), np.array(per_pixel), kinds, devices]),
+        "header": np.hstack([np.array(size), kinds, devices]),
+        "bytes": np.array(length),
         "rim": np.hstack([np.array([(*f.corners, *f.edges) for f in facts]), np.array(text)]),
     }
 
@@ -107,21 +151,55 @@ def _one_hot(words: Sequence[str], most: int = 20) -> Matrix:
     return np.array([[float(word == name) for name in kept] for word in words], dtype=np.float64)
 
 
-def _judge(
-    subject: Subject, samples: Sequence[Sample], source: str, features: Matrix, seed: int
-) -> Iterator[_Evidence]:
+@dataclass(frozen=True)
+class _Case:
+    """A class that can be judged: which rows are known, and of those whether it is there."""
+
+    name: str
+    rows: NDArray[np.bool_]
+    truth: NDArray[np.bool_]
+    groups: NDArray[np.int64]
+    word: str
+
+
+def _asked(subject: Subject) -> Sequence[str]:
+    """Classes to be told from all others; of two exclusive ones the second says the same."""
+    classes = subject.images.classes
+    two = subject.images.task == "single-label" and len(classes) == 2
+    return classes[1:] if two else classes
+
+
+def _judged_classes(subject: Subject, samples: Sequence[Sample]) -> Iterator[_Case]:
     groups = np.unique([sample.group for sample in samples], return_inverse=True)[1].ravel()
-    for name, truth in subject.class_truth(samples).items():
-        known = ~np.isnan(truth)
-        positive = truth[known] == 1
-        two = subject.images.task == "single-label" and len(subject.images.classes) == 2
-        if two and name == subject.images.classes[0]:
-            continue  # the other class says the same
-        if min(positive.sum(), (~positive).sum()) < FEWEST // 2:
-            continue
-        estimate = _auroc(features[known], positive, groups[known], subject.images.group_word, seed)
-        if estimate is not None:
-            yield _Evidence(name, source, estimate)
+    truths = subject.class_truth(samples)
+    for name in _asked(subject):
+        known = ~np.isnan(truths[name])
+        truth, held = truths[name][known] == 1, groups[known]
+        images = min(truth.sum(), (~truth).sum())
+        spread = min(len(np.unique(held[truth])), len(np.unique(held[~truth])))
+        if images >= FEWEST // 2 and spread >= FOLDS:
+            yield _Case(name, known, truth, held, subject.images.group_word)
+
+
+def _not_judged(subject: Subject, judged: Collection[str]) -> Iterator[Finding]:
+    """So that silence is not taken for a class without a shortcut."""
+    left = [name for name in _asked(subject) if name not in judged]
+    if left:
+        more = f" and {len(left) - _SHOWN:,} more" if len(left) > _SHOWN else ""
+        names = ", ".join(f"'{name}'" for name in left[:_SHOWN])
+        yield Finding(
+            check="shortcuts-not-judged",
+            severity="note",
+            text=f"whether file facts or the rim tell {names}{more} was not judged: fewer than "
+            f"{FEWEST // 2} images or {FOLDS} groups ({subject.images.group_word}) with or "
+            "without it",
+            figures={"classes": left},
+        )
+
+
+def _judge(case: _Case, source: str, features: Matrix, seed: int) -> _Evidence | None:
+    estimate = _auroc(features[case.rows], case.truth, case.groups, case.word, seed)
+    return None if estimate is None else _Evidence(case.name, source, estimate)
 
 
 def _auroc(
@@ -131,9 +209,6 @@ def _auroc(
 
     from medistill.data.grouped_folds import GroupedFolds
 
-    spread = min(len(np.unique(groups[truth])), len(np.unique(groups[~truth])))
-    if spread < FOLDS:
-        return None
     scores = np.zeros(len(truth))
     folds = GroupedFolds(FOLDS, shuffle=True, random_state=seed)
     for train, held in folds.split(features, truth, groups):

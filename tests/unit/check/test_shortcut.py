@@ -123,3 +123,72 @@ def test_size_of_several_labels(images: ImageSet, tmp_path: Path, cache: Path) -
 def test_too_few_images_are_not_judged(images: ImageSet) -> None:
     few = dataclasses.replace(images, samples=images.samples[:15])
     assert list(shortcut_findings(subject_of(few))) == []
+
+
+def _in_groups(images: ImageSet, count: int) -> ImageSet:
+    """The set with so many patients a class."""
+    samples = [
+        dataclasses.replace(sample, group=f"patient {sample.label} {row % count}")
+        for row, sample in enumerate(images.samples)
+    ]
+    return dataclasses.replace(images, samples=tuple(samples))
+
+
+@pytest.mark.parametrize("count", [5, 7, 9])
+def test_a_format_is_seen_in_few_groups_too(
+    images: ImageSet, tmp_path: Path, cache: Path, count: int
+) -> None:
+    told = altered(images, _some(images, 1), lambda i: i.convert("RGB"), tmp_path)
+    found = named(
+        list(shortcut_findings(subject_of(_in_groups(told, count)))), "header-predicts-class"
+    )
+    assert found is not None
+    assert found.severity == "warning"
+    assert "AUROC 1.00; it has no interval: too few groups" in found.text
+    assert found.figures[images.classes[1]] == {"auroc": 1.0, "low": None, "high": None}
+    clean = list(shortcut_findings(subject_of(_in_groups(images, count), cache=cache)))
+    assert {finding.severity for finding in clean} == {"note"}
+    assert named(clean, "rim-predicts-class") is not None
+
+
+def test_a_class_in_too_few_groups_is_said_not_to_be_judged(images: ImageSet, cache: Path) -> None:
+    found = list(shortcut_findings(subject_of(_in_groups(images, 4), cache=cache)))
+    assert [finding.check for finding in found] == ["shortcuts-not-judged"]
+    assert found[0].figures == {"classes": [images.classes[1]]}
+    both = list(shortcut_findings(subject_of(images, cache=cache)))
+    assert named(both, "shortcuts-not-judged") is None
+
+
+def _effused(image: Image.Image) -> Image.Image:
+    """With a smooth patch in its middle, which makes a lossless file shorter."""
+    held = np.asarray(image).copy()
+    held[18:78, 18:78] = 150
+    return Image.fromarray(held)
+
+
+def test_what_a_disease_does_to_the_length_of_files_stops_nothing(
+    images: ImageSet, tmp_path: Path, cache: Path
+) -> None:
+    diseased = altered(images, _some(images, 1), _effused, tmp_path)
+    found = list(shortcut_findings(subject_of(diseased, cache=cache)))
+    lengths = named(found, "bytes-predict-class")
+    assert _low(lengths) > 0.9
+    assert {finding.severity for finding in found} <= {"warning", "note"}
+    assert named(found, "header-predicts-class") is None
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_quality_of_jpeg_that_goes_with_the_class(
+    images: ImageSet, tmp_path: Path, cache: Path, share: float
+) -> None:
+    weak, samples = set(_some(images, share)), list(images.samples)
+    for row, sample in enumerate(images.samples):
+        path = tmp_path / f"{row}.jpg"
+        with Image.open(sample.path) as image:
+            image.convert("L").save(path, quality=60 if row in weak else 95)
+        samples[row] = dataclasses.replace(sample, path=path)
+    subject = subject_of(dataclasses.replace(images, samples=tuple(samples)), cache=cache)
+    found = named(list(shortcut_findings(subject)), "bytes-predict-class")
+    assert _low(found) >= 0.6
+    assert found is not None
+    assert found.severity == "warning"
