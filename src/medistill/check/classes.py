@@ -164,18 +164,27 @@ def group_findings(subject: Subject) -> Iterator[Finding]:
 
 
 def mixed_findings(subject: Subject) -> Iterator[Finding]:
-    """Numbered subjects (``personN``) in two exclusive classes, or in two parts unless grouped."""
+    """Numbered subjects (``personN``) in two exclusive classes, in two parts, or in two groups.
+
+    Where a common group holds them, what is said of groups says it.
+    """
     held: dict[str, list[Sample]] = {}
     for sample in subject.images.samples:
-        if person := _person(sample.name):
+        if person := person_of(sample.name):
             held.setdefault(person, []).append(sample)
     if subject.images.task == "single-label":
         cure = "Group by that number, and have the labels of these persons looked at."
         mixed = [person for person, found in held.items() if _in_two_classes(subject, found)]
         yield from _shared_numbers("classes", held, mixed, cure)
-    cure = "Group by that number in a table, unless the numbers of the parts are of other persons."
+    cure = (
+        "Group by that number in a table, as the proposed parts do, unless those of other {what} "
+        "are other persons."
+    )
     cut = [person for person, found in held.items() if _in_two_parts(subject, found)]
-    yield from _shared_numbers("parts", held, cut, cure)
+    yield from _shared_numbers("parts", held, cut, cure.format(what="parts"))
+    if not subject.parts and not knows_patients(subject.images):
+        loose = [person for person, found in held.items() if _in_two_groups(found)]
+        yield from _shared_numbers("groups", held, loose, cure.format(what="folders"))
 
 
 def _in_two_classes(subject: Subject, samples: Sequence[Sample]) -> bool:
@@ -183,10 +192,13 @@ def _in_two_classes(subject: Subject, samples: Sequence[Sample]) -> bool:
 
 
 def _in_two_parts(subject: Subject, samples: Sequence[Sample]) -> bool:
-    """Where a common group holds them, what is said of groups says it."""
     placed = [sample for sample in samples if sample.name in subject.parts]
     parts = {subject.parts[sample.name] for sample in placed}
-    return len(parts) > 1 and len({sample.group for sample in placed}) > 1
+    return len(parts) > 1 and _in_two_groups(placed)
+
+
+def _in_two_groups(samples: Sequence[Sample]) -> bool:
+    return len({sample.group for sample in samples}) > 1
 
 
 def _shared_numbers(
@@ -207,7 +219,13 @@ def _shared_numbers(
         )
 
 
-def _person(name: str) -> str:
+def knows_patients(images: ImageSet) -> bool:
+    """Whether groups are patients, so that numbers in file names add nothing."""
+    return "patient" in images.group_word
+
+
+def person_of(name: str) -> str:
+    """The number of a subject that a file name begins with, for example ``person12``, or none."""
     match = re.match(r"(person\d+|patient[ _-]?\d+)(?=[_\-. ])", name.rpartition("/")[2], re.I)
     return match[1].lower() if match else ""
 

@@ -9,6 +9,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
+from medistill.check.classes import knows_patients, person_of
 from medistill.check.facts import Facts
 from medistill.check.finding import Finding, share
 from medistill.check.near import by, root_of, tight_clusters
@@ -169,7 +170,8 @@ def _large(clusters: Sequence[Sequence[str]], total: int) -> Iterator[Finding]:
 def united(subject: Subject) -> dict[str, str]:
     """A group for each readable image that holds its own group and all of its copies together.
 
-    It keeps its name, or says how many others the copies joined to it.
+    So it does with images of one number of a person, where the groups are no patients. It keeps its
+    name, or says how many others were joined to it.
     """
     samples = subject.readable
     names = [sample.name for sample in samples]
@@ -180,6 +182,7 @@ def united(subject: Subject) -> dict[str, str]:
         [f"g{s.group}" for s in samples],
         [f"c{subject.facts[n].content}" for n in names],
         [f"n{near.get(n, n)}" for n in names],
+        _persons(subject, names),
     )
     for words in keys:
         for held in by(words, names).values():
@@ -191,6 +194,13 @@ def united(subject: Subject) -> dict[str, str]:
         joined.setdefault(root[sample.name], {})[sample.group] = None
     word = {number: _joined(list(groups)) for number, groups in joined.items()}
     return {name: word[root[name]] for name in names}
+
+
+def _persons(subject: Subject, names: Sequence[str]) -> list[str]:
+    """A key for each image that those of one numbered person share; patients know it better."""
+    if knows_patients(subject.images):
+        return list(names)
+    return [person_of(name) or f"/{name}" for name in names]
 
 
 def _joined(groups: Sequence[str]) -> str:

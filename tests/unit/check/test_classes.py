@@ -94,6 +94,31 @@ def test_person_in_two_parts(count: int, grouped: bool) -> None:
     assert [names[0], names[20]] in found.groups
 
 
+@pytest.mark.parametrize("count", [1, 4, 10])
+@pytest.mark.parametrize("word", ["image", "patient"])
+def test_person_in_two_groups(count: int, word: str) -> None:
+    numbers = [*range(20), *(n if n < count else 100 + n for n in range(20))]
+    names = [f"virus/person{n}_{row}.png" for row, n in enumerate(numbers)]
+    images = _subject([0] * 40).images
+    samples = tuple(
+        dataclasses.replace(s, name=name, group=name)
+        for s, name in zip(images.samples, names, strict=True)
+    )
+    subject = Subject(
+        images=dataclasses.replace(images, samples=samples, group_word=word),
+        facts={name: Facts() for name in names},
+        parts={},
+    )
+    found = named(list(mixed_findings(subject)), "person-in-two-groups")
+    if word == "patient":
+        assert found is None
+        return
+    assert found is not None
+    figures = {"persons": 40 - count, "shared": count, "images": 2 * count}
+    assert (found.severity, found.figures) == ("warning", figures)
+    assert [names[0], names[20]] in found.groups
+
+
 def test_a_person_with_two_labels_is_in_no_two_classes() -> None:
     subject = _subject([(1.0, 1.0), (1.0, 0.0)], task="multi-label")
     samples = tuple(

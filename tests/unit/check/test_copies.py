@@ -183,6 +183,21 @@ def test_united_groups_hold_copies_and_groups_together(images: ImageSet, tmp_pat
     assert all(word.endswith(" more") for word in joined)
 
 
+@pytest.mark.parametrize(("word", "shared"), [("image", True), ("patient", False)])
+def test_united_groups_hold_numbered_persons_together(
+    images: ImageSet, word: str, shared: bool
+) -> None:
+    samples = list(images.samples)
+    for row, number in ((0, 7), (1, 8), (40, 7)):
+        name = f"{samples[row].label}/person{number}_{row}.png"
+        samples[row] = dataclasses.replace(samples[row], name=name, group=name)
+    named_so = dataclasses.replace(images, samples=tuple(samples), group_word=word)
+    group = united(subject_of(named_so))
+    first, other, second = (samples[row].name for row in (0, 1, 40))
+    assert (group[first] == group[second]) is shared
+    assert group[first] != group[other]
+
+
 def _groups(subject: Subject) -> dict[str, str]:
     return {sample.name: sample.group for sample in together(subject).samples}
 
