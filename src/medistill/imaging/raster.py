@@ -104,14 +104,15 @@ def _beyond_pillow(stream: BinaryIO, where: object, page: Page | None) -> Pictur
     stream.seek(0)
     if stream.read(len(JPEG_MAGIC)) == JPEG_MAGIC:
         stream.seek(0)
-        return _of_jpeg(*decode_deep(stream.read(), where))
+        return _of_jpeg(*decode_deep(stream.read(), where), where)
     raise UnidentifiedImageError
 
 
-def _of_jpeg(values: NDArray[np.uint16], white: int) -> Picture:
+def _of_jpeg(values: NDArray[np.uint16], white: int, where: object) -> Picture:
     height, width = values.shape[:2]
-    step = f"{white.bit_length()}-bit, white {white}"
-    return Picture(Levels(values, white), (f"JPEG {width}x{height}", step))
+    # A damaged lossless stream gives values beyond the depth that its header claims.
+    source, step = _over_white(values, white, white.bit_length(), False, where)
+    return Picture(source, (f"JPEG {width}x{height}", step))
 
 
 def _of_tiff(deep: Deep, where: object) -> Picture:
@@ -135,6 +136,8 @@ def named_faults(where: object) -> Iterator[None]:
         raise refusal(where, "is not a PNG, JPEG, TIFF or BMP image, nor DICOM or NIfTI") from None
     except _BOMB:
         raise refusal(where, f"has more than {MAX_PIXELS:,} pixels") from None
+    except KeyError as error:
+        raise refusal(where, f"is damaged or truncated (it has no entry {error})") from error
     except _DAMAGED as error:
         raise refusal(where, f"is damaged or truncated ({reason_of(error)})") from error
 

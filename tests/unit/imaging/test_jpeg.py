@@ -48,6 +48,15 @@ def test_cut_off_file_is_refused(tmp_path: Path) -> None:
         read_image(path)
 
 
+def test_values_beyond_the_claimed_depth_are_refused(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 2**16, (24, 40)).astype(np.uint16)
+    content = bytearray(ljpeg_encode(values, bitspersample=16))
+    content[content.find(b"\xff\xc3") + 4] = 12
+    (tmp_path / "a.jpg").write_bytes(content)
+    with pytest.raises(DataError, match=r"holds values from \d+ to \d+, beyond .* white 4095"):
+        read_image(tmp_path / "a.jpg")
+
+
 def test_damaged_file_is_refused(tmp_path: Path) -> None:
     path = _twelve(tmp_path / "a.jpg")
     content = bytearray(path.read_bytes())

@@ -182,6 +182,15 @@ def test_damaged_png_never_raises_anything_else(tmp_path: Path, position: int) -
         read_image(path)
 
 
+def test_a_missing_entry_is_named(tmp_path: Path) -> None:
+    # The directory's first entry, ImageWidth (256), becomes one that nothing needs.
+    Image.new("L", (8, 8)).save(tmp_path / "a.tif")
+    content = (tmp_path / "a.tif").read_bytes()
+    (tmp_path / "a.tif").write_bytes(content.replace(b"\0\1\4\0", b"\0\0\4\0", 1))
+    with pytest.raises(DataError, match="it has no entry 256"):
+        read_image(tmp_path / "a.tif")
+
+
 def test_several_frames_are_refused(tmp_path: Path) -> None:
     image = Image.fromarray(VALUES)
     image.save(tmp_path / "a.tif", save_all=True, append_images=[image, image])
