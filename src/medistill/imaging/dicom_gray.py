@@ -85,7 +85,7 @@ def displayed(
     if layout.photometric == "MONOCHROME1":
         shown = 1 - shown
         steps.append("MONOCHROME1 inverted")
-    padding = _padding(stored, dataset)
+    padding = _padding(raw, stored, dataset)
     if padding is not None and padding.any():
         shown = np.where(padding, 0.0, shown)
         steps.append(_PADDED)
@@ -158,7 +158,9 @@ def _tabled(
 ) -> _Table:
     values = np.arange(first, last + 1).astype(dtype)
     shown, steps = displayed(values, dataset, layout, window)
-    padding = _padding(_without_unused_bits(values, layout), dataset) if _PADDED in steps else None
+    padding = None
+    if _PADDED in steps:
+        padding = _padding(values, _without_unused_bits(values, layout), dataset)
     return _Table(shown.astype(np.float32), steps, padding)
 
 
@@ -254,11 +256,20 @@ def _declared_range(dataset: Dataset, layout: Layout) -> tuple[float, float]:
     return first, last
 
 
-def _padding(stored: NDArray[np.int64], dataset: Dataset) -> NDArray[np.bool_] | None:
-    """Pixels that are no part of the picture (PS3.3, C.7.5.1.1.2)."""
+def _padding(
+    raw: NDArray[np.generic], stored: NDArray[np.int64], dataset: Dataset
+) -> NDArray[np.bool_] | None:
+    """Pixels that are no part of the picture (PS3.3, C.7.5.1.1.2).
+
+    Devices write the value with a sign where the pixels have none, and the other way round, and
+    values beyond the stored bits: what has the same 16 bits in the file is padding too.
+    """
     value = dataset.get("PixelPaddingValue")
     if not isinstance(value, int):
         return None
     limit = dataset.get("PixelPaddingRangeLimit")
     ends = sorted((value, limit if isinstance(limit, int) else value))
-    return np.asarray((stored >= ends[0]) & (stored <= ends[1]))
+    within = np.asarray((stored >= ends[0]) & (stored <= ends[1]))
+    if raw.dtype.itemsize != 2 or raw.dtype.kind not in "iu":
+        return within
+    return np.asarray(within | (raw.astype(np.uint16) == value % 2**16))

@@ -102,8 +102,16 @@ class Layout:
     @property
     def frame_bytes(self) -> int:
         """Bytes of one frame when it is not compressed, rounded up."""
-        bits = self.width * self.height * self.samples * self.bits_allocated
-        return -(-bits // 8)
+        return -(-self._frame_bits // 8)
+
+    @property
+    def whole_bytes(self) -> int:
+        """Bytes of all frames: where a value is one bit, frames share bytes (PS3.5, 8.2)."""
+        return -(-self._frame_bits * self.frames // 8)
+
+    @property
+    def _frame_bits(self) -> int:
+        return self.width * self.height * self.samples * self.bits_allocated
 
     def words(self, dataset: Dataset) -> str:
         """First line of a picture's history."""

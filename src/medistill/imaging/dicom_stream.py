@@ -48,7 +48,7 @@ def check_stream(dataset: Dataset, layout: Layout, where: object) -> None:
 
 
 def _check_length(dataset: Dataset, layout: Layout, where: object) -> None:
-    expected, found = layout.frame_bytes * layout.frames, len(dataset.PixelData)
+    expected, found = layout.whole_bytes, len(dataset.PixelData)
     if layout.photometric == "YBR_FULL_422":
         # Two pixels share their colour: two values a pixel instead of three.
         expected = expected * 2 // 3

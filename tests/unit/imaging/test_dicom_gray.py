@@ -231,6 +231,26 @@ def test_padding_is_black(tmp_path: Path, photometric: str) -> None:
     assert "padding black" in read_image(path).history
 
 
+@pytest.mark.parametrize(
+    ("dtype", "stored", "bits", "declared"),
+    [
+        ("u2", 63536, 16, ("SS", -2000)),
+        ("i2", -2000, 16, ("US", 63536)),
+        ("i2", -32768, 12, ("SS", -32768)),
+    ],
+)
+def test_padding_is_told_by_its_bits(
+    tmp_path: Path, dtype: str, stored: int, bits: int, declared: tuple[str, int]
+) -> None:
+    values = np.array([[stored, 100], [0, 50]], dtype=dtype)
+    elements = dataset_of(values, bits=bits, WindowCenter=0, WindowWidth=400)
+    elements.add_new("PixelPaddingValue", *declared)
+    elements.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    # A value becomes (value + .5) / 399 + .5 in that window (PS3.3, C.11.2.1.2.1).
+    gray = [[0, 100.5 / 399 + 0.5], [0.5 / 399 + 0.5, 50.5 / 399 + 0.5]]
+    np.testing.assert_allclose(read_image(tmp_path / "a.dcm").pixels, gray, atol=1e-6)
+
+
 @pytest.mark.parametrize("modality", ["CR", "CT"])
 @pytest.mark.parametrize("window", [{}, {"WindowCenter": 5, "WindowWidth": 4}])
 def test_slope_of_zero_is_refused(tmp_path: Path, modality: str, window: dict[str, int]) -> None:

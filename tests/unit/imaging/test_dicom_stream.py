@@ -89,3 +89,20 @@ def test_missing_decoder_names_the_extra(tmp_path: Path, monkeypatch: pytest.Mon
     for syntax in (JPEG2000Lossless, JPEGLSLossless, HTJ2K, JPEGLosslessSV1):
         with pytest.raises(DataError, match=r"nothing here decodes\. Run: pip install .*\[dicom\]"):
             read_image(_packed(tmp_path / "a.dcm", syntax, _code("JPEG2000")))
+
+
+@pytest.mark.parametrize("frames", [3, 9])
+def test_frames_of_single_bits_share_bytes(tmp_path: Path, frames: int) -> None:
+    values = np.random.default_rng(0).integers(0, 2, (frames, 10, 10)).astype(np.uint8)
+    packed = np.packbits(values.ravel(), bitorder="little").tobytes()
+    masks = dataset_of(values[0], NumberOfFrames=frames)
+    masks.BitsAllocated = masks.BitsStored = 1
+    masks.HighBit = 0
+    masks.PixelData = packed + b"\0" * (len(packed) % 2)
+    masks.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    for number, frame in enumerate(values):
+        np.testing.assert_array_equal(read_image(tmp_path / "a.dcm", frame=number).pixels, frame)
+    masks.PixelData = packed[:-2]
+    masks.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    with pytest.raises(DataError, match="is truncated"):
+        read_image(tmp_path / "a.dcm", frame=0)
