@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from medistill.imaging.identity import Identity
 Found = tuple[str, Path, str, str | None]
 #: From so many folders of one patient each on they are taken for patients.
 _PATIENTS = 4
+#: Folders that are called after a patient each.
+_NUMBERED = re.compile(r"(?:patient|person|subject|case|pat|pt)[ _-]*\d+", re.IGNORECASE)
 #: Class names that mean "no label": such images may serve distillation, and enter no part.
 UNLABELLED = frozenset({"unlabelled", "unlabeled"})
 NO_PATIENTS = (
@@ -121,17 +124,26 @@ def _refuse_loose(folder: Path) -> None:
 
 
 def _refuse_patients(root: Path, found: Sequence[Found], known: Mapping[str, Identity]) -> None:
-    """Folders of one patient each are patients: as classes none of them could be split."""
+    """Folders of one patient each are patients: as classes they would teach who is shown."""
     held: dict[str, set[str]] = {}
     for name, _, word, _ in found:
         held.setdefault(word, set()).add(known[name].patient if name in known else "")
+    if len(held) < _PATIENTS:
+        return
     alone = {next(iter(ids)) for ids in held.values() if len(ids) == 1} - {""}
-    if len(held) >= _PATIENTS and len(alone) == len(held):
+    if len(alone) == len(held):
         raise DataError(
             where=root,
             what=f"each of {len(held)} folders holds the DICOM files of one patient, so that they "
             "are patients and no classes",
             cure="Put one CSV file with the columns patient and label beside them.",
+        )
+    if not known and all(map(_NUMBERED.fullmatch, held)):
+        raise DataError(
+            where=root,
+            what=f"its {len(held)} folders are named after patients, for example '{min(held)}', "
+            "and no classes",
+            cure="Give a CSV file with the columns path, label and patient.",
         )
 
 

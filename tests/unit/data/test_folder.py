@@ -225,6 +225,18 @@ def test_folders_of_one_patient_each_are_no_classes(tmp_path: Path) -> None:
     assert len(read_folder(root).classes) == 4
 
 
+def test_folders_that_are_named_after_patients_are_no_classes(tmp_path: Path) -> None:
+    _save_all(tmp_path, *(f"Patient {n}/CT/{k}.png" for n in range(1, 4) for k in range(2)))
+    assert len(read_folder(tmp_path).classes) == 3
+    _save_all(tmp_path, "patient_04/a.png")
+    with pytest.raises(
+        DataError, match=r"4 folders are named after patients.*'Patient 1'.*path, la"
+    ):
+        read_folder(tmp_path)
+    _save_all(tmp_path, "healthy/a.png")
+    assert len(read_folder(tmp_path).classes) == 5
+
+
 def test_one_class_without_patients_leaves_the_others_classes(tmp_path: Path) -> None:
     root = _patients(tmp_path, "one", "two", "three", "four")
     (root / "five").mkdir()
