@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from medistill.check.finding import Finding, share
@@ -17,6 +18,8 @@ from medistill.core.types import ImageSet, Sample
 #: A class this many times rarer than the largest is said; one in fewer groups cannot be split.
 IMBALANCE, FEWEST_GROUPS = 10.0, 4
 _UNSPLIT = "all"
+_IN_NAME = re.compile(r"(person\d+|patient[ _-]?\d+)(?=[_\-. ])", re.IGNORECASE)
+_FOLDER = re.compile(r"(?:patient|person|subject|case|pat|pt|p)[ _-]*\d+", re.IGNORECASE)
 _JUDGE = "Judge by the AUROC and sensitivity of each class, not by accuracy."
 _BALANCE = (
     " Training shows classes more evenly with train.balance (and teacher.fit.balance) above 0."
@@ -205,14 +208,15 @@ def _shared_numbers(
     what: str, held: dict[str, list[Sample]], shared: Sequence[str], cure: str
 ) -> Iterator[Finding]:
     if shared:
+        how_many = "several" if what == "groups" else "two"
         groups = [[sample.name for sample in held[person]] for person in sorted(shared)]
         images = sum(map(len, groups))
         yield Finding(
             check=f"person-in-two-{what}",
             severity="warning",
-            text=f"{len(shared):,} of {plural('number', len(held))} of persons in file names "
-            f"{agreeing(len(shared), 'occurs|occur')} in two "
-            f"{what} ({images} images), for example {min(shared)}",
+            text=f"{len(shared):,} of {plural('number', len(held))} of persons in names of files "
+            f"or folders {agreeing(len(shared), 'occurs|occur')} in {how_many} {what} "
+            f"({images} images), for example {min(shared)}",
             cure=cure,
             figures={"persons": len(held), "shared": len(shared), "images": images},
             groups=groups,
@@ -225,9 +229,18 @@ def knows_patients(images: ImageSet) -> bool:
 
 
 def person_of(name: str) -> str:
-    """The number of a subject that a file name begins with, for example ``person12``, or none."""
-    match = re.match(r"(person\d+|patient[ _-]?\d+)(?=[_\-. ])", name.rpartition("/")[2], re.I)
-    return match[1].lower() if match else ""
+    """The number of a subject in a file's name or path, or none.
+
+    A file name that begins with one, for example ``person12``; else a folder inside that of a class
+    which is nothing else, for example ``covid/patient 7``: with the class, since numbers may begin
+    anew in each.
+    """
+    *folders, last = name.split("/")
+    match = _IN_NAME.match(last)
+    if match:
+        return match[1].lower()
+    inner = (f"{above}/{own}" for above, own in pairwise(folders) if _FOLDER.fullmatch(own))
+    return next(inner, "").lower()
 
 
 def label_findings(subject: Subject) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from medistill.check.classes import (
     group_findings,
     label_findings,
     mixed_findings,
+    person_of,
 )
 from medistill.check.facts import Facts
 from medistill.check.subject import Subject
@@ -117,6 +118,23 @@ def test_person_in_two_groups(count: int, word: str) -> None:
     figures = {"persons": 40 - count, "shared": count, "images": 2 * count}
     assert (found.severity, found.figures) == ("warning", figures)
     assert [names[0], names[20]] in found.groups
+
+
+@pytest.mark.parametrize(
+    ("name", "person"),
+    [
+        ("virus/person12_virus_3.png", "person12"),
+        ("Patient 7-a.png", "patient 7"),
+        ("covid/patient_001/3.png", "covid/patient_001"),
+        ("train/COVID/P-17/CT/3.png", "covid/p-17"),
+        ("train/0/3.png", ""),  # a class
+        ("patient_001/3.png", ""),  # a class, or whoever reads it refuses it
+        ("covid/series 3/1.png", ""),
+        ("covid/3.png", ""),
+    ],
+)
+def test_numbers_of_persons(name: str, person: str) -> None:
+    assert person_of(name) == person
 
 
 def test_a_person_with_two_labels_is_in_no_two_classes() -> None:
