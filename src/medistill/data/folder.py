@@ -24,6 +24,9 @@ _PATIENTS = 4
 _NUMBERED = re.compile(r"(?:patient|person|subject|case|pat|pt)[ _-]*\d+", re.IGNORECASE)
 #: Class names that mean "no label": such images may serve distillation, and enter no part.
 UNLABELLED = frozenset({"unlabelled", "unlabeled"})
+_TABLE = (
+    " Of a tree of DICOM files: put one CSV file with the columns patient and label beside them."
+)
 NO_PATIENTS = (
     "No patient ids are known: images of one patient may lie in several parts, so that figures "
     "may be too high."
@@ -56,7 +59,8 @@ def read_folder(root: Path, *, least_classes: int = 2) -> ImageSet:
         raise _no_image(root / min(lost))
     found = seen
     _refuse_patients(root, found, known)
-    classes = _classes(root, {class_name for _, _, class_name, _ in found}, least_classes)
+    words = {word for _, _, word, _ in found}
+    classes = _classes(root, words, least_classes, labels=_TABLE if known else "")
     paths = {name: path for name, path, _, _ in found}
     grouped = groups_of_files(paths, {name: known[name] for name in paths if name in known})
     samples = tuple(
@@ -99,7 +103,7 @@ def _found(root: Path) -> Iterator[Found]:
                 yield path.relative_to(root).as_posix(), path, class_folder.name, split
 
 
-def _classes(root: Path, words: set[str], least: int) -> dict[str, int]:
+def _classes(root: Path, words: set[str], least: int, *, labels: str) -> dict[str, int]:
     names = sorted(word for word in words if word.lower() not in UNLABELLED)
     if len(names) < least:
         have = f"only the class '{names[0]}'" if names else "no class"
@@ -107,7 +111,7 @@ def _classes(root: Path, words: set[str], least: int) -> dict[str, int]:
             where=root,
             what=f"holds {have}",
             cure="Give one subfolder of images for each "
-            f"{'of at least two classes' if least > 1 else 'class'}.",
+            f"{'of at least two classes' if least > 1 else 'class'}.{labels}",
         )
     return {name: index for index, name in enumerate(names)}
 

@@ -6,10 +6,16 @@ from pathlib import Path
 
 from medistill.core.counting import counted
 from medistill.core.errors import DataError
-from medistill.data.listing import archives_below, is_archive
+from medistill.data.listing import archives_below, is_archive, is_image_file
 from medistill.data.table_file import is_table
 from medistill.data.table_images import lists_images
-from medistill.imaging.reader import is_image_name
+from medistill.imaging.sniff import is_dicom_file
+
+_ABOVE = "Give the folder above it, which holds one subfolder of images for each class."
+_LABELS = (
+    "Put one CSV file beside them, with the columns label and one of file, study and patient; or "
+    "give the folder above, if it holds one subfolder for each class."
+)
 
 
 def refuse_evident(path: Path) -> None:
@@ -25,7 +31,7 @@ def refuse_evident(path: Path) -> None:
 def _refuse_loose(path: Path) -> None:
     """One class of a set may have been given instead of all of it."""
     names = sorted(path.iterdir()) if path.is_dir() else []
-    loose = [each.name for each in names if is_image_name(each.name)]
+    loose = [each for each in names if is_image_file(each)]
     table = next((each for each in names if loose and is_table(each) and lists_images(each)), None)
     if table is not None:
         raise DataError(
@@ -37,8 +43,8 @@ def _refuse_loose(path: Path) -> None:
         raise DataError(
             where=path,
             what=f"{counted(len(loose), 'image|images lies|lie directly in it')}, "
-            f"for example {loose[0]}, and no folders",
-            cure="Give the folder above it, which holds one subfolder of images for each class.",
+            f"for example {loose[0].name}, and no folders",
+            cure=_LABELS if any(map(is_dicom_file, loose)) else _ABOVE,
         )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from medistill.core.errors import DataError
 from medistill.data.layouts import read_data
 from tests.unit.data.pictures import save_noise
+from tests.unit.imaging.dicom_files import save
 
 
 def test_a_folder_of_one_class_is_named_with_its_cure(tmp_path: Path) -> None:
@@ -18,6 +20,16 @@ def test_a_folder_of_one_class_is_named_with_its_cure(tmp_path: Path) -> None:
         read_data(tmp_path / "covid", cache=tmp_path / "cache")
     assert "the folder above it" in caught.value.cure
     assert "ictcf" not in caught.value.cure
+
+
+def test_dicom_files_without_labels_are_asked_for_a_table(tmp_path: Path) -> None:
+    for number in range(2):
+        save(tmp_path / "tree" / f"{number}", np.full((8, 8), number, np.uint8))
+    with pytest.raises(DataError, match="2 images lie directly in it") as caught:
+        read_data(tmp_path / "tree", cache=tmp_path / "cache")
+    assert "Put one CSV file beside them" in caught.value.cure
+    with pytest.raises(DataError, match="holds only the class 'tree'.*put one CSV file"):
+        read_data(tmp_path, cache=tmp_path / "cache")
 
 
 def test_what_is_not_unpacked_is_named(tmp_path: Path) -> None:
