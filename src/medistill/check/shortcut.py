@@ -23,6 +23,11 @@ FOLDS, RESAMPLES, TREES, FEWEST = 5, 400, 50, 20
 _DRAWN, _TIMES = 20, RESAMPLES // 20
 #: Most images that are judged: more would cost time and change nothing.
 MOST = 5000
+#: Of headers and of tables: what made an image, and where.
+_MAKERS = (
+    *("device", "scanner", "manufacturer", "vendor", "model"),
+    *("site", "center", "centre", "hospital", "institution", "source"),
+)
 #: Most classes that are named.
 _SHOWN = 6
 
@@ -39,14 +44,14 @@ class _Source:
 
 _SOURCE = (
     "A model will learn the source, not the disease: bring all classes from the same sources, in "
-    "one format and size, or crop the rim."
+    "one format and size"
 )
 _SOURCES: Mapping[str, _Source] = MappingProxyType(
     {
         "header": _Source(
             "header-predicts-class",
-            "file facts alone (format, mode, depth, size in pixels, device) tell",
-            _SOURCE,
+            "file facts alone ({}) tell",
+            f"{_SOURCE}.",
         ),
         # Detail is anatomy too, so that this stops nothing.
         "bytes": _Source(
@@ -56,7 +61,11 @@ _SOURCES: Mapping[str, _Source] = MappingProxyType(
             "sharpness of a device: look which, and write all files in one way from the originals.",
             stops=False,
         ),
-        "rim": _Source("rim-predicts-class", "the four corners and borders alone tell", _SOURCE),
+        "rim": _Source(
+            "rim-predicts-class",
+            "the four corners and borders alone tell",
+            f"{_SOURCE}, or crop the rim.",
+        ),
     }
 )
 
@@ -102,14 +111,20 @@ def shortcut_findings(subject: Subject, *, seed: int = 0) -> Iterator[Finding]:
     if subject.images.task == "segmentation" or len(samples) < FEWEST:
         return
     judged = list(_judged_classes(subject, samples))
-    for name, features in _features(subject, samples).items():
-        if features.shape[1] and (np.ptp(features, axis=0) > 0).any():
+    for name, parts in _features(subject, samples).items():
+        told = {words: part for words, part in parts.items() if _varies(part)}
+        if told:
+            features = np.hstack(list(told.values()))
             found = [e for c in judged if (e := _judge(c, name, features, seed)) is not None]
-            yield from _finding(_SOURCES[name], found)
+            yield from _finding(_SOURCES[name], ", ".join(told), found)
     yield from _not_judged(subject, [case.name for case in judged])
 
 
-def _finding(source: _Source, found: Sequence[_Evidence]) -> Iterator[Finding]:
+def _varies(features: Matrix) -> bool:
+    return bool(features.shape[1] and (np.ptp(features, axis=0) > 0).any())
+
+
+def _finding(source: _Source, told: str, found: Sequence[_Evidence]) -> Iterator[Finding]:
     if not found:
         return
     worst = max(found, key=lambda item: (item.bound, item.estimate.estimate or 0))
@@ -117,7 +132,7 @@ def _finding(source: _Source, found: Sequence[_Evidence]) -> Iterator[Finding]:
     yield Finding(
         check=source.check,
         severity="fatal" if source.stops and worst.bound >= FATAL else severity,
-        text=f"{source.words} '{worst.class_}' with {worst.words}",
+        text=f"{source.words.format(told)} '{worst.class_}' with {worst.words}",
         cure="" if severity == "note" else source.cure,
         figures={item.class_: item.figures() for item in found},
     )
@@ -131,17 +146,22 @@ def _chosen(subject: Subject, seed: int) -> list[Sample]:
     return [held[row] for row in sorted(rows.tolist())]
 
 
-def _features(subject: Subject, samples: Sequence[Sample]) -> dict[str, Matrix]:
+def _features(subject: Subject, samples: Sequence[Sample]) -> dict[str, dict[str, Matrix]]:
+    """Matrices of N rows by source, and of each what they say in words."""
     facts = [subject.facts[sample.name] for sample in samples]
     size = [(np.log(f.width), np.log(f.height), f.width / f.height) for f in facts]
     length = [(np.log(f.size_bytes + 1), f.size_bytes / (f.width * f.height)) for f in facts]
     kinds = _one_hot([f.kind for f in facts])
-    devices = _one_hot([sample.attributes.get("device", "") for sample in samples])
-    text = [[float(f.letters > 0)] for f in facts]
+    makers = [_one_hot([s.attributes.get(name, "") for s in samples]) for name in _MAKERS]
+    rim = [(*f.corners, *f.edges, float(f.letters > 0)) for f in facts]
     return {
-        "header": np.hstack([np.array(size), kinds, devices]),
-        "bytes": np.array(length),
-        "rim": np.hstack([np.array([(*f.corners, *f.edges) for f in facts]), np.array(text)]),
+        "header": {
+            "size in pixels": np.array(size),
+            "format, mode, depth": kinds,
+            "device, site": np.hstack(makers),
+        },
+        "bytes": {"bytes": np.array(length)},
+        "rim": {"rim": np.array(rim)},
     }
 
 

@@ -80,11 +80,16 @@ def _device(sample: Sample, path: Path) -> Sample:
     return dataclasses.replace(sample, attributes={"device": "scanner B"})
 
 
+def _site(sample: Sample, path: Path) -> Sample:
+    return dataclasses.replace(sample, attributes={"site": "B", "sex": "F"})
+
+
 PLANTED: dict[str, tuple[Callable[[Sample, Path], Sample], str]] = {
     "file format": (_as_jpeg_file, "header-predicts-class"),
     "size": (_larger, "header-predicts-class"),
     "bit depth": (_deeper, "header-predicts-class"),
     "device": (_device, "header-predicts-class"),
+    "site": (_site, "header-predicts-class"),
     "border": (_bordered, "rim-predicts-class"),
 }
 
@@ -192,3 +197,11 @@ def test_quality_of_jpeg_that_goes_with_the_class(
     assert _low(found) >= 0.6
     assert found is not None
     assert found.severity == "warning"
+
+
+def test_sex_is_no_fact_of_a_file(images: ImageSet, cache: Path) -> None:
+    told = tuple(
+        dataclasses.replace(s, attributes={"sex": "FM"[int(s.label == 1)]}) for s in images.samples
+    )
+    subject = subject_of(dataclasses.replace(images, samples=told), cache=cache)
+    assert named(list(shortcut_findings(subject)), "header-predicts-class") is None
