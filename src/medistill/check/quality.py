@@ -56,8 +56,13 @@ def quality_findings(subject: Subject) -> Iterator[Finding]:
     cure = "Check MONOCHROME1 and how they were exported; invert or remove them."
     inverted = _inverted(subject, names)
     yield from _listed("inverted", inverted, total, "looks|look inverted", cure)
+    if kinds:
+        yield _formats(kinds)
+
+
+def _formats(kinds: Counter[str]) -> Finding:
     words = ", ".join(f"{kind} {count:,}" for kind, count in kinds.most_common(6))
-    yield Finding(check="formats", severity="note", text=words, figures=dict(kinds))
+    return Finding(check="formats", severity="note", text=words, figures=dict(kinds))
 
 
 def text_findings(subject: Subject) -> Iterator[Finding]:

@@ -76,6 +76,8 @@ def test_a_table_of_files_that_are_not_there_is_asked_for_its_paths(
 ) -> None:
     samples = (dataclasses.replace(s, path=tmp_path / s.name) for s in images.samples)
     subject = dataclasses.replace(images, samples=tuple(samples))
-    found = named(list(quality_findings(subject_of(subject, cache=cache))), "unreadable")
+    findings = list(quality_findings(subject_of(subject, cache=cache)))
+    assert named(findings, "formats") is None
+    found = named(findings, "unreadable")
     assert found is not None
     assert "a table's paths begin at its own folder" in found.cure
