@@ -21,7 +21,8 @@ from medistill.imaging.window import WINDOW_OPTIONS
 CONSTANT, DIM = 0.004, 0.08
 #: Share of full white from which a picture is burnt out.
 BURNT = 0.6
-#: Correlation with the mean picture below which one looks inverted, where most are above the other.
+#: Correlation with what all have in common below which a picture looks inverted, where that of most
+#: is beyond the other, with either sign.
 INVERTED, ALIKE = -0.3, 0.4
 _FEWEST = 8
 _ROWS = 1024
@@ -53,7 +54,10 @@ def quality_findings(subject: Subject) -> Iterator[Finding]:
     words = "uses|use less than a twelfth of the gray scale"
     yield from _listed("dim", dim, total, words, cure)
     yield from _listed("burnt-out", burnt, total, "is|are mostly full white", cure)
-    cure = "Check MONOCHROME1 and how they were exported; invert or remove them."
+    cure = (
+        "Check MONOCHROME1 and how they were exported; invert or remove them (of half and half it "
+        "may be the others)."
+    )
     inverted = _inverted(subject, names)
     yield from _listed("inverted", inverted, total, "looks|look inverted", cure)
     if kinds:
@@ -130,26 +134,31 @@ def _listed(check: str, names: list[str], total: int, words: str, cure: str) -> 
 
 
 def _inverted(subject: Subject, names: list[str]) -> list[str]:
-    """Images against the set's mean: only where most images are alike can one be judged."""
+    """Images against most of the set: only where most are alike, or inverted, can one be judged."""
     if len(names) < _FEWEST:
         return []
     held = b"".join(bytes.fromhex(subject.facts[name].thumb) for name in names)
     likeness = _likeness(np.frombuffer(held, dtype=np.uint8).reshape(len(names), -1))
-    if np.median(likeness) < ALIKE:
+    if np.median(np.abs(likeness)) < ALIKE:
         return []
     return [name for name, value in zip(names, likeness.tolist(), strict=True) if value < INVERTED]
 
 
 def _likeness(thumbs: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Correlation of each small picture, (N, 256), with the median of all of them."""
-    # A few rows or columns at a time: all as floating-point numbers would be 4 KB an image.
+    """Correlation of each small picture, (N, 256), with what they have in common.
+
+    That is their first principal component, which an image and its inverse point to alike, so that
+    half of a set may be inverted; its sign is that of most.
+    """
+    # Some at a time: all as floating-point numbers would be 1 KB an image.
     rows = [slice(start, start + _ROWS) for start in range(0, len(thumbs), _ROWS)]
-    level = np.concatenate([thumbs[r].astype(np.float32).mean(axis=1) for r in rows])
-    scale = np.concatenate(
-        [np.linalg.norm(thumbs[r] - level[r, None], axis=1).astype(np.float32) for r in rows]
-    )
-    scale = np.maximum(scale, np.float32(1e-6))
-    middle = [np.median((column - level) / scale) for column in thumbs.T]
-    mean = np.array(middle, dtype=np.float32)
-    mean /= max(float(np.linalg.norm(mean)), 1e-6)
-    return np.concatenate([((thumbs[r] - level[r, None]) / scale[r, None]) @ mean for r in rows])
+    common = np.linalg.eigh(sum(_unit(thumbs[r]).T @ _unit(thumbs[r]) for r in rows))[1][:, -1]
+    likeness = np.concatenate([_unit(thumbs[r]) @ common for r in rows]).astype(np.float32)
+    inverted = (likeness < 0).sum() > len(likeness) / 2
+    return -likeness if inverted else likeness
+
+
+def _unit(thumbs: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Without their mean, and of length 1."""
+    held = thumbs - thumbs.mean(axis=1, keepdims=True)
+    return np.asarray(held / np.maximum(np.linalg.norm(held, axis=1, keepdims=True), 1e-6))

@@ -41,6 +41,23 @@ def test_planted_pictures_are_found(
     assert all((word in found.cure) == window for word in ("--window", "data.window="))
 
 
+@pytest.mark.parametrize("share", [0.3, 0.45, 0.5])
+def test_half_of_a_set_may_be_inverted(
+    images: ImageSet, tmp_path: Path, cache: Path, share: float
+) -> None:
+    count = len(images.samples)
+    rows = np.random.default_rng(0).choice(count, round(share * count), replace=False).tolist()
+    subject = subject_of(altered(images, rows, planted.inverted, tmp_path), cache=cache)
+    found = named(list(quality_findings(subject)), "inverted")
+    assert found is not None
+    planted_names = {images.samples[row].name for row in rows}
+    others = {sample.name for sample in images.samples} - planted_names
+    told = max(planted_names, others, key=lambda names: len(names & set(found.groups[0])))
+    assert set(found.groups[0]) <= told
+    assert len(found.groups[0]) > 0.8 * len(told)
+    assert told == planted_names or share == 0.5
+
+
 @pytest.mark.parametrize("count", STRENGTHS)
 def test_unreadable_files_are_fatal(
     images: ImageSet, tmp_path: Path, cache: Path, count: int
