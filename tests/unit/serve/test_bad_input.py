@@ -73,7 +73,10 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "pdf": (lambda: b"%PDF-1.7 " + bytes(500), "is not a PNG"),
     "zip": (lambda: b"PK\x03\x04" + bytes(500), "is not a PNG"),
     "cut off": (lambda: png(51, (300, 200))[:90], "damaged or truncated|cut off|truncated"),
-    "20,000 x 20,000": (lambda: png_of_zeros(20_000), "more than 64,000,000 pixels"),
+    "20,000 x 20,000": (
+        lambda: png_of_zeros(20_000),
+        "has 20000 x 20000 pixels, more than 64,000,000",
+    ),
     "needle": (lambda: png(1, (4000, 3)), "sides beyond 1:32"),
     "several pages": (animation, "2 (frames|pages|pictures)"),
     "multi-frame DICOM": (
