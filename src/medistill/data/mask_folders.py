@@ -12,6 +12,7 @@ from medistill.data.listing import images_below, is_image_file
 from medistill.data.mask_classes import mask_classes
 from medistill.data.mask_sizes import check_sizes
 from medistill.data.nifti_pairs import is_volume
+from medistill.data.nnunet import named_classes, unlabelled_test
 from medistill.data.paired_folders import (
     FilePair,
     file_pairs,
@@ -22,6 +23,7 @@ from medistill.data.paired_folders import (
 from medistill.data.shown_classes import Shown, shown_classes
 
 _TRIED = 50
+_UNLABELLED = "image|images without mask is|are left out"
 
 
 def is_mask_folders(root: Path) -> bool:
@@ -39,6 +41,7 @@ def read_mask_folders(root: Path, *, workers: int = 0) -> ImageSet:
     Below ``train``, ``val`` and ``test``, or with such folders in both, they have that split. The
     masks' values say the classes: two for black and white (JPEG masks are cut at half of white), 0
     to K - 1 for K classes. An image's label says which of them its mask shows.
+    Their names are those of ``dataset.json``, as in ``nnunet``.
 
     Args:
         root: the folder.
@@ -46,7 +49,8 @@ def read_mask_folders(root: Path, *, workers: int = 0) -> ImageSet:
 
     Raises:
         DataError: no such folders, images without mask, names that do not say which belong
-            together, masks of another shape than their images, or as in ``mask_classes``.
+            together, masks of another shape than their images, or as in ``mask_classes`` or
+            ``nnunet.named_classes``.
     """
     pairs = folder_pairs(root)
     if not pairs:
@@ -54,7 +58,8 @@ def read_mask_folders(root: Path, *, workers: int = 0) -> ImageSet:
         raise DataError(where=root, what="holds no folders of images and masks", cure=cure)
     files, spare = file_pairs(pairs, is_image_file, image="image", mask="mask")
     sizes = check_sizes([(each.image, each.mask) for each in files], workers=workers)
-    found = mask_classes([each.mask for each in files], where=pairs[0].masks, workers=workers)
+    masks = [each.mask for each in files]
+    found = named_classes(mask_classes(masks, where=pairs[0].masks, workers=workers), root)
     shown = [shown_classes(values, len(found.names)) for values in found.values]
     grouped = groups_of_files({_name(root, each): each.image for each in files})
     return ImageSet(
@@ -68,6 +73,7 @@ def read_mask_folders(root: Path, *, workers: int = 0) -> ImageSet:
             *(() if grouped.word == "patient" else (NO_PATIENTS,)),
             *seen_pairs(pairs, root),
             *sizes,
+            *unlabelled_test(root, pairs, is_image_file, _UNLABELLED),
             *spare_masks(spare, root),
             *found.caveats,
         ),

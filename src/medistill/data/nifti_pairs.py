@@ -9,6 +9,7 @@ from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Plane, Sample
 from medistill.data.listing import found_below
 from medistill.data.mask_classes import mask_classes
+from medistill.data.nnunet import named_classes, unlabelled_test
 from medistill.data.paired_folders import (
     LABEL_MAPS,
     FilePair,
@@ -20,6 +21,7 @@ from medistill.data.paired_folders import (
 from medistill.data.shown_classes import Shown, shown_in_slices
 from medistill.imaging.nifti import other_grid
 
+_UNLABELLED = "volume|volumes without label map is|are left out"
 _NO_PATIENTS = "A volume is taken for a patient; several of one patient would leak."
 
 
@@ -37,7 +39,7 @@ def read_nifti_pairs(root: Path, *, plane: Plane = "axial", workers: int = 0) ->
     """Read ``imagesTr`` and ``labelsTr`` (or ``images`` and ``labels``): a volume is a group.
 
     Volumes lie there at any depth, alone or by split, as in ``mask_folders``. A slice's label says
-    which classes its mask shows.
+    which classes its mask shows. Their names are those of ``dataset.json``, as in ``nnunet``.
 
     Args:
         root: the folder.
@@ -46,7 +48,7 @@ def read_nifti_pairs(root: Path, *, plane: Plane = "axial", workers: int = 0) ->
 
     Raises:
         DataError: no such folders, a volume without label map or with one of another grid, label
-            maps as in ``mask_classes``, or damaged.
+            maps as in ``mask_classes`` or ``nnunet.named_classes``, or damaged.
     """
     pairs = folder_pairs(root, LABEL_MAPS)
     if not pairs:
@@ -56,7 +58,7 @@ def read_nifti_pairs(root: Path, *, plane: Plane = "axial", workers: int = 0) ->
     for each in files:
         refuse_other_grid(each)
     maps = [each.mask for each in files]
-    found = mask_classes(maps, where=pairs[0].masks, workers=workers)
+    found = named_classes(mask_classes(maps, where=pairs[0].masks, workers=workers), root)
     shown = shown_in_slices(maps, plane=plane, classes=len(found.names), workers=workers)
     samples = [
         sample
@@ -72,7 +74,13 @@ def read_nifti_pairs(root: Path, *, plane: Plane = "axial", workers: int = 0) ->
         classes=found.names,
         samples=tuple(samples),
         group_word="volume",
-        caveats=(_NO_PATIENTS, *seen_pairs(pairs, root), *spare_masks(spare, root), *found.caveats),
+        caveats=(
+            _NO_PATIENTS,
+            *seen_pairs(pairs, root),
+            *unlabelled_test(root, pairs, is_volume, _UNLABELLED),
+            *spare_masks(spare, root),
+            *found.caveats,
+        ),
     )
 
 

@@ -116,3 +116,15 @@ def test_patients_of_dicom_images_are_groups(tmp_path: Path) -> None:
     assert [s.group for s in images.samples] == ["patient p1", "patient p1", "patient p2"]
     assert (images.group_word, images.caveats) == ("patient", ())
     assert not any(s.guessed for s in images.samples)
+
+
+def test_classes_have_the_names_of_dataset_json_and_an_unlabelled_test_is_said(
+    tmp_path: Path,
+) -> None:
+    for name in ("imagesTr/a_0000", "labelsTr/a", "imagesTs/b_0000", "imagesTs/c_0000"):
+        save_noise(tmp_path / f"{name}.png", 0)
+    Image.fromarray(np.eye(16, 24, dtype=np.uint8)).save(tmp_path / "labelsTr" / "a.png")
+    (tmp_path / "dataset.json").write_text('{"labels": {"background": 0, "lesion": 1}}')
+    images = read_mask_folders(tmp_path)
+    assert images.classes == ("background", "lesion")
+    assert "2 images without mask are left out ('imagesTs')." in images.caveats

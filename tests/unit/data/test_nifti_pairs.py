@@ -116,3 +116,16 @@ def test_labels_say_what_slices_show(
     assert [s.label for s in images.samples] == [(1.0, float(shown)) for shown in expected]
     masks = Masks(images.samples, 2)
     assert [bool(masks[row].any()) for row in range(len(images.samples))] == [*map(bool, expected)]
+
+
+def test_classes_have_the_names_of_dataset_json_and_an_unlabelled_test_is_said(
+    tmp_path: Path,
+) -> None:
+    save(tmp_path / "imagesTr" / "a_0000.nii.gz", VOLUME)
+    save(tmp_path / "labelsTr" / "a.nii.gz", VOLUME % 3)
+    save(tmp_path / "imagesTs" / "b_0000.nii.gz", VOLUME)
+    (tmp_path / "dataset.json").write_text('{"labels": {"background": 0, "liver": 1, "cyst": 2}}')
+    images = read_data(tmp_path, cache=tmp_path / "cache")
+    assert images.classes == ("background", "liver", "cyst")
+    assert "1 volume without label map is left out ('imagesTs')." in images.caveats
+    assert {s.group for s in images.samples} == {"a"}
