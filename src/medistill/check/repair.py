@@ -15,12 +15,13 @@ from medistill.check.subject import Subject
 from medistill.core.errors import DataError
 from medistill.core.files import write_text
 from medistill.core.types import ImageSet, Sample
-from medistill.data.label_cells import SEPARATORS, split_cells
+from medistill.data.label_cells import NO_FINDING, SEPARATORS, split_cells
+from medistill.data.list_cells import is_list
 from medistill.data.nifti_pairs import is_volume
 from medistill.data.parts import holdout_parts
 from medistill.data.table_frames import FRAME
 from medistill.data.table_images import OWN_COLUMNS
-from medistill.data.table_labels import NO_FINDING, read_class_columns
+from medistill.data.table_labels import read_class_columns
 from medistill.data.table_masks import MASK
 
 Columns = Mapping[str, Sequence[str]]
@@ -159,7 +160,7 @@ def _are_words(columns: Columns) -> bool:
 
 def _joins(name: str) -> bool:
     """Whether a table would take the name of a class for several."""
-    return any(mark in name for mark in SEPARATORS)
+    return is_list(name) or any(mark in name for mark in SEPARATORS)
 
 
 def _is_class(cells: Sequence[str]) -> bool:

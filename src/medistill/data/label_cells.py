@@ -1,4 +1,4 @@
-"""Cells that join several labels: by a bar, else by a semicolon, else by a comma."""
+"""Cells that join several labels: by a bar, else a semicolon, else a comma; or as a list."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medistill.core.errors import DataError
+from medistill.data.folder import UNLABELLED
+from medistill.data.list_cells import is_list, listed_words
 
+#: Words for an image on which nothing was found, in a multi-label column.
+NO_FINDING = frozenset({"none", "no finding"})
 _BAR, SEMICOLON, _COMMA = SEPARATORS = ("|", ";", ",")
 _CURE = (
     "Join the labels of an image by |, as in edema|mass, or give each class a column of 1 and 0; "
@@ -17,7 +21,8 @@ _CURE = (
 def split_cells(cells: Sequence[str], *, where: Path, column: str) -> list[tuple[str, ...]] | None:
     """The words of every cell, or None where no cell joins several.
 
-    A bar or a semicolon anywhere parts words. A comma may belong to a name, as in *pneumonia,
+    Where a cell is a list of quoted words, as PadChest writes them, every one is. Else a bar or a
+    semicolon anywhere parts words. A comma may belong to a name, as in *pneumonia,
     viral*: it parts words in a column called ``labels`` alone, and only if nothing else does.
 
     Args:
@@ -26,12 +31,16 @@ def split_cells(cells: Sequence[str], *, where: Path, column: str) -> list[tuple
         column: its name.
 
     Raises:
-        DataError: cells that are lists of a program or vectors of 0 and 1, or that mix bars and
-            semicolons; in a column ``label`` words that are joined by commas in one cell and stand
-            alone in others.
+        DataError: cells that are no lists where others are, vectors of 0 and 1, or that mix bars
+            and semicolons; in a column ``label`` words that are joined by commas in one cell and
+            stand alone in others.
     """
+    if any(map(is_list, cells)):
+        plain = NO_FINDING | UNLABELLED
+        return _no_vectors(
+            cells, listed_words(cells, plain, where=where, column=column), where, column
+        )
     held = {mark: next((c for c in cells if mark in c), None) for mark in SEPARATORS}
-    _refuse(where, column, next(filter(_is_list, cells), None), "which is a list of a program")
     if held[_BAR] and held[SEMICOLON]:
         _refuse(where, column, held[SEMICOLON], f"and '{held[_BAR]}', which are joined otherwise")
     mark = next((mark for mark in (_BAR, SEMICOLON) if held[mark]), _COMMA)
@@ -41,24 +50,21 @@ def split_cells(cells: Sequence[str], *, where: Path, column: str) -> list[tuple
     if not held[mark]:
         return None
     found = {cell: _words(cell, mark) for cell in dict.fromkeys(cells)}
-    vector = next((cell for cell, words in found.items() if _is_vector(words)), None)
-    _refuse(where, column, vector, "which looks like one 0 or 1 for each class")
-    return [found[cell] for cell in cells]
+    return _no_vectors(cells, [found[cell] for cell in cells], where, column)
 
 
 def _words(cell: str, mark: str) -> tuple[str, ...]:
     return tuple(word for word in map(str.strip, cell.split(mark)) if word)
 
 
-def _is_list(cell: str) -> bool:
-    ends, quoted = cell[:1] + cell[-1:], "'" in cell or '"' in cell
-    if ends == "[]":
-        return quoted or "," in cell or _is_vector(cell[1:-1].split())
-    return ends in ("()", "{}") and quoted
-
-
-def _is_vector(words: Sequence[str]) -> bool:
-    return len(words) > 1 and {*words} <= {"0", "1"}
+def _no_vectors(
+    cells: Sequence[str], found: list[tuple[str, ...]], where: Path, column: str
+) -> list[tuple[str, ...]]:
+    """The words, unless those of a cell may be one 0 or 1 for each class."""
+    pairs = zip(cells, found, strict=True)
+    vector = next((c for c, words in pairs if len(words) > 1 and {*words} <= {"0", "1"}), None)
+    _refuse(where, column, vector, "which looks like one 0 or 1 for each class")
+    return found
 
 
 def _refuse_joined(cells: Sequence[str], where: Path, column: str) -> None:

@@ -10,8 +10,20 @@ from medistill.core.types import ImageSet, Plane, Sample
 from medistill.data.dicom_groups import attributes_of, study_of
 from medistill.data.table_file import Table, load_table, missing_column
 from medistill.data.table_frames import plane_of
-from medistill.data.table_images import PATH, Listed, listed_images, own_columns, path_column
-from medistill.data.table_labels import Labels, attributes_of_rows, label_caveats, labels_of
+from medistill.data.table_images import (
+    PATH,
+    Listed,
+    listed_images,
+    own_columns,
+    path_column,
+    with_paths,
+)
+from medistill.data.table_labels import (
+    Labels,
+    attributes_of_rows,
+    label_caveats,
+    labels_of,
+)
 from medistill.data.table_masks import names_masks, read_mask_table
 
 
@@ -21,9 +33,10 @@ def read_table(
     """Read a CSV file with the columns below, in any order and any case.
 
     ``path`` (also ``image``, ``file``, ``filename`` and the like): image, relative to the file's
-    folder. ``frame`` (optional): which frame of a DICOM file, or slice of a volume along ``plane``,
-    from 0; each is an image. ``label``: one class; or ``labels``: classes joined by ``|`` or ``;``
-    (also in ``label``) or by commas, ``none`` for no finding. The class ``unlabelled`` means no
+    folder; or ``ImageDir`` and ``ImageID``, as in PadChest. ``frame`` (optional): which frame of a
+    DICOM file, or slice of a volume along ``plane``, from 0; each is an image. ``label``: one
+    class; or ``labels``: classes joined by ``|`` or ``;`` or in lists as ``['a', 'b']`` (also in
+    ``label``) or by commas, ``none`` or ``[]`` for no finding. The class ``unlabelled`` means no
     label. Without both, ``mask``: as ``data.table_masks``; else every column of 1, 0, -1
     (uncertain) and blank (unknown) is a class, as in CheXpert: what is uncertain or unknown is
     masked. ``patient`` (also ``patient_id``, ``PatientID``) or ``group`` (optional): what must not
@@ -42,7 +55,7 @@ def read_table(
             value is needed, an unknown split, an image listed twice, a frame that is not there,
             too few classes, or masks as in ``data.table_masks``.
     """
-    table = load_table(path)
+    table = with_paths(load_table(path))
     if path_column(table) is None:
         missing_column(table, PATH)
     if names_masks(table):

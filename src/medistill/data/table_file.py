@@ -109,8 +109,10 @@ def _checked(path: Path, lines: list[list[str]]) -> Table:
             what=f"row {ragged[0]} has {len(lines[ragged[0]])} cells, the header {len(columns)}",
             cure="Quote cells that contain the separator.",
         )
-    rows = tuple(dict(zip(columns, line, strict=True)) for line in lines[1:])
-    return Table(path, columns, rows)
+    # A column without a heading holds the row numbers that pandas writes.
+    named = tuple(filter(None, columns))
+    rows = (dict(zip(columns, line, strict=True)) for line in lines[1:])
+    return Table(path, named, tuple({name: row[name] for name in named} for row in rows))
 
 
 def _without_blank_ends(lines: list[list[str]]) -> list[list[str]]:

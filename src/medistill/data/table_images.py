@@ -26,6 +26,8 @@ PATH_NAMES = (
     *("image_path", "image path", "imagepath", "img_path", "image_file", "image_name"),
     *("image_filename", "image name"),
 )
+# How PadChest says where an image lies.
+_FOLDER, _FILE = "imagedir", "imageid"
 _GROUPS = ("patient", "group")
 #: How archives head a column of patients; read where none is called ``patient`` or ``group``.
 PATIENT_IDS = ("patient_id", "patientid", "patient id", "patient-id")
@@ -127,6 +129,22 @@ def own_columns(table: Table) -> frozenset[str]:
     return OWN_COLUMNS.union(filter(None, (path_column(table),)))
 
 
+def with_paths(table: Table) -> Table:
+    """A table of PadChest's columns ``ImageDir`` and ``ImageID`` with ``path``; others as they are.
+
+    PadChest (Bustos et al., Medical Image Analysis 2020) puts the images into numbered folders.
+    """
+    if PATH in table.columns or not {_FOLDER, _FILE} <= {*table.columns}:
+        return table
+    columns = (PATH, *(name for name in table.columns if name not in (_FOLDER, _FILE)))
+    rows = ({PATH: _placed(row), **row} for row in table.rows)
+    return Table(table.path, columns, tuple({k: row[k] for k in columns} for row in rows))
+
+
+def _placed(row: Mapping[str, str]) -> str:
+    return "/".join(filter(None, (row[_FOLDER], row[_FILE]))) if row[_FILE] else ""
+
+
 def group_column(table: Table) -> str | None:
     """Which column says what must not be cut by a split, if any does."""
     return table.one_of(_GROUPS) or table.one_of(PATIENT_IDS)
@@ -144,7 +162,7 @@ def splits_of(table: Table) -> tuple[str | None, ...]:
 def lists_images(path: Path) -> bool:
     """Whether a CSV file has a column of paths whose first image is there."""
     try:
-        table = load_table(path)
+        table = with_paths(load_table(path))
         column = path_column(table)
     except DataError:
         return False

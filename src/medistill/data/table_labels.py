@@ -11,15 +11,13 @@ from pathlib import Path
 from medistill.core.counting import agreeing, counted
 from medistill.core.errors import DataError
 from medistill.data.folder import UNLABELLED
-from medistill.data.label_cells import SEMICOLON, split_cells
+from medistill.data.label_cells import NO_FINDING, SEMICOLON, split_cells
 from medistill.data.table_file import LABELS, Table, filled
 
 _UNCERTAIN = "image|images is|are labelled -1 and taken for unlabelled"
 _NEVER = "Column|Columns without a single 1 is|are no class|classes"
 _WHOLE = re.compile(r"(-?\d+)\.0+")
-#: Words for an image on which nothing was found, in a multi-label column.
 _ENTRIES = {"": "", "0": "0", "0.0": "0", "1": "1", "1.0": "1", "-1": "-1", "-1.0": "-1"}
-NO_FINDING = frozenset({"none", "no finding"})
 
 
 @dataclass(frozen=True)
@@ -136,9 +134,9 @@ def read_labels(
 ) -> Labels:
     """Read filled cells of a column ``label`` or ``labels``.
 
-    The set is multi-label if the column is called ``labels`` or any cell joins several, as
-    ``label_cells`` tells. In a single-label set -1 means no label where the others are 0, 1 and
-    further numbers.
+    The set is multi-label if the column is called ``labels``, or if any cell joins several or is a
+    list, as ``label_cells`` tells. In a single-label set -1 means no label where the others are 0,
+    1 and further numbers.
 
     Args:
         cells: one a row, none empty.
@@ -155,7 +153,7 @@ def read_labels(
     several = column == "labels" or found is not None
     unknown = frozenset[str]() if several else _uncertain(cells)
     words = [
-        None if cell.lower() in UNLABELLED or cell in unknown else _named(parts, several)
+        None if _is_unlabelled(parts) or cell in unknown else _named(parts, several)
         for cell, parts in zip(cells, found or ((cell,) for cell in cells), strict=True)
     ]
     classes = _ordered({word for found in words if found is not None for word in found})
@@ -204,6 +202,10 @@ def _uncertain(cells: Sequence[str]) -> frozenset[str]:
     ):
         return frozenset()
     return frozenset(cell for cell in cells if _ENTRIES.get(cell) == "-1")
+
+
+def _is_unlabelled(words: tuple[str, ...]) -> bool:
+    return len(words) == 1 and words[0].lower() in UNLABELLED
 
 
 def _named(words: tuple[str, ...], several: bool) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,8 @@ WHERE = Path("list.csv")
         ("labels", ["a", "b"], None),
         ("label", ["(normal)", "[ill"], None),
         ("label", ["[atypical nevus]", "[1]"], None),
+        ("labels", ["['a', 'b']", "['c']", "none"], [("a", "b"), ("c",), ("none",)]),
+        ("label", ["['a|b', 'c;d, e']", "[]"], [("a|b", "c;d, e"), ()]),
     ],
 )
 def test_what_joins_labels(
@@ -35,9 +38,7 @@ def test_what_joins_labels(
 @pytest.mark.parametrize(
     ("column", "cells", "message"),
     [
-        ("labels", ["['a', 'b']", "['c']"], r"holds '\['a', 'b'\]', which is a list of a program"),
-        ("labels", ["[1 0 0]"], "which is a list of a program"),
-        ("label", ["('a', 'b')"], "which is a list of a program"),
+        ("labels", ["['1', '0']"], r"'\['1', '0'\]', which looks like one 0 or 1 for each class"),
         ("labels", ["1,0,0", "0,1,0"], "'1,0,0', which looks like one 0 or 1 for each class"),
         ("labels", ["1,0", "0,1"], "'1,0', which looks like one 0 or 1 for each class"),
         ("label", ["0|1", "1|0"], "which looks like one 0 or 1 for each class"),
@@ -51,3 +52,9 @@ def test_what_may_be_meant_in_two_ways_is_refused(
     with pytest.raises(DataError, match=message) as caught:
         split_cells(cells, where=WHERE, column=column)
     assert "Join the labels of an image by |" in str(caught.value)
+
+
+@pytest.mark.parametrize("cell", ["[1 0 0]", "['a' 'b']", "edema"])
+def test_a_cell_that_is_no_list_among_lists_is_refused_with_its_row(cell: str) -> None:
+    with pytest.raises(DataError, match=f"holds {re.escape(cell)} in row 2, which is no list"):
+        split_cells(["['a', 'b']", cell], where=WHERE, column="labels")

@@ -112,3 +112,29 @@ def test_columns_without_a_finding_are_said(tmp_path: Path) -> None:
     images = read_table(_write(tmp_path, "path,edema,fracture", "1.png,1,0", "2.png,0,-1"))
     assert images.classes == ("edema",)
     assert "Column without a single 1 is no class: 'fracture'." in images.caveats
+
+
+def test_the_columns_of_padchest_are_read_as_they_are_published(tmp_path: Path) -> None:
+    path = _write(
+        tmp_path,
+        ",ImageID,ImageDir,StudyID,PatientID,Projection,Labels",
+        "0,a.png,0,s1,p1,PA,\"['normal']\"",
+        "1,b.png,12,s2,p2,L,\"['pneumonia', 'pleural effusion ']\"",
+        "2,c.png,,s3,p2,L,[]",
+    )
+    images = read_table(path)
+    assert (images.task, images.group_word) == ("multi-label", "patient")
+    assert images.classes == ("normal", "pleural effusion", "pneumonia")
+    assert [(s.name, s.label, s.group) for s in images.samples] == [
+        ("0/a.png", (1, 0, 0), "p1"),
+        ("12/b.png", (0, 1, 1), "p2"),
+        ("c.png", (0, 0, 0), "p2"),
+    ]
+    assert images.samples[1].path == tmp_path / "12" / "b.png"
+    assert images.samples[0].attributes == {"studyid": "s1", "projection": "PA"}
+
+
+def test_an_image_without_its_name_is_empty_whatever_its_folder(tmp_path: Path) -> None:
+    path = _write(tmp_path, "ImageID,ImageDir,label", "a.png,0,ill", ",1,well")
+    with pytest.raises(DataError, match="is empty in row 2"):
+        read_table(path)

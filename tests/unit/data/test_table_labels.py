@@ -38,6 +38,15 @@ def test_a_semicolon_joins_labels_as_a_bar_does(column: str) -> None:
     assert labels.values == ((1, 0, 1), (0, 1, 0), (0, 0, 0))
 
 
+@pytest.mark.parametrize("column", ["label", "labels"])
+def test_lists_make_the_set_multi_label(column: str) -> None:
+    cells = ["['pneumonia', ' loc right']", "['loc right']", "[]", "['unlabelled']", "Unlabelled"]
+    labels = read_labels(cells, where=WHERE, column=column)
+    assert labels.classes == ("loc right", "pneumonia")
+    assert labels.values == ((1, 1), (1, 0), (0, 0), None, None)
+    assert labels.several
+
+
 def test_column_labels_is_multi_label_without_a_bar() -> None:
     labels = read_labels(["a", "none"], where=WHERE, column="labels")
     assert (labels.classes, labels.values) == (("a",), ((1.0,), (0.0,)))
