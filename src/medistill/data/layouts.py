@@ -104,7 +104,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         "medmnist": Layout(
             "an npz file of MedMNIST",
             is_medmnist,
-            lambda path, manner: read_medmnist(path, cache=manner.cache),
+            lambda path, manner: read_medmnist(path, cache=manner.cache, workers=manner.workers),
         ),
         "nifti": Layout(
             "NIfTI volumes and label maps, as in imagesTr and labelsTr",

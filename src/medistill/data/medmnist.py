@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import math
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from medistill.core.errors import DataError
+from medistill.core.errors import MENDABLE, DataError
 from medistill.core.files import atomic_file, sha256_file
 from medistill.core.types import ImageSet, Sample, Task
+from medistill.data.processes import MOST_AT_ONCE, in_order
 
+_Named = tuple[str, NDArray[Any]]
 PREFIX = "medmnist"
 URL = "https://zenodo.org/records/10519652/files"
 _SPLITS = ("train", "val", "test")
@@ -68,6 +73,7 @@ def fetched(spec: str, cache: Path) -> Path:
 
     Raises:
         DataError: an impossible specification, or the file cannot be had; says where to place it.
+        OSError: the cache cannot be written.
     """
     flag, _, rest = spec.partition(":")[2].partition(",")
     size = rest.partition("=")[2] or "28"
@@ -82,20 +88,26 @@ def fetched(spec: str, cache: Path) -> Path:
     return target
 
 
-def read_medmnist(path: Path, *, cache: Path) -> ImageSet:
+def read_medmnist(path: Path, *, cache: Path, workers: int = 0) -> ImageSet:
     """Unpack an npz file into PNG files below ``cache`` and list them with the published split.
 
     Args:
         path: the npz file.
         cache: where the pictures go; those of an earlier call are used again.
+        workers: processes that write them (spawned: guard your script's ``__main__``); 0 writes
+            here.
 
     Raises:
         DataError: damaged, or not of two dimensions.
+        OSError: the cache cannot be written.
     """
     folder = cache / f"{path.stem}-{sha256_file(path)[:12]}"
     with _named_faults(path):
         labels = _labels(path)
-        names = {split: _unpacked(path, split, folder) for split in labels}
+        names = {split: _names(path, split) for split in labels}
+        write = partial(_write, folder)
+        for _ in in_order(_missing(path, names, folder), write, workers=workers):
+            pass
     wide = max(value.reshape(len(value), -1).shape[1] for value in labels.values()) > 1
     samples: list[Sample] = []
     for split, held in labels.items():
@@ -122,6 +134,8 @@ def _named_faults(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        if isinstance(error, OSError) and error.errno in MENDABLE:
+            raise  # the disk's fault, not the file's
         cure = "Download it again."
         raise DataError(where=path, what=f"is a damaged npz file ({error})", cure=cure) from error
 
@@ -132,34 +146,57 @@ def _labels(path: Path) -> dict[str, NDArray[Any]]:
         return {split: found[name] for split, name in names.items() if name in found.files}
 
 
-def _unpacked(path: Path, split: str, folder: Path) -> list[str]:
-    """Names of a split's pictures, each of which is in the folder afterwards."""
-    (folder / split).mkdir(parents=True, exist_ok=True)
-    names = []
-    for number, picture in enumerate(_pictures(path, f"{split}_images.npy")):
-        names.append(f"{split}/{number:06}.png")
-        target = folder / names[-1]
-        if not target.is_file():
-            # Renamed when it is whole; to wait for the disk for each of them can take hours.
-            partial = target.with_suffix(".png.partial")
-            Image.fromarray(picture.astype(np.uint8)).save(partial, "PNG")
-            partial.replace(target)
-    return names
+def _names(path: Path, split: str) -> list[str]:
+    """Names of a split's pictures below the folder."""
+    with _opened(path, split) as (_, (count, *_), _):
+        return [f"{split}/{number:06}.png" for number in range(count)]
 
 
-def _pictures(path: Path, member: str) -> Iterator[NDArray[Any]]:
+def _missing(
+    path: Path, names: Mapping[str, Sequence[str]], folder: Path
+) -> Iterator[list[_Named]]:
+    """Pictures that are not in the folder yet, with their names, some at a time."""
+    for split, own in names.items():
+        (folder / split).mkdir(parents=True, exist_ok=True)
+        if all((folder / name).is_file() for name in own):
+            continue
+        named = zip(own, _pictures(path, split), strict=True)
+        wanted = ((name, picture) for name, picture in named if not (folder / name).is_file())
+        while piece := list(islice(wanted, MOST_AT_ONCE)):
+            yield piece
+
+
+def _write(folder: Path, pictures: Iterable[_Named]) -> None:
+    for name, picture in pictures:
+        packed = io.BytesIO()
+        Image.fromarray(picture.astype(np.uint8)).save(packed, "PNG")
+        # Renamed when it is whole; to wait for the disk for each of them can take hours.
+        torn = (folder / name).with_suffix(".png.partial")
+        torn.write_bytes(packed.getvalue())
+        torn.replace(folder / name)
+
+
+def _pictures(path: Path, split: str) -> Iterator[NDArray[Any]]:
     """One after the other, since all of a large flag would not fit in memory."""
-    with zipfile.ZipFile(path) as archive, archive.open(member) as stream:
-        read_header = _HEADERS[np.lib.format.read_magic(stream)]
-        (count, *shape), by_column, dtype = read_header(stream)
-        if len(shape) not in (2, 3) or (len(shape) == 3 and shape[-1] != 3):
-            what = f"holds pictures of the shape {tuple(shape)}"
-            raise DataError(where=path, what=what, cure="Use a flag of two-dimensional pictures.")
-        if by_column:
-            raise ValueError(f"{member} is stored by columns")
+    with _opened(path, split) as (stream, (count, *shape), dtype):
         size = math.prod(shape) * dtype.itemsize
         for _ in range(count):
             yield np.frombuffer(stream.read(size), dtype=dtype).reshape(shape)
+
+
+@contextmanager
+def _opened(path: Path, split: str) -> Iterator[tuple[IO[bytes], tuple[int, ...], np.dtype[Any]]]:
+    """The pictures of a split as a stream of their values, their shape and type."""
+    member = f"{split}_images.npy"
+    with zipfile.ZipFile(path) as archive, archive.open(member) as stream:
+        shape, by_column, dtype = _HEADERS[np.lib.format.read_magic(stream)](stream)
+        one = shape[1:]
+        if len(one) not in (2, 3) or (len(one) == 3 and one[-1] != 3):
+            what = f"holds pictures of the shape {tuple(one)}"
+            raise DataError(where=path, what=what, cure="Use a flag of two-dimensional pictures.")
+        if by_column:
+            raise ValueError(f"{member} is stored by columns")
+        yield stream, shape, dtype
 
 
 def _classes(path: Path, labels: Mapping[str, NDArray[Any]], wide: bool) -> tuple[str, ...]:
@@ -176,6 +213,8 @@ def _download(url: str, target: Path, spec: str) -> None:
             while piece := answer.read(2**20):
                 stream.write(piece)
     except OSError as error:
+        if error.errno in MENDABLE:
+            raise  # the disk's fault, not the net's
         raise DataError(
             where=spec,
             what=f"cannot be downloaded ({getattr(error, 'reason', error)})",

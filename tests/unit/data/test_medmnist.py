@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import tracemalloc
 import urllib.error
 import urllib.request
@@ -98,3 +100,50 @@ def test_pictures_of_another_form_are_refused(
     np.savez(tmp_path / "x.npz", train_images=pictures, train_labels=labels)
     with pytest.raises(DataError, match=words):
         read_medmnist(tmp_path / "x.npz", cache=tmp_path / "cache")
+
+
+def test_processes_write_what_one_does(tmp_path: Path) -> None:
+    path = _npz(tmp_path / "x.npz", colour=True)
+    one, two = (
+        {s.name: s.path.read_bytes() for s in read_medmnist(path, cache=cache, workers=w).samples}
+        for w, cache in ((0, tmp_path / "one"), (2, tmp_path / "two"))
+    )
+    assert len(one) == 12
+    assert one == two
+    assert not [*tmp_path.rglob("*.partial")]
+
+
+def test_only_missing_pictures_are_unpacked_again(tmp_path: Path) -> None:
+    path = _npz(tmp_path / "x.npz")
+    samples = read_medmnist(path, cache=tmp_path).samples
+    kept, gone = samples[0].path, samples[1].path
+    whole = gone.read_bytes()
+    gone.unlink()
+    kept.write_bytes(b"kept")
+    read_medmnist(path, cache=tmp_path)
+    assert (kept.read_bytes(), gone.read_bytes()) == (b"kept", whole)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_full_disk_is_no_damaged_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    path = _npz(tmp_path / "x.npz")
+
+    def refuse(self: Path, data: bytes) -> None:
+        raise OSError(number, os.strerror(number), self)
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with pytest.raises(OSError, match=r"train/000000.png.partial") as caught:
+        read_medmnist(path, cache=tmp_path)
+    assert caught.value.errno == number
+
+
+def test_a_full_disk_is_no_failed_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(url: str, timeout: float) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(urllib.request, "urlopen", fail)
+    with pytest.raises(OSError, match="No space left") as caught:
+        fetched("medmnist:breastmnist", tmp_path)
+    assert caught.value.errno == errno.ENOSPC
