@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from medistill.core.errors import DataError
 from medistill.data.duplicates import identical_files
+from medistill.data.perceptual import Progress
+from medistill.data.processes import MOST_AT_ONCE, in_order
 from medistill.imaging.identity import Identity, read_identity
+
+# So few files are read before a process has started, and before anyone would look at a bar.
+_FEW = 4000
 
 
 @dataclass(frozen=True)
@@ -27,29 +32,54 @@ class FileGroups:
 
 
 def groups_of_files(
-    paths: Mapping[str, Path], known: Mapping[str, Identity] | None = None
+    paths: Mapping[str, Path], known: Mapping[str, Identity] | None = None, *, workers: int = 0
 ) -> FileGroups:
     """Groups of files of any kind, where nothing else names them.
 
     Args:
         paths: files by name.
         known: identifiers of those that are DICOM, or None to read them.
+        workers: processes that read them.
     """
-    held = identities(paths) if known is None else known
+    held = identities(paths, workers=workers) if known is None else known
     patients = all(name in held and held[name].patient for name in paths)
     word = "patient" if patients else "patient or study" if held else "image"
-    return FileGroups(groups_of(held, identical_files(paths)), word, held)
+    # Files of the same bytes name the same patient: only those that name none are compared.
+    alone = {name: path for name, path in paths.items() if not _names_group(held.get(name))}
+    otherwise = {name: name for name in paths} | identical_files(alone)
+    return FileGroups(groups_of(held, otherwise), word, held)
 
 
-def identities(paths: Mapping[str, Path]) -> dict[str, Identity]:
-    """Identifiers of every DICOM file by name; other files and damaged ones are left out."""
-    # Several names may be of one file, as those of its frames are.
-    held = {path: _identity(path) for path in dict.fromkeys(paths.values())}
-    found = {name: held[path] for name, path in paths.items()}
-    return {name: identity for name, identity in found.items() if identity is not None}
+def identities(
+    paths: Mapping[str, Path], *, workers: int = 0, progress: Progress | None = None
+) -> dict[str, Identity]:
+    """Identifiers of every DICOM file by name; other files and damaged ones are left out.
+
+    Args:
+        paths: files by name; several names may be of one file, as those of its frames are.
+        workers: processes that read many of them (spawned: guard your script's ``__main__``); 0
+            reads here.
+        progress: called with (done, total) as many files are read.
+    """
+    files = list(dict.fromkeys(paths.values()))
+    pieces = [files[at : at + MOST_AT_ONCE] for at in range(0, len(files), MOST_AT_ONCE)]
+    many = len(files) > _FEW
+    read = in_order(pieces, _identities_of, workers=workers if many else 0)
+    held: dict[Path, Identity] = {}
+    done = 0
+    for piece, found in zip(pieces, read, strict=True):
+        held |= ((path, one) for path, one in zip(piece, found, strict=True) if one is not None)
+        done += len(piece)
+        if many and progress is not None:
+            progress(done, len(files))
+    return {name: held[path] for name, path in paths.items() if path in held}
 
 
-def _identity(path: Path) -> Identity | None:
+def _identities_of(paths: Sequence[Path]) -> list[Identity | None]:
+    return list(map(_identity_of, paths))
+
+
+def _identity_of(path: Path) -> Identity | None:
     try:
         return read_identity(path)
     except DataError:
@@ -88,6 +118,10 @@ def groups_of(known: Mapping[str, Identity], otherwise: Mapping[str, str]) -> di
 def shared_ids(known: Mapping[str, Identity]) -> set[str]:
     """Patient ids that several issuers gave, so that an id alone names no one patient."""
     return {patient for patient, found in _issuers(known).items() if len(found - {""}) > 1}
+
+
+def _names_group(identity: Identity | None) -> bool:
+    return identity is not None and bool(identity.patient or identity.study)
 
 
 def _issuers(known: Mapping[str, Identity]) -> dict[str, set[str]]:

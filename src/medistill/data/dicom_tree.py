@@ -14,6 +14,7 @@ from medistill.data.dicom_objects import left_out, without_picture
 from medistill.data.dicom_rows import Said, can_join, joined
 from medistill.data.folder import NO_PATIENTS
 from medistill.data.listing import files_below, found_below
+from medistill.data.perceptual import Progress
 from medistill.data.table_file import Table, is_table, load_table
 from medistill.data.table_frames import framed
 from medistill.data.table_images import PATH, lists_images
@@ -45,7 +46,9 @@ def is_dicom_tree(path: Path) -> bool:
     return any(map(is_dicom_file, islice(below, _TRIED)))
 
 
-def read_dicom_tree(path: Path, *, least_classes: int = 2) -> ImageSet:
+def read_dicom_tree(
+    path: Path, *, least_classes: int = 2, workers: int = 0, progress: Progress | None = None
+) -> ImageSet:
     """Read a tree of DICOM files.
 
     The table has labels and a column ``split`` as ``data.table``, and one of ``path``, ``file``
@@ -60,6 +63,8 @@ def read_dicom_tree(path: Path, *, least_classes: int = 2) -> ImageSet:
     Args:
         path: the folder; or the table, where several lie in it.
         least_classes: how many classes the table must name, unless it is multi-label.
+        workers: processes that read what the files say of themselves.
+        progress: called with (done, total) as many of them are read.
 
     Raises:
         DataError: no table or several, or as of ``dicom_rows.joined``.
@@ -67,7 +72,7 @@ def read_dicom_tree(path: Path, *, least_classes: int = 2) -> ImageSet:
     table = _only_table(path) if path.is_dir() else load_table(path)
     root = _folder(path)
     paths = {p.relative_to(root).as_posix(): p for p in found_below(root, is_dicom_file)}
-    known = identities(paths)
+    known = identities(paths, workers=workers, progress=progress)
     found = joined(table, root, paths, known, least_classes=least_classes)
     other = without_picture(paths, paths)
     pictures = {name: path for name, path in paths.items() if name not in other}

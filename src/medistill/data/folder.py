@@ -13,6 +13,7 @@ from medistill.data.dicom_groups import attributes_of, groups_of_files, identiti
 from medistill.data.dicom_objects import left_out, without_picture
 from medistill.data.listing import archives_below, images_below, images_in, subfolders
 from medistill.data.paired_folders import refuse_mask_folders
+from medistill.data.perceptual import Progress
 from medistill.data.split_folders import split_folders
 from medistill.imaging.identity import Identity
 
@@ -33,7 +34,9 @@ NO_PATIENTS = (
 )
 
 
-def read_folder(root: Path, *, least_classes: int = 2) -> ImageSet:
+def read_folder(
+    root: Path, *, least_classes: int = 2, workers: int = 0, progress: Progress | None = None
+) -> ImageSet:
     """Read class subfolders, or train/val/test subfolders that hold them.
 
     Images lie in a class folder at any depth. Each image is its own group, except that files with
@@ -44,6 +47,8 @@ def read_folder(root: Path, *, least_classes: int = 2) -> ImageSet:
     Args:
         root: the folder.
         least_classes: how many classes it must have.
+        workers: processes that read what DICOM files say of themselves.
+        progress: called with (done, total) as many files are looked into.
 
     Raises:
         DataError: the folder is missing, has fewer classes, a class without an image, images
@@ -51,7 +56,7 @@ def read_folder(root: Path, *, least_classes: int = 2) -> ImageSet:
     """
     found = sorted(_found(root), key=lambda item: item[0])
     paths = {name: path for name, path, _, _ in found}
-    known = identities(paths)
+    known = identities(paths, workers=workers, progress=progress)
     other = without_picture(paths, known)
     seen = [item for item in found if item[0] not in other]
     lost = {word for _, _, word, _ in found} - {word for _, _, word, _ in seen}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -38,7 +39,7 @@ class Manner:
         workers: processes that read or draw; 0 works here.
         plane: along which plane volumes are cut.
         least_classes: how many classes a set must have whose labels exclude each other.
-        progress: is told of images that are hashed: done, total.
+        progress: is told of files that are hashed or looked into: done, total.
     """
 
     cache: Path
@@ -67,6 +68,16 @@ def _hashing(read: Callable[..., ImageSet]) -> Callable[[Path, Manner], ImageSet
     """A reader that may have to group near-duplicates, with what it needs for that."""
     return lambda root, manner: read(
         root, cache=manner.cache, workers=manner.workers, progress=manner.progress
+    )
+
+
+def _looking(read: Callable[..., ImageSet]) -> Callable[[Path, Manner], ImageSet]:
+    """A reader that looks into every file for patients, with what it needs for that."""
+    return lambda path, manner: read(
+        path,
+        least_classes=manner.least_classes,
+        workers=manner.workers,
+        progress=manner.progress,
     )
 
 
@@ -119,22 +130,17 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         "dicom": Layout(
             "DICOM files at any depth beside one CSV file of labels",
             is_dicom_tree,
-            lambda path, manner: read_dicom_tree(path, least_classes=manner.least_classes),
+            _looking(read_dicom_tree),
         ),
         "table": Layout(
             "a CSV file with the columns path and label, or path and mask",
             is_table,
-            lambda path, manner: read_table(
-                path,
-                least_classes=manner.least_classes,
-                plane=manner.plane,
-                workers=manner.workers,
-            ),
+            lambda path, manner: _looking(partial(read_table, plane=manner.plane))(path, manner),
         ),
         "folder": Layout(
             "one subfolder of images for each class, or train, val and test folders of them",
             lambda root: root.is_dir() and bool(subfolders(root)),
-            lambda root, manner: read_folder(root, least_classes=manner.least_classes),
+            _looking(read_folder),
         ),
     }
 )
@@ -166,7 +172,8 @@ def read_data(
         plane: along which plane NIfTI volumes are cut; other images have none.
         least_classes: how many classes a folder or table must have whose labels exclude each
             other; one is enough where the classes are a model's.
-        progress: called with (done, total) as images are hashed, where groups are near-duplicates.
+        progress: called with (done, total) as images are hashed, where groups are near-duplicates,
+            or as many files are looked into for patients.
 
     Raises:
         DataError: there is nothing, no layout is recognised, or the data are at fault.

@@ -61,7 +61,8 @@ def read_mask_folders(root: Path, *, workers: int = 0) -> ImageSet:
     masks = [each.mask for each in files]
     found = named_classes(mask_classes(masks, where=pairs[0].masks, workers=workers), root)
     shown = [shown_classes(values, len(found.names)) for values in found.values]
-    grouped = groups_of_files({_name(root, each): each.image for each in files})
+    images = {_name(root, each): each.image for each in files}
+    grouped = groups_of_files(images, workers=workers)
     return ImageSet(
         name="masks",
         root=root,

@@ -8,6 +8,7 @@ from pathlib import Path
 from medistill.core.errors import DataError
 from medistill.core.types import ImageSet, Plane, Sample
 from medistill.data.dicom_groups import attributes_of, study_of
+from medistill.data.perceptual import Progress
 from medistill.data.table_file import Table, load_table, missing_column
 from medistill.data.table_frames import plane_of
 from medistill.data.table_images import (
@@ -28,7 +29,12 @@ from medistill.data.table_masks import names_masks, read_mask_table
 
 
 def read_table(
-    path: Path, *, least_classes: int = 2, plane: Plane = "axial", workers: int = 0
+    path: Path,
+    *,
+    least_classes: int = 2,
+    plane: Plane = "axial",
+    workers: int = 0,
+    progress: Progress | None = None,
 ) -> ImageSet:
     """Read a CSV file with the columns below, in any order and any case.
 
@@ -48,7 +54,8 @@ def read_table(
         path: the CSV file (comma, semicolon or tab; UTF-8).
         least_classes: how many classes it must name, unless it is multi-label.
         plane: along which plane volumes are cut.
-        workers: processes that read masks.
+        workers: processes that read masks and what DICOM files say of themselves.
+        progress: called with (done, total) as many such files are read.
 
     Raises:
         DataError: no such file, not a table, a column missing or doubled, an empty cell where a
@@ -59,9 +66,9 @@ def read_table(
     if path_column(table) is None:
         missing_column(table, PATH)
     if names_masks(table):
-        return read_mask_table(table, plane=plane, workers=workers)
+        return read_mask_table(table, plane=plane, workers=workers, progress=progress)
     labels = _labels(table, least_classes)
-    listed = listed_images(table, plane=plane)
+    listed = listed_images(table, plane=plane, workers=workers, progress=progress)
     return ImageSet(
         name="table",
         root=path,

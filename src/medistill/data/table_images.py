@@ -14,6 +14,7 @@ from medistill.core.errors import DataError
 from medistill.core.types import Plane
 from medistill.data.dicom_groups import groups_of_files, identities
 from medistill.data.folder import NO_PATIENTS
+from medistill.data.perceptual import Progress
 from medistill.data.split_folders import SPLIT_FOLDERS
 from medistill.data.table_file import LABELS, Table, agreed, filled, load_table, missing_column
 from medistill.data.table_frames import FRAME, Frames, check_frames, framed, frames_of
@@ -67,7 +68,13 @@ class Listed:
         return () if self.group_word == "patient" else (NO_PATIENTS,)
 
 
-def listed_images(table: Table, *, plane: Plane = "axial") -> Listed:
+def listed_images(
+    table: Table,
+    *,
+    plane: Plane = "axial",
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> Listed:
     """The images of a table's column of paths, relative to its folder, and its column ``frame``.
 
     Where the table names no patients, DICOM files do.
@@ -75,6 +82,8 @@ def listed_images(table: Table, *, plane: Plane = "axial") -> Listed:
     Args:
         table: the table.
         plane: along which plane slices of volumes are numbered.
+        workers: processes that read what DICOM files say of themselves.
+        progress: called with (done, total) as they are read.
 
     Raises:
         DataError: no such column, an empty cell, an image listed twice, an unknown split, groups
@@ -89,7 +98,7 @@ def listed_images(table: Table, *, plane: Plane = "axial") -> Listed:
     names = _names(table, cells, frames, plane)
     root = _root(table.path, names)
     files = {name: root / cell for name, cell in zip(names, cells, strict=True)}
-    known = identities(files)
+    known = identities(files, workers=workers, progress=progress)
     check_frames(table, frames, [*files.values()], [known.get(name) for name in names], plane)
     own = group_column(table)
     patients = None if own else _patients(names)

@@ -12,6 +12,7 @@ from medistill.data.mask_classes import mask_classes
 from medistill.data.mask_sizes import check_sizes
 from medistill.data.nifti_pairs import is_volume, refuse_other_grid, slices_of
 from medistill.data.paired_folders import FilePair
+from medistill.data.perceptual import Progress
 from medistill.data.shown_classes import Shown, shown_classes, shown_in_slices
 from medistill.data.table_file import LABELS, Table, filled
 from medistill.data.table_images import Listed, listed_images, own_columns, slashed
@@ -38,7 +39,13 @@ def _is_file(folder: Path, cell: str) -> bool:
     return bool(PureWindowsPath(cell).suffix) or (folder / cell).is_file()
 
 
-def read_mask_table(table: Table, *, plane: Plane = "axial", workers: int = 0) -> ImageSet:
+def read_mask_table(
+    table: Table,
+    *,
+    plane: Plane = "axial",
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> ImageSet:
     """Read images and masks of a table: columns ``path`` and ``mask``, relative to its folder.
 
     Further columns as in ``data.table``; every other one becomes an attribute. The masks' values
@@ -49,13 +56,14 @@ def read_mask_table(table: Table, *, plane: Plane = "axial", workers: int = 0) -
     Args:
         table: with a column ``mask``.
         plane: along which plane volumes are cut.
-        workers: processes that read the masks.
+        workers: processes that read the masks and what DICOM files say of themselves.
+        progress: called with (done, total) as many such files are read.
 
     Raises:
         DataError: as ``data.table``; masks of another shape than their images, or as in
             ``mask_classes``; a frame of a volume.
     """
-    listed = listed_images(table)
+    listed = listed_images(table, workers=workers, progress=progress)
     pairs = _pairs(table, listed)
     flat = [(each.image, each.mask) for each in pairs if not is_volume(each.image)]
     sizes = check_sizes(flat, workers=workers)

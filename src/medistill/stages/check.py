@@ -19,7 +19,7 @@ from medistill.core.errors import DataError
 from medistill.core.run_folder import read_record
 from medistill.core.types import ImageSet, Parts, Plane
 from medistill.data.layouts import LAYOUTS, read_data, refuse_unused_plane
-from medistill.stages.context import HASHING, Reporter, SilentReporter
+from medistill.stages.context import LISTING, Reporter, SilentReporter
 from medistill.stages.unlabelled import is_labelled
 
 if TYPE_CHECKING:  # the recipe's blocks bring torch, which checking data does not need
@@ -63,7 +63,7 @@ def check(
     seen = None if teacher is None else _teacher(Path(teacher))
     cache = folder / "cache"
     images = read_data(
-        data, layout, cache=cache, workers=workers, plane=plane, progress=speaker.counting(HASHING)
+        data, layout, cache=cache, workers=workers, plane=plane, progress=speaker.counting(LISTING)
     )
     _refuse_among(folder, images)
     refuse_unused_plane(images, plane)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # a recipe's blocks bring torch, which checking data does not
 
 
 #: What is counted while near-duplicates are grouped.
-HASHING = "Hashing images"
+LISTING = "Looking through files"
 
 
 class Reporter(Protocol):

@@ -30,7 +30,7 @@ from medistill.stages.check import (
     subject_before_training,
     with_copies_together,
 )
-from medistill.stages.context import HASHING, Context, Reporter
+from medistill.stages.context import LISTING, Context, Reporter
 from medistill.stages.cutting import cut_parts, refuse_uncuttable, unused_split
 from medistill.stages.sources import elsewhere, fingerprint, unchanged
 from medistill.stages.stage_means import StageMeans
@@ -173,7 +173,7 @@ def _read(block: DataBlock, folder: Path, reporter: Reporter) -> ImageSet:
         cache=folder / "drawn",
         workers=workers,
         plane=block.plane,
-        progress=reporter.counting(HASHING),
+        progress=reporter.counting(LISTING),
     )
     refuse_unused_plane(images, block.plane)
     if block.unlabelled is None:

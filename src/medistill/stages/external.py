@@ -15,7 +15,7 @@ from medistill.data.layouts import read_data, refuse_unused_plane
 from medistill.evaluate.examined import Examined
 from medistill.evaluate.grouped import Table
 from medistill.serve.predictor import Predictor
-from medistill.stages.context import HASHING, Context, Reporter, SilentReporter
+from medistill.stages.context import LISTING, Context, Reporter, SilentReporter
 from medistill.stages.data import Prepared
 from medistill.stages.decisions import (
     Ask,
@@ -98,7 +98,7 @@ def evaluate(
             cache=Path(cache),
             plane=plane or own,
             least_classes=1,
-            progress=speaker.counting(HASHING),
+            progress=speaker.counting(LISTING),
         )
         refuse_unused_plane(images, plane or "axial")
         images = chosen_images(images, split)

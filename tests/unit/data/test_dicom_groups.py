@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from medistill.data import dicom_groups
 from medistill.data.dicom_groups import (
     attributes_of,
     groups_of,
@@ -25,6 +28,27 @@ def test_only_dicom_files_have_an_identity(tmp_path: Path) -> None:
     names = ("a.dcm", "b.png", "absent")
     found = identities({name: tmp_path / name for name in names})
     assert {name: held.patient for name, held in found.items()} == {"a.dcm": "7"}
+
+
+def test_many_files_are_read_by_processes_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        save(tmp_path / f"{number}.dcm", np.zeros((4, 4), np.uint8), PatientID=f"p{number}")
+    save_noise(tmp_path / "b.png", 0)
+    paths = {path.name: path for path in sorted(tmp_path.iterdir())}
+    paths["absent.dcm"] = tmp_path / "absent.dcm"
+    told: list[tuple[int, int]] = []
+    one = identities(paths, progress=lambda done, total: told.append((done, total)))
+    assert told == []  # few files need no bar
+    monkeypatch.setattr(dicom_groups, "_FEW", 4)
+    monkeypatch.setattr(dicom_groups, "MOST_AT_ONCE", 2)
+    two = identities(paths, workers=2, progress=lambda done, total: told.append((done, total)))
+    assert two == one
+    assert [(name, held.patient) for name, held in two.items()] == [
+        (f"{number}.dcm", f"p{number}") for number in range(3)
+    ]
+    assert told == [(2, 5), (4, 5), (5, 5)]
 
 
 def _groups(*found: Identity) -> list[str]:
@@ -78,3 +102,19 @@ def test_files_say_their_groups_and_what_a_group_is(tmp_path: Path) -> None:
     assert (found.word, [*found.known]) == ("patient or study", ["a.dcm"])
     assert groups_of_files({"a.dcm": paths["a.dcm"]}).word == "patient"
     assert groups_of_files({"b.png": paths["b.png"]}).word == "image"
+
+
+def test_files_that_name_their_patient_are_not_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[str] = []
+
+    def compare(paths: Mapping[str, Path]) -> dict[str, str]:
+        compared.extend(paths)
+        return {name: "copies" for name in paths}
+
+    monkeypatch.setattr(dicom_groups, "identical_files", compare)
+    known = {"a": Identity(patient="p"), "b": Identity(study="s"), "c": Identity(device="d")}
+    found = groups_of_files({name: tmp_path / name for name in ("a", "b", "c", "d")}, known)
+    assert compared == ["c", "d"]
+    assert found.groups == {"a": "patient p", "b": "study s", "c": "copies", "d": "copies"}

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from medistill.core.errors import DataError, UnknownNameError
+from medistill.data import dicom_groups
 from medistill.data.layouts import LAYOUTS, read_data, refuse_unused_plane
 from tests.unit.data.pictures import save_noise
 from tests.unit.imaging.dicom_files import save
@@ -238,3 +239,22 @@ def test_whoever_waits_for_hashes_is_told(
         progress=lambda done, total: told.append((done, total)),
     )
     assert told[-1] == (hashed, hashed)
+
+
+@pytest.mark.parametrize("layout", ["folder", "dicom", "table"])
+def test_files_that_are_looked_into_for_patients_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str
+) -> None:
+    monkeypatch.setattr(dicom_groups, "_FEW", 0)
+    for number, name in enumerate(("ill/a.dcm", "well/b.dcm")):
+        save(tmp_path / name, np.full((4, 4), number, np.uint8), PatientID=name)
+    if layout != "folder":
+        (tmp_path / "list.csv").write_text("path,label\nill/a.dcm,ill\nwell/b.dcm,well\n")
+    told: list[tuple[int, int]] = []
+    images = read_data(
+        tmp_path / "list.csv" if layout == "table" else tmp_path,
+        cache=tmp_path / "cache",
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert (images.name, images.group_word) == (layout, "patient")
+    assert told == [(2, 2)]

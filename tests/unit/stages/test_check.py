@@ -198,6 +198,6 @@ def test_hashing_before_the_check_is_counted(tmp_path: Path) -> None:
     counts = _Counts()
     check(tmp_path / "set", out=tmp_path / "out", reporter=counts)
     assert {title: told[-1] for title, told in counts.told.items()} == {
-        "Hashing images": (4, 4),
+        "Looking through files": (4, 4),
         "Reading images": (4, 4),
     }
