@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ def open_volume(stream: BinaryIO, where: object) -> Any:
         import nibabel
     except ImportError as error:
         raise MissingExtraError(command="reading NIfTI", extra="nifti") from error
-    with named_faults(where):
+    with named_faults(where), _silent(nibabel.imageglobals.logger):
         start = stream.tell()
         zipped = stream.read(2) == b"\x1f\x8b"
         stream.seek(start)
@@ -60,6 +61,16 @@ def named_faults(where: object) -> Iterator[None]:
         raise refusal(where, "is NIfTI too large to be read") from None
     except Exception as error:  # parsers of foreign bytes raise anything, and none may escape
         raise refusal(where, f"is damaged or truncated NIfTI ({reason_of(error)})") from error
+
+
+@contextmanager
+def _silent(log: logging.Logger) -> Iterator[None]:
+    """Without nibabel's lines on the terminal over a header that an error names."""
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 def _check_offset(offset: int, where: object) -> None:

@@ -17,7 +17,13 @@ from medistill.core.types import Plane
 from medistill.serve.inputs import find_inputs
 from medistill.serve.journal import Journal
 from medistill.serve.mask_files import MaskFolder, MaskForm
-from medistill.serve.output import Form, check_writable, form_of, prediction_writer
+from medistill.serve.output import (
+    Form,
+    check_writable,
+    form_of,
+    named_refusals,
+    prediction_writer,
+)
 from medistill.serve.prediction import Prediction
 from medistill.serve.predictor import BATCH_SIZE, Predictor
 
@@ -54,6 +60,29 @@ class Job:
         for found in predicted:
             yield from self.masks.take(found)
         yield from self.masks.finish()
+
+
+@dataclass
+class Tally:
+    """What became of the inputs.
+
+    Attributes:
+        done: images that were predicted.
+        failed: inputs that have a problem.
+        first: the first of these.
+    """
+
+    done: int = 0
+    failed: int = 0
+    first: Prediction | None = None
+
+    def count(self, found: Prediction) -> None:
+        """Count one input."""
+        if found.problem is None:
+            self.done += 1
+        else:
+            self.failed += 1
+            self.first = self.first or found
 
 
 class Counter:
@@ -116,47 +145,37 @@ def predict_command(
     folder = None if masks is None else MaskFolder(masks, mask_form, predictor.bundle)
     job = Job(inputs, out, batch_size, form, folder, plane, window)
     try:
-        done, failed = _predict(job, predictor)
+        tally = _predict(job, predictor)
     except BrokenPipeError:
         # The reader (for example head) has seen enough; Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    sys.stderr.write(_summary(done, failed, time.monotonic() - started, out) + "\n")
-    return 0 if done else _ALL_FAILED
+    sys.stderr.write(_summary(tally, time.monotonic() - started, out) + "\n")
+    return 0 if tally.done else _ALL_FAILED
 
 
-def _predict(job: Job, predictor: Predictor) -> tuple[int, int]:
-    """Images predicted and inputs that failed."""
-    try:
+def _predict(job: Job, predictor: Predictor) -> Tally:
+    with named_refusals(job.out or "standard output", "--out"):
         if job.out is None:
             return _straight(job, predictor)
         return _journalled(job, predictor, job.out)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        reason = error.strerror or str(error)
-        cure = "Free space or choose another place with --out."
-        where = job.out or "standard output"
-        raise MedistillError(
-            where=where, what=f"cannot be written ({reason})", cure=cure
-        ) from error
 
 
-def _straight(job: Job, predictor: Predictor) -> tuple[int, int]:
+def _straight(job: Job, predictor: Predictor) -> Tally:
     """To standard output, as it comes."""
-    done = failed = 0
+    tally = Tally()
     with prediction_writer(None, predictor.classes, job.form) as write:
         predicted = predictor.predict_files(job.inputs, job.batch_size, plane=job.plane)
         for found in job.finished(predicted):
             write(found)
-            done, failed = done + (not found.problem), failed + bool(found.problem)
-    return done, failed
+            tally.count(found)
+    return tally
 
 
-def _journalled(job: Job, predictor: Predictor, out: Path) -> tuple[int, int]:
+def _journalled(job: Job, predictor: Predictor, out: Path) -> Tally:
     """To a journal first, and from there to the file in one piece."""
     check_writable(out)
-    journal, counted = Journal(out, _made_by(job, predictor)), [0, 0]
+    journal, tally = Journal(out, _made_by(job, predictor)), Tally()
     if journal.done:
         sys.stderr.write(f"{_count(len(journal.done), 'image')} kept from a stopped run\n")
     finished, progress = False, Counter()
@@ -172,11 +191,11 @@ def _journalled(job: Job, predictor: Predictor, out: Path) -> tuple[int, int]:
         with prediction_writer(out, predictor.classes, job.form) as write:
             for found in journal.read():
                 write(found)
-                counted[bool(found.problem)] += 1
+                tally.count(found)
         finished = True
     finally:
         journal.close(finished=finished)
-    return counted[0], counted[1]
+    return tally
 
 
 def _made_by(job: Job, predictor: Predictor) -> dict[str, object]:
@@ -191,8 +210,11 @@ def _made_by(job: Job, predictor: Predictor) -> dict[str, object]:
     }
 
 
-def _summary(done: int, failed: int, seconds: float, out: Path | None) -> str:
+def _summary(tally: Tally, seconds: float, out: Path | None) -> str:
+    done, failed, first = tally.done, tally.failed, tally.first
     problems = f", {_count(failed, 'input')} could not be read" if failed else ""
+    if first is not None:
+        problems += f" ({'first ' if failed > 1 else ''}{first.path}: {first.problem})"
     target = f" -> {out}" if out else ""
     rate = f" ({done / seconds:.1f} a second)" if done else ""
     return f"{_count(done, 'image')} predicted in {seconds:.2f} s{rate}{problems}{target}"

@@ -67,7 +67,7 @@ def find_inputs(paths: Iterable[Path], plane: Plane = "axial") -> Iterator[Input
         plane: along which plane volumes are cut.
     """
     for path in paths:
-        found = _walk_or_problem(path) if path.is_dir() else iter([Input(path)])
+        found = _walk_or_problem(path) if _is_folder(path) else iter([Input(path)])
         for item in found:
             yield from _slices(item, plane)
 
@@ -106,8 +106,15 @@ def _walk(folder: Path) -> Iterator[Input]:
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        if entry.is_dir():
+        if _is_folder(entry):
             if not entry.is_symlink():
                 yield from _walk(entry)
         elif is_image_name(entry.name) or is_dicom_file(entry):
             yield Input(entry)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a closed folder above it, or too long a name: whoever opens it says so
+        return False

@@ -17,9 +17,11 @@ from medistill.imaging.volume import LabelMap, write_label_map
 from medistill.serve.inputs import Input
 from medistill.serve.mask_dicom import Origin, affine_of, check_seg, read_header, write_seg
 from medistill.serve.masks import Mask
+from medistill.serve.output import named_refusals
 from medistill.serve.prediction import Prediction
 
 MaskForm = Literal["png", "nifti", "seg"]
+_OPTION = "--masks"
 _ENDINGS = {"png": ".png", "nifti": ".nii.gz", "seg": ".dcm"}
 
 
@@ -47,8 +49,9 @@ class MaskFolder:
             raise MissingExtraError(command="medistill predict --mask-form nifti", extra="nifti")
         if form == "seg":
             check_seg()
-        _make(folder)
         self._folder, self._form = folder, form
+        with named_refusals(folder, _OPTION):
+            folder.mkdir(parents=True, exist_ok=True)
         self._origin = Origin(
             classes=manifest.classes, name=manifest.name, identity=bundle.identity
         )
@@ -66,7 +69,7 @@ class MaskFolder:
         A slice is finished with its volume, so that a stopped run repeats the whole of it.
 
         Raises:
-            OSError: the disk is full or the folder is gone.
+            MedistillError: the disk is full or the folder is gone.
         """
         source = found.source
         if self._form == "nifti" and source is not None and source.frame is not None:
@@ -80,7 +83,8 @@ class MaskFolder:
             return held
         (first, labels), self._map = self._map, None
         name = self._name(Input(first.path))
-        labels.save(self._folder / name)
+        with named_refusals(self._folder, _OPTION):
+            labels.save(self._folder / name)
         return [_told(each, name) for each in held]
 
     def _collect(self, found: Prediction, source: Input) -> list[Prediction]:
@@ -99,7 +103,8 @@ class MaskFolder:
             return found
         name = self._name(source)
         try:
-            self._write(self._folder / name, found.mask, source)
+            with named_refusals(self._folder, _OPTION):
+                self._write(self._folder / name, found.mask, source)
         except DataError as error:
             return Prediction(path=found.path, problem=f"{error.what}. {error.cure}", source=source)
         return _told(found, name)
@@ -118,14 +123,6 @@ class MaskFolder:
 
     def _name(self, about: Input) -> str:
         return f"{about.stem}{_ENDINGS[self._form]}"
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        cure = "Choose another folder with --masks."
-        raise MedistillError(where=folder, what="a file is in the way", cure=cure) from error
 
 
 def _told(found: Prediction, name: str) -> Prediction:

@@ -80,6 +80,33 @@ def prediction_writer(
         text.detach()
 
 
+@contextmanager
+def named_refusals(place: object, option: str) -> Iterator[None]:
+    """What an operating system refuses while a result is written becomes one sentence.
+
+    Args:
+        place: file or folder of the result.
+        option: which option of the command names it.
+
+    Raises:
+        MedistillError: the disk is full, or the place cannot be written or made.
+        BrokenPipeError: a reader that has seen enough is no fault.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except (FileExistsError, NotADirectoryError) as error:
+        cure = f"Choose another folder with {option}."
+        raise MedistillError(where=place, what="a file is in the way", cure=cure) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        cure = f"Free space or choose another place with {option}."
+        raise MedistillError(
+            where=place, what=f"cannot be written ({reason})", cure=cure
+        ) from error
+
+
 def check_writable(out: Path) -> None:
     """Refuse a place where no file can be written, before the work.
 
@@ -89,8 +116,10 @@ def check_writable(out: Path) -> None:
     if out.is_dir():
         raise MedistillError(where=out, what="is a folder", cure="Name a file with --out.")
     if not out.parent.is_dir():
-        what = f"the folder '{out.parent}' does not exist"
-        raise MedistillError(where=out, what=what, cure="Create it first.")
+        what, cure = f"the folder '{out.parent}' does not exist", "Create it first."
+        if out.parent.exists():
+            what, cure = f"'{out.parent}' is a file, no folder", "Choose another place with --out."
+        raise MedistillError(where=out, what=what, cure=cure)
 
 
 def _csv_writer(stream: IO[str], classes: Sequence[str]) -> Write:

@@ -17,11 +17,14 @@ from medistill.explain.overlay import overlay
 from medistill.imaging.resize import render, to_stored
 from medistill.recipe import DataBlock
 from medistill.serve.inputs import Input, find_inputs
+from medistill.serve.output import named_refusals
 from medistill.serve.volumes import InputReader
 from medistill.stages.context import Reporter, SilentReporter
 from medistill.stages.explained_models import ShownModel, shown_models
 from medistill.stages.finished import finished_data
 from medistill.stages.run import open_run
+
+_OPTION = "--out"
 
 
 def explain_images(
@@ -51,6 +54,7 @@ def explain_images(
     Raises:
         DataError: not one image could be read, or the run makes masks.
         RunFolderError: the run has no student yet.
+        MedistillError: the overlays cannot be written.
     """
     speaker = reporter or SilentReporter()
     context = open_run(out_of, speaker)
@@ -61,14 +65,17 @@ def explain_images(
             what="this run makes masks, which say themselves where; there is no class to explain",
             cure="Write them with 'medistill predict BUNDLE IMAGE --masks FOLDER'.",
         )
-    models = shown_models(context, prepared, fold)
     folder = Path(out) if out is not None else context.run.stage("explained")
-    folder.mkdir(parents=True, exist_ok=True)
+    with named_refusals(folder, _OPTION):
+        folder.mkdir(parents=True, exist_ok=True)
+    models = shown_models(context, prepared, fold)
     done = 0
     for item, stored in _stored(images, context.recipe.data, speaker):
         done += 1
         for role, model in models.items():
-            said = _write(folder / f"{item.stem}.{role}", stored, model, prepared.images.classes)
+            start = folder / f"{item.stem}.{role}"
+            with named_refusals(folder, _OPTION):
+                said = _write(start, stored, model, prepared.images.classes)
             speaker.say(f"{item.name}: {model.title} says {said}")
     if not done:
         raise DataError(where=images[0], what="no image could be read", cure="Check the files.")
@@ -80,12 +87,15 @@ def _stored(
     images: Sequence[str | Path], data: DataBlock, speaker: Reporter
 ) -> Iterator[tuple[Input, np.ndarray]]:
     """What can be read, in the gray scale and the stored form that the run was trained on."""
+    told = ""
     with InputReader() as reader:
         for item in find_inputs([Path(image) for image in images]):
             try:
                 picture = reader.picture(item, data.window)
             except (DataError, MissingExtraError) as error:
-                speaker.say(f"left out: {error}")
+                if str(error) != told:  # once for all slices of a volume
+                    told = str(error)
+                    speaker.say(f"left out: {told}")
                 continue
             yield item, to_stored(picture, stored_size=data.stored_size, channels=data.channels)
 

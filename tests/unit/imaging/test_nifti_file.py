@@ -114,3 +114,14 @@ def test_mutated_copies_are_read_or_refused(tmp_path: Path, zipped: bool) -> Non
 def test_any_fault_of_a_parser_is_one_sentence(error: Exception, words: str) -> None:
     with pytest.raises(DataError, match=words), named_faults("a.nii"):
         raise error
+
+
+def test_what_an_error_names_is_not_logged_besides(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.nii").write_bytes(bytes(range(256)) * 20)
+    with pytest.raises(DataError, match="is damaged or truncated NIfTI"):
+        slice_count(tmp_path / "a.nii", "axial")
+    assert caplog.records == []
+    assert capfd.readouterr().err == ""
+    assert not nibabel.imageglobals.logger.disabled

@@ -65,15 +65,33 @@ def test_one_bad_input_is_listed_and_the_command_succeeds(
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("1 image predicted in ")
-    assert said.err.endswith(f", 1 input could not be read -> {out}\n")
+    why = f"{tmp_path / 'none.png'}: there is no such file"
+    assert said.err.endswith(f", 1 input could not be read ({why}) -> {out}\n")
     assert said.err.count("\n") == 1
 
 
-def test_exit_code_2_when_every_input_failed(bundle: Path, tmp_path: Path) -> None:
+def test_exit_code_2_when_every_input_failed(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out.csv"
     missing = [tmp_path / "x.png", tmp_path / "y.png"]
     assert predict_command(bundle, missing, out) == 2
     assert len(rows(out)) == 3
+    why = f"2 inputs could not be read (first {missing[0]}: there is no such file)"
+    assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [None, "out.csv"])
+def test_a_name_too_long_for_the_disk_is_the_fault_of_the_input(
+    bundle: Path,
+    picture: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str | None,
+) -> None:
+    out = None if name is None else tmp_path / name
+    assert predict_command(bundle, [tmp_path / ("x" * 300), picture], out, threads=1) == 0
+    assert "x: cannot be opened (File name too long))" in capsys.readouterr().err
 
 
 def test_exit_code_2_for_an_empty_folder(bundle: Path, tmp_path: Path) -> None:

@@ -94,6 +94,11 @@ def test_a_closed_folder_is_a_problem_and_the_rest_goes_on(tmp_path: Path) -> No
     assert image == Input(tmp_path / "b.png")
 
 
+def test_a_name_too_long_for_the_disk_is_listed_as_a_file(tmp_path: Path) -> None:
+    long = tmp_path / ("x" * 300)
+    assert [*find_inputs([long])] == [Input(long)]
+
+
 def test_files_about_a_picture_are_called_by_it_and_by_where_it_lies() -> None:
     # The first eight digits of `printf 'a/scan.png' | sha256sum`, and so on.
     assert Input(Path("a/scan.png")).stem == "scan-18855671"

@@ -10,6 +10,7 @@ from PIL import Image
 
 from medistill.bundle.bundle import open_bundle
 from medistill.core.errors import MedistillError
+from medistill.serve import mask_files
 from medistill.serve.command import predict_command
 from medistill.serve.mask_files import MaskFolder
 from medistill.serve.predictor import Predictor
@@ -109,6 +110,24 @@ def test_masks_of_a_classifier_or_to_nowhere_are_refused(tmp_path: Path) -> None
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(MedistillError, match="a file is in the way. Choose another folder"):
             MaskFolder(place, "png", bundle)
+
+
+def test_a_disk_that_refuses_masks_is_named_by_their_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, picture = segmenting_bundle(tmp_path / "s"), tmp_path / "a.png"
+    Image.new("L", (16, 16), 90).save(picture)
+    with pytest.raises(MedistillError, match=r"x: cannot be written \(File name too long\)"):
+        MaskFolder(tmp_path / ("x" * 300), "png", open_bundle(bundle))
+
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(mask_files, "write_bytes", full)
+    out, masks = tmp_path / "out.csv", tmp_path / "masks"
+    with pytest.raises(MedistillError, match=r"No space left.*Free space.*with --masks") as caught:
+        predict_command(bundle, [picture], out, masks=masks, threads=1)
+    assert caught.value.where == str(masks)
 
 
 def test_the_folder_is_made(tmp_path: Path) -> None:

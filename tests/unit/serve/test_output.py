@@ -2,13 +2,19 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import errno
 import json
 from pathlib import Path
 
 import pytest
 
 from medistill.core.errors import MedistillError, MissingExtraError, UnknownNameError
-from medistill.serve.output import form_of, prediction_writer
+from medistill.serve.output import (
+    check_writable,
+    form_of,
+    named_refusals,
+    prediction_writer,
+)
 from medistill.serve.predictor import Prediction
 
 CLASSES = ("ill", "well, really")
@@ -216,3 +222,36 @@ def test_every_form_holds_the_same_to_the_last_digit(tmp_path: Path) -> None:
         assert (typed["reasons"] or "") == " ".join(line["reasons"]) == plain["reasons"]
         said = {True: "yes", False: "no", None: ""}
         assert plain["trusted"] == said[typed["trusted"]] == said[line["trusted"]]
+
+
+def test_a_file_where_the_folder_should_be_is_named_as_one(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(MedistillError, match=r"a.png' is a file, no folder. Choose another place"):
+        check_writable(tmp_path / "a.png" / "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), r"cannot be written \(No space left"),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file"),
+            r"written \(No such.*Free space or choose",
+        ),
+        (
+            FileExistsError(errno.EEXIST, "File exists"),
+            "a file is in the way. Choose another folder",
+        ),
+    ],
+)
+def test_what_a_disk_refuses_is_one_sentence(error: OSError, said: str) -> None:
+    with (
+        pytest.raises(MedistillError, match=f"place: .*{said}.*with --out"),
+        named_refusals("place", "--out"),
+    ):
+        raise error
+
+
+def test_a_reader_that_has_seen_enough_is_no_refusal() -> None:
+    with pytest.raises(BrokenPipeError), named_refusals("place", "--out"):
+        raise BrokenPipeError
