@@ -22,10 +22,10 @@ CONSTANT, DIM = 0.004, 0.08
 #: Share of full white from which a picture is burnt out.
 BURNT = 0.6
 #: Correlation with what all have in common below which a picture looks inverted, where that of most
-#: is beyond the other, with either sign.
-INVERTED, ALIKE = -0.3, 0.4
+#: is beyond the other; or where at most so many are near neither it nor its inverse.
+INVERTED, ALIKE, BETWEEN = -0.3, 0.4, 0.1
 _FEWEST = 8
-_ROWS = 1024
+_ROWS, _SIDE = 1024, 16
 
 
 def quality_findings(subject: Subject) -> Iterator[Finding]:
@@ -134,27 +134,34 @@ def _listed(check: str, names: list[str], total: int, words: str, cure: str) -> 
 
 
 def _inverted(subject: Subject, names: list[str]) -> list[str]:
-    """Images against most of the set: only where most are alike, or inverted, can one be judged."""
+    """Images against most of the set: only where most are alike, or inverted, can one be judged.
+
+    A breast or a knee of the other side is the mirror image of the first, and not inverted.
+    """
     if len(names) < _FEWEST:
         return []
     held = b"".join(bytes.fromhex(subject.facts[name].thumb) for name in names)
     likeness = _likeness(np.frombuffer(held, dtype=np.uint8).reshape(len(names), -1))
-    if np.median(np.abs(likeness)) < ALIKE:
+    between = float((np.abs(likeness[:, 0]) < -INVERTED).mean())
+    if np.median(likeness[:, 0]) < ALIKE and between > BETWEEN:
         return []
-    return [name for name, value in zip(names, likeness.tolist(), strict=True) if value < INVERTED]
+    closest = likeness.max(axis=1).tolist()
+    return [name for name, value in zip(names, closest, strict=True) if value < INVERTED]
 
 
 def _likeness(thumbs: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Correlation of each small picture, (N, 256), with what they have in common.
+    """Correlation of each small picture, (N, 256), with what they have in common and its mirror.
 
     That is their first principal component, which an image and its inverse point to alike, so that
-    half of a set may be inverted; its sign is that of most.
+    half of a set may be inverted; its sign is that of most. Shape (N, 2).
     """
     # Some at a time: all as floating-point numbers would be 1 KB an image.
     rows = [slice(start, start + _ROWS) for start in range(0, len(thumbs), _ROWS)]
     common = np.linalg.eigh(sum(_unit(thumbs[r]).T @ _unit(thumbs[r]) for r in rows))[1][:, -1]
-    likeness = np.concatenate([_unit(thumbs[r]) @ common for r in rows]).astype(np.float32)
-    inverted = (likeness < 0).sum() > len(likeness) / 2
+    mirrored = common.reshape(_SIDE, _SIDE)[:, ::-1].ravel()
+    both = np.stack([common, mirrored], axis=1)
+    likeness = np.concatenate([_unit(thumbs[r]) @ both for r in rows]).astype(np.float32)
+    inverted = (likeness[:, 0] < 0).sum() > len(likeness) / 2
     return -likeness if inverted else likeness
 
 

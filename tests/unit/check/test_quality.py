@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from medistill.check.quality import quality_findings, text_findings
@@ -56,6 +57,40 @@ def test_half_of_a_set_may_be_inverted(
     assert set(found.groups[0]) <= told
     assert len(found.groups[0]) > 0.8 * len(told)
     assert told == planted_names or share == 0.5
+
+
+def _breasts(random: np.random.Generator) -> NDArray[np.float64]:
+    """A bright shape at the left or right border, as mammograms show."""
+    down, across = np.mgrid[0:64, 0:64] / 64
+    tall, wide = random.uniform(0.4, 0.5), random.uniform(0.35, 0.6)
+    shape = (across / wide) ** 2 + ((down - 0.5) / tall) ** 2 < 1
+    seen = np.where(shape, random.uniform(100, 220), 5.0)
+    return seen if random.random() < 0.5 else seen[:, ::-1]
+
+
+def _waves(random: np.random.Generator) -> NDArray[np.float64]:
+    """Bright and dark bands anywhere: nothing is common to many, and no gray is the right one."""
+    down, across = np.mgrid[0:64, 0:64]
+    first, second = random.uniform(0, 6, 2)
+    return 128 + 60 * np.sin(across / 8 + first) + 50 * np.cos(down / 7 + second)
+
+
+@pytest.mark.parametrize("draw", [_breasts, _waves])
+def test_mirror_images_and_pictures_unlike_each_other_are_not_inverted(
+    images: ImageSet,
+    tmp_path: Path,
+    cache: Path,
+    draw: Callable[[np.random.Generator], NDArray[np.float64]],
+) -> None:
+    random = np.random.default_rng(0)
+
+    def drawn(_: Image.Image) -> Image.Image:
+        return Image.fromarray(
+            (draw(random) + random.normal(0, 3, (64, 64))).clip(0, 255).astype("u1")
+        )
+
+    every = altered(images, range(len(images.samples)), drawn, tmp_path)
+    assert named(list(quality_findings(subject_of(every, cache=cache))), "inverted") is None
 
 
 @pytest.mark.parametrize("count", STRENGTHS)
