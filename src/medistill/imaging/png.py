@@ -31,9 +31,9 @@ _AFTER_HEADER = len(_MAGIC) + _CHUNK.size + _HEADER.size + _CRC
 #: Chunks that change no pixel. Texts are looked at: some programs write an orientation there.
 _PIXELS = b"IDAT"
 _HARMLESS = frozenset({_PIXELS, b"pHYs", b"tIME", b"gAMA", b"cHRM", b"sRGB", b"sBIT"})
-_TEXT, _PROFILE, _LONGEST_TEXT = b"tEXt", b"Raw profile", 2**16
-#: A file beyond this has more pixels than are read, or is not a picture alone.
-_LARGEST = 2**29
+_TEXT, _ORIENTED, _LONGEST_TEXT = b"tEXt", (b"Raw profile", b"XML:com.adobe.xmp"), 2**16
+#: A file beyond this has more pixels than are read, or is not a picture alone; it is held whole.
+_LARGEST = 2**28
 
 
 class _Form(NamedTuple):
@@ -111,7 +111,7 @@ def _is_plain(data: bytes) -> bool:
 
 def _is_note(data: bytes, at: int, length: int, kind: bytes) -> bool:
     """Whether a chunk is a short text that only tells of the picture."""
-    return kind == _TEXT and length <= _LONGEST_TEXT and not data.startswith(_PROFILE, at)
+    return kind == _TEXT and length <= _LONGEST_TEXT and not data.startswith(_ORIENTED, at)
 
 
 def _check_sums(data: bytes, where: object) -> None:

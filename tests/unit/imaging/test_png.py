@@ -29,6 +29,7 @@ PICTURES: dict[str, NDArray[Any]] = {
     "16 bits": (SMOOTH.astype(np.uint16) * 257 + RANDOM.integers(0, 99, (40, 50))).astype("<u2"),
 }
 MAGIC_AND_HEADER = 33
+XMP = b'XML:com.adobe.xmp\0<rdf:Description tiff:Orientation="6"/>'
 
 
 def _png(values: NDArray[Any], **options: Any) -> bytes:
@@ -117,6 +118,7 @@ OTHERS: dict[str, Callable[[], bytes]] = {
     "palette": lambda: _png(np.asarray(Image.fromarray(SMOOTH))[:4] > 9),
     "orientation": _turned,
     "orientation in a text": _noted,
+    "orientation as XMP in a text": lambda: _with(_chunk(b"tEXt", XMP)),
     "a long text": lambda: _with(_chunk(b"tEXt", b"a\0" + b"b" * 2**16)),
     "frames": lambda: _with(_chunk(b"acTL", struct.pack(">II", 2, 0))),
     "an unknown chunk": lambda: _with(_chunk(b"abCd", b"")),
