@@ -7,13 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from medistill.check.finding import Finding, share
 from medistill.check.subject import Subject
 from medistill.core.counting import agreeing, plural
 from medistill.core.types import ImageSet, Sample
+from medistill.data.split_folders import SPLIT_FOLDERS
 
 #: A class this many times rarer than the largest is said; one in fewer groups cannot be split.
 IMBALANCE, FEWEST_GROUPS = 10.0, 4
@@ -232,15 +232,16 @@ def person_of(name: str) -> str:
     """The number of a subject in a file's name or path, or none.
 
     A file name that begins with one, for example ``person12``; else a folder inside that of a class
-    which is nothing else, for example ``covid/patient 7``: with the class, since numbers may begin
-    anew in each.
+    which is nothing else, for example ``covid/CT/patient 7``: with all folders above but those of
+    a split, since numbers may begin anew in each.
     """
     *folders, last = name.split("/")
     match = _IN_NAME.match(last)
     if match:
         return match[1].lower()
-    inner = (f"{above}/{own}" for above, own in pairwise(folders) if _FOLDER.fullmatch(own))
-    return next(inner, "").lower()
+    placed = [folder for folder in folders if folder.lower() not in SPLIT_FOLDERS]
+    own = next((at for at, word in enumerate(placed) if at and _FOLDER.fullmatch(word)), 0)
+    return "/".join(placed[: own + 1]).lower() if own else ""
 
 
 def label_findings(subject: Subject) -> Iterator[Finding]:

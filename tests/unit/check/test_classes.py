@@ -127,7 +127,9 @@ def test_person_in_two_groups(count: int, word: str) -> None:
         ("Patient 7-a.png", "patient 7"),
         ("covid/patient_001/3.png", "covid/patient_001"),
         ("train/COVID/P-17/CT/3.png", "covid/p-17"),
+        ("test/covid/CT/case 1/P2/3.png", "covid/ct/case 1"),
         ("train/0/3.png", ""),  # a class
+        ("train/P1/3.png", ""),  # likewise
         ("patient_001/3.png", ""),  # a class, or whoever reads it refuses it
         ("covid/series 3/1.png", ""),
         ("covid/3.png", ""),
