@@ -230,7 +230,7 @@ def test_folders_that_are_named_after_patients_are_no_classes(tmp_path: Path) ->
     assert len(read_folder(tmp_path).classes) == 3
     _save_all(tmp_path, "patient_04/a.png")
     with pytest.raises(
-        DataError, match=r"4 folders are named after patients.*'Patient 1'.*path, la"
+        DataError, match=r"4 folders are named after patients.*'Patient 1'.*path, la.*rename"
     ):
         read_folder(tmp_path)
     _save_all(tmp_path, "healthy/a.png")
