@@ -152,8 +152,8 @@ def _refuse_patients(root: Path, found: Sequence[Found], known: Mapping[str, Ide
             where=root,
             what=f"its {len(held)} folders are named after patients, for example '{min(held)}', "
             "and no classes",
-            cure="Give a CSV file with the columns path, label and patient; or, if they are classes, "
-            "rename them.",
+            cure="Give a CSV file with the columns path, label and patient; or, if they are "
+            "classes, rename them.",
         )
 
 
