@@ -32,6 +32,8 @@ _AFTER_HEADER = len(_MAGIC) + _CHUNK.size + _HEADER.size + _CRC
 _PIXELS = b"IDAT"
 _HARMLESS = frozenset({_PIXELS, b"pHYs", b"tIME", b"gAMA", b"cHRM", b"sRGB", b"sBIT"})
 _TEXT, _ORIENTED, _LONGEST_TEXT = b"tEXt", (b"Raw profile", b"XML:com.adobe.xmp"), 2**16
+#: What a fault of the decoder itself becomes; no Exception, and a class that cannot be imported.
+_PANIC = "PanicException"
 #: A file beyond this has more pixels than are read, or is not a picture alone; it is held whole.
 _LARGEST = 2**28
 
@@ -92,8 +94,11 @@ def _decoded(data: bytes, where: object) -> Picture | None:
     check_size(where, width=width, height=height)
     try:
         pixels = form.decode(data, (height, width), form.channels)
-    except Exception:  # whatever a decoder of foreign bytes raises; Pillow says what it is
-        return None
+    except BaseException as error:
+        # Whatever a decoder of foreign bytes raises, Rust's panic too; Pillow says what it is.
+        if isinstance(error, Exception) or type(error).__name__ == _PANIC:
+            return None
+        raise
     values = pixels if colour else pixels[..., 0]
     step = () if bits == 8 else (f"{bits}-bit, white {form.white}",)
     return Picture(Levels(values, form.white), (f"PNG {form.mode} {width}x{height}", *step))

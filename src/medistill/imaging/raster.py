@@ -35,6 +35,7 @@ from medistill.imaging.tiff import Deep, Page, decode_tiff, full_page, is_misrea
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 _ORIENTATION = 0x0112
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
+_TIFF_FORMAT, _SIGNED = 339, 2
 _UNREADABLE = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError)
 _DAMAGED = (*_UNREADABLE, OverflowError, MemoryError, struct.error, zlib.error)
 _BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
@@ -160,7 +161,17 @@ def _source_of(
         return source, (step,)
     if image.has_transparency_data:
         return _on_black(image), ("alpha on black",)
+    _refuse_negative(image, tags, where)
     return _plain(image), ()
+
+
+def _refuse_negative(image: Image.Image, tags: dict[int, Any], where: object) -> None:
+    """Pillow takes signed 8-bit values for unsigned ones, so that those below black turn bright."""
+    signed = set(tags.get(_TIFF_FORMAT, ())) == {_SIGNED}
+    if signed and image.mode == "L":
+        values = np.asarray(image).view(np.int8)
+        if values.min() < 0:
+            raise _out_of_range(values, EIGHT_BITS, where)
 
 
 def _deep_gray(

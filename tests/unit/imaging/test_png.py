@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from medistill.core.errors import DataError
+from medistill.imaging import png
 from medistill.imaging.png import decode_plain_png
 from medistill.imaging.raster import decode_raster
 
@@ -134,6 +135,31 @@ def test_anything_else_is_none_and_the_stream_at_its_start(name: str) -> None:
     stream.seek(6)
     assert decode_plain_png(stream, "a.png") is None
     assert stream.tell() == 6
+
+
+class PanicException(BaseException):  # noqa: N818 - the name that pyo3 gives it
+    """As a decoder in Rust raises over its own fault."""
+
+
+class _Stopped(BaseException):
+    """As Ctrl-C."""
+
+
+@pytest.mark.parametrize("raised", [ValueError, PanicException, _Stopped])
+def test_a_fault_of_the_decoder_is_left_to_pillow_and_a_stop_is_none(
+    monkeypatch: pytest.MonkeyPatch, raised: type[BaseException]
+) -> None:
+    def decode(*_: object) -> NDArray[Any]:
+        raise raised
+
+    monkeypatch.setattr(png, "_FORMS", {(8, 0): png._FORMS[8, 0]._replace(decode=decode)})
+    stream = io.BytesIO(_png(SMOOTH))
+    if raised is _Stopped:
+        with pytest.raises(_Stopped):
+            decode_raster(stream, where="a.png")
+    else:
+        found = decode_raster(stream, where="a.png")
+        np.testing.assert_array_equal(found.pixels, SMOOTH / np.float32(255))
 
 
 def test_interlaced_pixels_are_left_to_pillow() -> None:

@@ -240,3 +240,14 @@ def test_masks_in_planes_of_colour_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(tiff(data, height=3, width=2, **elements))
     with pytest.raises(DataError, match="separate planes of colour, gray is expected of a mask"):
         read_mask(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("low", [-128, -1, 0])
+def test_signed_values_of_eight_bits_below_black_are_refused(tmp_path: Path, low: int) -> None:
+    values = np.array([[low, 3], [100, 127]], dtype=np.int8)
+    (tmp_path / "a.tif").write_bytes(tiff(values, height=2, width=2, bits=8, kind=2))
+    if low < 0:
+        with pytest.raises(DataError, match=f"holds values from {low} to 127, beyond black 0"):
+            read_image(tmp_path / "a.tif")
+    else:
+        np.testing.assert_allclose(read_image(tmp_path / "a.tif").pixels, values / 255, atol=1e-7)
