@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from medistill.check.lettering import FEWEST, letters
+from medistill.check.lettering import FEWEST, _dense, letters
 from tests.unit.check.written import INKS, PLACES, Line, ground
 from tests.unit.data.pictures import smooth_picture
 
@@ -110,3 +110,10 @@ def test_noise_and_speckle_have_none(side: int, seed: int) -> None:
     ]
     speckle = np.clip(80 * np.hypot(*wave), 0, 255).astype(np.uint8)
     assert letters(np.stack([uniform, speckle])) == [0, 0]
+
+
+def test_edges_are_dense_with_those_of_both_neighbours() -> None:
+    edges = np.zeros((2, 1, 6), dtype=np.uint8)
+    edges[0, 0, [1, 3]] = 4
+    edges[1, 0, [0, 3]] = 4
+    np.testing.assert_array_equal(np.argwhere(_dense(edges)), [[0, 0, 2]])
